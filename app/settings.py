@@ -1,0 +1,160 @@
+"""Every option, its default and its meaning: environment variables ``POLARIS_…`` or a file `.env`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from data.database import Database, DatabaseUnavailable
+
+
+class WrongSettings(ValueError):
+    """A setting can't be used; the text names it, its value and the remedy, a line each."""
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Each field's description is what the README's table says."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POLARIS_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all of the machine.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; `0` takes a free one.")
+    public_url: str | None = Field(
+        None,
+        description="The address that browsers use, such as `https://charge.example.org`. Without it: "
+        "`http://HOST:PORT`. With `https` cookies are marked secure.",
+    )
+    extra_hosts: str = Field(
+        "",
+        description="Further host names under which requests are answered, separated by commas "
+        "(chargers that use another name than drivers, for instance).",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks, separated by commas, whose `X-Forwarded-…` headers are believed.",
+    )
+    database_url: str = Field(
+        "sqlite:///polaris-data/polaris.db",
+        description="`sqlite:///FILE` (relative to the working folder; `sqlite:////…` is absolute) "
+        "or `postgresql://USER:PASSWORD@HOST/NAME`.",
+    )
+    log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
+    default_time_zone: str = Field(
+        "Europe/Berlin", description="IANA zone of a driver whose browser and account tell none."
+    )
+    pending_chargers: bool = Field(
+        False, description="Let chargers with an unknown identity connect as pending, to be accepted later."
+    )
+    pending_chargers_limit: int = Field(
+        50, ge=0, le=10_000, description="How many pending chargers are kept at most."
+    )
+    heartbeat_interval: int = Field(
+        300, ge=10, le=86_400, description="Seconds between heartbeats that chargers are told to keep."
+    )
+    call_timeout: int = Field(
+        30, ge=1, le=300, description="Seconds until a command to a charger counts as unanswered."
+    )
+    charger_frame_limit: int = Field(
+        65_536, ge=4_096, le=1_048_576, description="Largest frame taken from a charger, in bytes."
+    )
+    sign_in_hours: int = Field(
+        8, ge=1, le=720, description="Hours after which a sign-in that is not remembered ends."
+    )
+    sign_in_days: int = Field(30, ge=1, le=400, description="Days after which a remembered sign-in ends.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+        ):
+            raise ValueError("give scheme and host only, such as https://charge.example.org")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str) -> str:
+        if value.split(":", 1)[0].split("+", 1)[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+        return value.replace("postgres://", "postgresql://", 1)
+
+    @field_validator("log_level")
+    @classmethod
+    def _log_level(cls, value: str) -> str:
+        if value.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError("give debug, info, warning or error")
+        return value.lower()
+
+    @field_validator("default_time_zone")
+    @classmethod
+    def _default_time_zone(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ValueError("give an IANA name such as Europe/Berlin") from error
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _trusted_proxies(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError("give addresses or networks such as 10.0.0.2 or 10.0.0.0/8") from error
+        return value
+
+    @property
+    def secure(self) -> bool:
+        """True if browsers reach the portal over TLS."""
+        return self.public_url is not None and self.public_url.startswith("https:")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names under which requests are answered, without ports, lower case."""
+        names = {self.host.lower(), "127.0.0.1", "localhost", "[::1]", "::1"}
+        if self.public_url is not None:
+            # Behind its public address the portal answers to that one alone, and to this machine.
+            names.add((urlsplit(self.public_url).hostname or "").lower())
+        names.update(name.strip().lower() for name in self.extra_hosts.split(",") if name.strip())
+        return frozenset(names)
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of the environment. Raises `WrongSettings`."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"POLARIS_{name.upper()}={problem['input']!r}: {message}")
+        raise WrongSettings("\n".join(lines)) from None
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of *settings*; makes the folder of a SQLite file. Raises `DatabaseUnavailable`."""
+    prefix = "sqlite:///"
+    if settings.database_url.startswith(prefix):
+        folder = Path(settings.database_url.removeprefix(prefix)).absolute().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnavailable(f"the folder {folder} can't be made: {error.strerror}") from error
+    return Database(settings.database_url)

@@ -1,0 +1,360 @@
+"""`ask` and `change`: the only doors to the database.
+
+Reads run in threads, each in a transaction of its own. Changes go through one writer thread, and
+all that wait share one commit (group commit): with ``synchronous=FULL`` a commit costs a flush to
+the disk, a row does not. Whoever awaits `change` goes on only after the commit (C8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import orjson
+import psycopg
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import Insert
+
+from data.announcements import Announcement, Topic
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHANNEL = "polaris"
+BATCH = 512
+"""Changes that share a commit at most; more would only make the first of them wait."""
+RETRIES = 3
+BUSY_MS = 15_000
+
+
+class DatabaseUnavailable(RuntimeError):
+    """The database can't be opened or reached; the text says what to do about it."""
+
+
+class Change:
+    """A unit of work inside a transaction: what it executes and what it announces, if it commits.
+
+    A unit can be run a second time (when a neighbour in its batch fails, or PostgreSQL restarts), so
+    it changes nothing but the database: what follows from it is returned or announced.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: dict[int, tuple[Executable, list[Mapping[str, Any]]]] = {}
+        self.announcements: list[Announcement] = []
+
+    @property
+    def connection(self) -> Connection:
+        """For the queries of `data.queries`, which read what this unit wrote."""
+        self.flush()
+        return self._connection
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Execute *statement* now."""
+        self.flush()
+        return self._connection.execute(statement, parameters)
+
+    def later(self, statement: Executable, row: Mapping[str, Any]) -> None:
+        """Execute *statement* with *row* before the commit, or before anything else is executed.
+
+        The rows of one statement (the same object: keep it in a module constant) travel together,
+        those of other units of the batch included. For writes on the hot path that nobody reads back.
+        """
+        self._waiting.setdefault(id(statement), (statement, []))[1].append(row)
+
+    def flush(self) -> None:
+        """Execute what `later` collected."""
+        while self._waiting:
+            statement, rows = self._waiting.pop(next(iter(self._waiting)))
+            self._connection.execute(statement, rows)
+
+    def announce(self, *announcements: Announcement) -> None:
+        """Tell *announcements* to everybody after the commit."""
+        self.announcements.extend(announcements)
+
+    def insert_once(self, table: type[Any]) -> Insert:
+        """An INSERT into *table* that skips a row whose key is there already."""
+        return insert_once(self._connection.dialect.name, table)
+
+
+def insert_once(dialect: str, table: type[Any]) -> Insert:
+    """See `Change.insert_once`; *dialect* is ``Database.dialect``. Made once a table and dialect."""
+    key = (dialect, table)
+    if key not in _insert_once:
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        _insert_once[key] = insert(table).on_conflict_do_nothing()
+    return _insert_once[key]
+
+
+_insert_once: dict[tuple[str, type[Any]], Insert] = {}
+
+
+@dataclass(slots=True)
+class _Unit:
+    work: Callable[[Change], Any]
+    future: Future[Any]
+    announcements: list[Announcement] = field(default_factory=list)
+
+
+class Database:
+    """The database of this process.
+
+    *announce* is called with what was committed: on the event loop that called `start`, else in
+    the thread that made the change.
+    """
+
+    def __init__(self, url: str | URL, *, readers: int = 4) -> None:
+        """Open the engine for *url* (``sqlite:///file.db``, ``postgresql://…``), without a connection yet."""
+        self.url = _with_driver(make_url(url))
+        self.dialect = self.url.get_backend_name()
+        self.announce: Callable[[list[Announcement]], None] = lambda announcements: None
+        self._origin = uuid.uuid4().hex[:12]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ask")
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._listener: _PostgresListener | None = None
+        self._lock = threading.Lock()
+        self.engine = _engine(self.url, readers + 2)
+        self._write_engine = (
+            self.engine.execution_options(polaris_write=True) if self.dialect == "sqlite" else self.engine
+        )
+
+    async def ask(
+        self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of *query*, run in a thread with a connection and these arguments."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: self.ask_now(query, *args, **kwargs))
+
+    def ask_now(
+        self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `ask`, in the calling thread: for start-up and the command line."""
+        for left in reversed(range(RETRIES)):
+            try:
+                with self.engine.connect() as connection:
+                    return query(connection, *args, **kwargs)
+            except DBAPIError as error:
+                if not (error.connection_invalidated and left):
+                    raise
+        raise AssertionError
+
+    async def change(
+        self, work: Callable[Concatenate[Change, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What *work* returns, after its commit. What it raises undoes it alone and is raised here."""
+        return await asyncio.wrap_future(self._submit(lambda change: work(change, *args, **kwargs)))
+
+    def change_now(
+        self, work: Callable[Concatenate[Change, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `change`, waiting in the calling thread: for start-up and the command line."""
+        future: Future[T] = self._submit(lambda change: work(change, *args, **kwargs))
+        return future.result()
+
+    def start(self) -> None:
+        """Deliver announcements on the running event loop from now on, those of other processes too."""
+        self._loop = asyncio.get_running_loop()
+        if self.dialect == "postgresql" and self._listener is None:
+            self._listener = _PostgresListener(self.url, self._origin, self._deliver)
+            self._listener.start()
+
+    def close(self) -> None:
+        """Finish what is queued and let go of all connections."""
+        if self._listener is not None:
+            self._listener.stop()
+        with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            self._queue.put(None)
+            writer.join()
+        self._readers.shutdown()
+        self.engine.dispose()
+        self._loop = None
+
+    @property
+    def backlog(self) -> int:
+        """How many changes wait for the writer."""
+        return self._queue.qsize()
+
+    def _submit(self, work: Callable[[Change], Any]) -> Future[Any]:
+        unit = _Unit(work, Future())
+        # Running from the first moment, so that a caller who is cancelled can't undo it half-way.
+        unit.future.set_running_or_notify_cancel()
+        if self._writer is None:
+            with self._lock:
+                if self._writer is None:
+                    self._writer = threading.Thread(target=self._write, name="change", daemon=True)
+                    self._writer.start()
+        self._queue.put(unit)
+        return unit.future
+
+    def _write(self) -> None:
+        ended = False
+        while not ended:
+            batch: list[_Unit] = []
+            taken = self._queue.get()
+            while taken is not None:
+                batch.append(taken)
+                if len(batch) == BATCH:
+                    break
+                try:
+                    taken = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            ended = taken is None
+            if batch:
+                self._commit(batch)
+
+    def _commit(self, batch: list[_Unit]) -> None:
+        try:
+            results = self._transact(batch)
+        except BaseException as error:
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return
+            for unit in batch:  # each alone: only what fails by itself fails
+                self._commit([unit])
+            return
+        announcements = [announcement for unit in batch for announcement in unit.announcements]
+        # The announcements first: who awaits the change finds the world told of it.
+        self._deliver(announcements)
+        for unit, result in zip(batch, results, strict=True):
+            unit.future.set_result(result)
+
+    def _transact(self, batch: list[_Unit]) -> list[Any]:
+        for left in reversed(range(RETRIES)):
+            try:
+                with self._write_engine.begin() as connection:
+                    change = Change(connection)
+                    results = []
+                    for unit in batch:
+                        change.announcements = []
+                        results.append(unit.work(change))
+                        unit.announcements = change.announcements
+                    change.flush()
+                    if self.dialect == "postgresql":
+                        self._notify(connection, [a for unit in batch for a in unit.announcements])
+                return results
+            except DBAPIError as error:
+                if not (error.connection_invalidated and left):
+                    raise
+        raise AssertionError
+
+    def _deliver(self, announcements: list[Announcement]) -> None:
+        if not announcements:
+            return
+        if self._loop is None:
+            self.announce(announcements)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
+                self._loop.call_soon_threadsafe(self.announce, announcements)
+
+    def _notify(self, connection: Connection, announcements: list[Announcement]) -> None:
+        payloads: list[str] = []
+        for announcement in announcements:
+            if announcement.topic is not Topic.MINUTE:
+                payloads.append(f"{self._origin} {announcement.dump().decode()}")
+        if payloads:
+            connection.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in payloads])
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+
+
+class _PostgresListener:
+    """Hears what other processes announce, and reconnects for as long as it takes."""
+
+    def __init__(self, url: URL, origin: str, deliver: Callable[[list[Announcement]], None]) -> None:
+        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._origin = origin
+        self._deliver = deliver
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with psycopg.connect(self._conninfo, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._stopped.is_set():
+                        for notice in connection.notifies(timeout=0.5):
+                            self._hear(notice.payload)
+            except psycopg.OperationalError:
+                self._stopped.wait(1)
+
+    def _hear(self, payload: str) -> None:
+        origin, _, rest = payload.partition(" ")
+        if origin != self._origin:
+            with contextlib.suppress(ValueError, orjson.JSONDecodeError):  # a newer version's topic
+                self._deliver([Announcement.load(rest)])
+
+
+def _with_driver(url: URL) -> URL:
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise DatabaseUnavailable(
+            f"{backend!r} is no database that Polaris Express speaks: sqlite, postgresql"
+        )
+    return url
+
+
+def _engine(url: URL, pool_size: int) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+    if url.database and url.database != ":memory:":
+        folder = Path(url.database).absolute().parent
+        if not folder.is_dir():
+            raise DatabaseUnavailable(f"the folder of the database file does not exist: {folder}")
+    engine = create_engine(url, pool_size=pool_size, max_overflow=2)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not behind our back
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA temp_store = MEMORY")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE for writers: a transaction that reads first and writes later would fail otherwise.
+        write = connection.get_execution_options().get("polaris_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,70 @@
+"""Migrations: run at every start, from code, without an ini file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+
+from data.database import Database, DatabaseUnavailable
+
+_LOCK = 0x506F6C61726973
+"""Key of PostgreSQL's advisory lock: of several processes that start at once, one migrates."""
+
+
+def migrate(database: Database) -> str | None:
+    """Bring *database* to this program's revision; returns the one it had, ``None`` for an empty one.
+
+    Raises `DatabaseUnavailable` if it can't be reached or is newer than this program.
+    """
+    try:
+        with database.engine.connect() as connection:
+            if database.dialect == "postgresql":
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            try:
+                return _migrate(connection)
+            finally:
+                if database.dialect == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                    connection.commit()
+    except OperationalError as error:
+        raise DatabaseUnavailable(
+            f"the database {database.url.render_as_string()} can't be opened: {error.orig}"
+        ) from error
+
+
+def revision() -> str:
+    """The revision that this program needs."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, made here instead of in a file."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def _migrate(connection: Connection) -> str | None:
+    had = MigrationContext.configure(connection).get_current_revision()
+    if had is not None:
+        try:
+            ScriptDirectory.from_config(config()).get_revision(had)
+        except CommandError as error:
+            raise DatabaseUnavailable(
+                f"the database is newer than this program (it has revision {had}, this program knows up to "
+                f"{revision()}): start the version that wrote it, or restore a backup"
+            ) from error
+    if had != revision():
+        command.upgrade(config(connection), "head")
+        connection.commit()
+    return had
