@@ -37,10 +37,10 @@ class Reading:
         return Announcement(Topic.READING, account_id, asdict(self))
 
 
-@binding.bindable_dataclass(  # type: ignore[call-arg]  # its overloads hide the class
+@binding.bindable_dataclass(
     bindable_fields=["energy_wh", "power_w", "power_derived", "reading_at", "cost", "currency"]
 )
-class LiveSession:
+class LiveSession:  # type: ignore[call-arg]  # the decorator's overloads hide the class
     """One session in progress. Fields have the units of `Reading`."""
 
     id: int = 0

@@ -1,0 +1,98 @@
+"""Fixtures for all tests: real databases, the real app, a real server where a test wants one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data.database import Database
+from data.migrate import migrate
+from tests.postgres import Postgres, PostgresMissing
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+"""Real input that is not part of the project; a test that needs it is skipped without it."""
+
+
+def shared(name: str) -> Path:
+    """The file *name* of the shared real input; skips the test if it is not there."""
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip(f"needs {name}, which is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test run's own; skips where none can be started."""
+    try:
+        server = Postgres.start()
+    except PostgresMissing as error:
+        if os.environ.get("POLARIS_TESTS_NEED_POSTGRES"):
+            raise
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The address of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'polaris.db'}"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy: a migration costs more than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "polaris.db"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite database."""
+    path = tmp_path / "polaris.db"
+    shutil.copy(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Postgres) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    name, url = postgres.create()
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return name
+
+
+@pytest.fixture
+def postgres_database(postgres: Postgres, migrated_template: str) -> Iterator[Database]:
+    """A migrated PostgreSQL database."""
+    with postgres.database(migrated_template) as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A migrated database: the same test runs on SQLite and on PostgreSQL."""
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    made: Database = request.getfixturevalue(name)
+    return made
