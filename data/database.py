@@ -309,7 +309,7 @@ class _PostgresListener:
                 with psycopg.connect(self._conninfo, autocommit=True) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     while not self._stopped.is_set():
-                        for notice in connection.notifies(timeout=0.5):
+                        for notice in connection.notifies(timeout=0.2):
                             self._hear(notice.payload)
             except psycopg.OperationalError:
                 self._stopped.wait(1)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+import httpx
+import nicegui
 import pytest
+from nicegui import ui
+from nicegui.testing.general import nicegui_reset_globals
+from nicegui.testing.user import User
 
+from app.portal import Portal, install
+from app.settings import Settings
 from data.database import Database
 from data.migrate import migrate
 from tests.postgres import Postgres, PostgresMissing
@@ -96,3 +103,61 @@ def database(request: pytest.FixtureRequest) -> Database:
     name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
     made: Database = request.getfixturevalue(name)
     return made
+
+
+@pytest.fixture
+async def portal(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Portal]:
+    """The whole portal inside this process, on a SQLite file of its own, as `main.py` puts it together."""
+    path = tmp_path / "polaris.db"
+    shutil.copy(migrated_file, path)
+    settings = Settings(database_url=f"sqlite:///{path}", _env_file=None)
+    with nicegui_reset_globals():
+        os.environ["NICEGUI_USER_SIMULATION"] = "true"
+        own = [route for route in nicegui.app.routes if not _is_nicegui(route)]
+        for route in own:  # NiceGUI takes away pages only, not websockets and mounts
+            nicegui.app.routes.remove(route)
+        portal = install(settings)
+        ui.run(storage_secret="unused by us, wanted by the simulation")
+        try:
+            async with nicegui.core.app.router.lifespan_context(nicegui.core.app):
+                yield portal
+        finally:
+            os.environ.pop("NICEGUI_USER_SIMULATION", None)
+            nicegui.app.exception_handlers.clear()
+            nicegui.app.exception_handlers.update(_handlers)
+
+
+_handlers = dict(nicegui.app.exception_handlers)
+
+
+def _is_nicegui(route: object) -> bool:
+    return str(getattr(route, "path", "")).startswith("/_nicegui")
+
+
+Visit = Callable[..., Awaitable[User]]
+
+
+@pytest.fixture
+async def visit(portal: Portal) -> AsyncIterator[Visit]:
+    """``await visit(account_id, "/path")`` opens a page as that account, in a browser of its own.
+
+    ``account_id`` ``None`` visits signed out; ``browser=user`` opens it in the browser of an earlier visit.
+    """
+    clients: list[httpx.AsyncClient] = []
+
+    async def visit(account_id: int | None, path: str = "/", *, browser: User | None = None) -> User:
+        if browser is None:
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(nicegui.core.app), base_url="http://127.0.0.1"
+            )
+            clients.append(client)
+            if account_id is not None:
+                token = await portal.sign_ins.issue(account_id)
+                client.cookies.set(portal.sign_ins.cookie, token)
+            browser = User(client)
+        await browser.open(path)
+        return browser
+
+    yield visit
+    for client in clients:
+        await client.aclose()

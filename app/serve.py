@@ -1,0 +1,78 @@
+"""The server: one process, one port, until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+
+import nicegui
+from nicegui import ui
+
+from app.portal import Portal, install
+from app.settings import Settings
+
+BROWSER_FRAME_LIMIT = 131_072
+"""Bytes of the largest frame that any socket takes (T35); chargers have their own, lower limit."""
+
+
+class PortTaken(RuntimeError):
+    """The address can't be listened on; the text says why and what to do."""
+
+
+def serve(settings: Settings) -> None:
+    """Run the portal of *settings* until SIGINT or SIGTERM. Raises `PortTaken`, `DatabaseUnavailable`."""
+    settings = settings.model_copy(update={"port": free_port(settings.host, settings.port)})
+    if settings.log_level != "debug":
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+    portal = install(settings)
+    nicegui.app.on_startup(lambda: print(_greeting(portal), flush=True))
+    ui.run(
+        host=settings.host,
+        port=settings.port,
+        title="Polaris Express",
+        favicon=Path(__file__).parent.parent / "components" / "static" / "icon.svg",
+        reload=False,
+        show=False,
+        show_welcome_message=False,
+        fastapi_docs=False,
+        reconnect_timeout=30,
+        uvicorn_logging_level="warning",
+        dark=None,
+        # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def address(settings: Settings) -> str:
+    """Where browsers reach the portal of *settings*."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    return settings.public_url or f"http://{host}:{settings.port}"
+
+
+def free_port(host: str, port: int) -> int:
+    """*port*, or a free one for 0. Raises `PortTaken` within a moment instead of after the set-up."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise PortTaken(
+                f"POLARIS_HOST={host}, POLARIS_PORT={port}: can't be listened on "
+                f"({getattr(error, 'strerror', None) or error}); choose another port, or end what uses this one"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def _greeting(portal: Portal) -> str:
+    lines = [f"Polaris Express is at {address(portal.settings)}", "Ctrl-C ends it."]
+    link = portal.sign_ins.first_operator_link(address(portal.settings))
+    if link is not None:
+        lines.insert(1, f"No operator yet. The first one signs up here, once, within 24 hours:\n  {link}")
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""A real browser before the real process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.server import Server
+from tests.world import PASSWORD
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1440,900",
+)
+
+
+@pytest.fixture
+def chrome_options(chrome_options: webdriver.ChromeOptions) -> webdriver.ChromeOptions:
+    """Chromium for a machine without a screen and without a network."""
+    for flag in FLAGS:
+        chrome_options.add_argument(flag)
+    chrome_options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return chrome_options
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A portal that is not started yet: add rows to its ``database`` first."""
+    server = Server(tmp_path)
+    yield server
+    server.close()
+
+
+SignIn = Callable[..., None]
+
+
+@pytest.fixture
+def sign_in(server: Server) -> SignIn:
+    """Sign a driver in by the form: ``sign_in(browser, email)``; waits for the dashboard."""
+
+    def sign_in(browser: webdriver.Chrome, email: str = "dana@example.org", path: str = "/") -> None:
+        browser.get(server.url + path)
+        wait = WebDriverWait(browser, 10)
+        wait.until(lambda b: b.find_elements(By.NAME, "email"))
+        browser.find_element(By.NAME, "email").send_keys(email)
+        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+        browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+        wait.until(lambda b: "/sign-in" not in b.current_url)
+
+    return sign_in
