@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import nicegui
@@ -14,11 +15,13 @@ from nicegui import ui
 from nicegui.testing.general import nicegui_reset_globals
 from nicegui.testing.user import User
 
-from app.portal import Portal, install
 from app.settings import Settings
 from data.database import Database
 from data.migrate import migrate
 from tests.postgres import Postgres, PostgresMissing
+
+if TYPE_CHECKING:
+    from app.portal import Portal
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real input that is not part of the project; a test that needs it is skipped without it."""
@@ -108,6 +111,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 @pytest.fixture
 async def portal(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Portal]:
     """The whole portal inside this process, on a SQLite file of its own, as `main.py` puts it together."""
+    from app.portal import install
+
     path = tmp_path / "polaris.db"
     shutil.copy(migrated_file, path)
     settings = Settings(database_url=f"sqlite:///{path}", _env_file=None)
@@ -139,7 +144,7 @@ Visit = Callable[..., Awaitable[User]]
 
 @pytest.fixture
 async def visit(portal: Portal) -> AsyncIterator[Visit]:
-    """``await visit(account_id, "/path")`` opens a page as that account, in a browser of its own.
+    """Opens a page as an account, in a browser of its own: ``await visit(account_id, "/path")``.
 
     ``account_id`` ``None`` visits signed out; ``browser=user`` opens it in the browser of an earlier visit.
     """
