@@ -144,7 +144,7 @@ Visit = Callable[..., Awaitable[User]]
 
 @pytest.fixture
 async def visit(portal: Portal) -> AsyncIterator[Visit]:
-    """Opens a page as an account, in a browser of its own: ``await visit(account_id, "/path")``.
+    """Open pages as an account, in a browser of its own, as ``await open(account_id, "/path")`` would.
 
     ``account_id`` ``None`` visits signed out; ``browser=user`` opens it in the browser of an earlier visit.
     """
