@@ -1,0 +1,94 @@
+"""Who is asking: the types that pages and routes name in their signature.
+
+    async def dashboard(driver: Driver) -> None: ...
+
+Who may not come in never reaches the page: signed out means one redirect to sign-in and back (P1),
+the wrong role means 404 (P2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from app.access.return_address import here
+from data.types import Role, Theme
+
+if TYPE_CHECKING:
+    from app.access.sign_ins import SignIns
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who is signed in, as this request sees them."""
+
+    id: int
+    """Of the account."""
+    name: str
+    email: str
+    role: Role
+    time_zone: str
+    """IANA name: the account's, else the portal's default (P25)."""
+    language: str
+    """``en`` or ``de``: the account's, else the best that the browser asks for (P25)."""
+    theme: Theme
+    sign_in_id: int
+
+
+class SignedOut(Exception):
+    """Nobody is signed in; ``wanted`` is where they wanted to go."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__("signed out")
+        self.wanted = wanted
+
+
+class Elsewhere(Exception):
+    """The visitor belongs at ``path``."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("elsewhere")
+        self.path = path
+
+
+def not_found() -> HTTPException:
+    """What everybody gets for an address that is none of theirs, whether it exists or not."""
+    return HTTPException(404)
+
+
+async def somebody(request: Request) -> Visitor:
+    """Whoever is signed in. Raises `SignedOut`."""
+    sign_ins: SignIns = request.app.state.sign_ins
+    visitor = await sign_ins.visitor(request)
+    if visitor is None:
+        raise SignedOut(here(request))
+    return visitor
+
+
+async def driver(request: Request) -> Visitor:
+    """The driver who is signed in. Raises `SignedOut`; an operator is sent home from `/` (P2), else 404."""
+    visitor = await somebody(request)
+    if visitor.role is not Role.DRIVER:
+        raise Elsewhere("/admin") if request.url.path == "/" else not_found()
+    return visitor
+
+
+async def operator(request: Request) -> Visitor:
+    """The operator who is signed in. Raises `SignedOut`; a driver gets 404 and no hint (P2)."""
+    visitor = await somebody(request)
+    if visitor.role is not Role.OPERATOR:
+        raise not_found()
+    return visitor
+
+
+def home(role: Role) -> str:
+    """Where an account of *role* starts (P1, P2)."""
+    return "/admin" if role is Role.OPERATOR else "/"
+
+
+Somebody = Annotated[Visitor, Depends(somebody)]
+Driver = Annotated[Visitor, Depends(driver)]
+Operator = Annotated[Visitor, Depends(operator)]

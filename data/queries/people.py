@@ -1,0 +1,130 @@
+"""Accounts, their sign-ins and one-time links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from data.models import Account, Charger, ChargingSession, Mapping, OneTimeLink, Plan, SignIn, Site
+from data.types import Role, Theme
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in that is valid, and its account."""
+
+    sign_in_id: int
+    account_id: int
+    name: str
+    email: str
+    role: Role
+    time_zone: str | None
+    language: str | None
+    theme: Theme
+    expires_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a password is checked against."""
+
+    account_id: int
+    role: Role
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """How many there are of what an operator looks after."""
+
+    drivers: int
+    mappings: int
+    sites: int
+    chargers: int
+    plans: int
+    sessions_in_progress: int
+
+
+def signed_in(db: Connection, token_hash: str, now: datetime) -> SignedIn | None:
+    """The sign-in with *token_hash*, unless it has expired or its account is disabled."""
+    row = db.execute(
+        select(
+            SignIn.id,
+            Account.id,
+            Account.name,
+            Account.email,
+            Account.role,
+            Account.time_zone,
+            Account.language,
+            Account.theme,
+            SignIn.expires_at,
+            SignIn.last_seen_at,
+        )
+        .join(Account, Account.id == SignIn.account_id)
+        .where(SignIn.token_hash == token_hash, SignIn.expires_at > now, Account.disabled_at.is_(None))
+    ).one_or_none()
+    return None if row is None else SignedIn(*tuple(row))
+
+
+def still_signed_in(db: Connection, sign_in_ids: Iterable[int], now: datetime) -> set[int]:
+    """Those of *sign_in_ids* that are valid at *now*."""
+    ids, valid = list(sign_in_ids), set[int]()
+    for start in range(0, len(ids), 500):  # SQLite takes a limited number of parameters
+        valid.update(
+            db.scalars(
+                select(SignIn.id)
+                .join(Account, Account.id == SignIn.account_id)
+                .where(
+                    SignIn.id.in_(ids[start : start + 500]),
+                    SignIn.expires_at > now,
+                    Account.disabled_at.is_(None),
+                )
+            )
+        )
+    return valid
+
+
+def credentials(db: Connection, email: str) -> list[Credentials]:
+    """The accounts that *email* can sign in to, at most one of each role; no disabled ones."""
+    rows = db.execute(
+        select(Account.id, Account.role, Account.password_hash)
+        .where(Account.email == email.strip().lower(), Account.disabled_at.is_(None))
+        .order_by(Account.role)
+    )
+    return [Credentials(*row) for row in rows]
+
+
+def has_operator(db: Connection) -> bool:
+    """True if there is an operator who can sign in."""
+    found = select(Account.id).where(Account.role == Role.OPERATOR, Account.disabled_at.is_(None))
+    return db.execute(found.limit(1)).first() is not None
+
+
+def link_is_open(db: Connection, token_hash: str, purpose: str, now: datetime) -> bool:
+    """True if the one-time link with *token_hash* can still be used for *purpose*."""
+    found = select(OneTimeLink.id).where(
+        OneTimeLink.token_hash == token_hash,
+        OneTimeLink.purpose == purpose,
+        OneTimeLink.used_at.is_(None),
+        OneTimeLink.expires_at > now,
+    )
+    return db.execute(found).first() is not None
+
+
+def inventory(db: Connection) -> Inventory:
+    """The counts of the operator's page."""
+    drivers = select(func.count()).select_from(Account).where(Account.role == Role.DRIVER)
+    running = select(func.count()).select_from(ChargingSession).where(ChargingSession.ended_at.is_(None))
+    mappings = select(func.count()).select_from(Mapping).where(Mapping.active)
+    return Inventory(
+        drivers=db.scalar(drivers) or 0,
+        mappings=db.scalar(mappings) or 0,
+        sites=db.scalar(select(func.count()).select_from(Site)) or 0,
+        chargers=db.scalar(select(func.count()).select_from(Charger)) or 0,
+        plans=db.scalar(select(func.count()).select_from(Plan)) or 0,
+        sessions_in_progress=db.scalar(running) or 0,
+    )
