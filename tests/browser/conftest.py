@@ -10,27 +10,15 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.flags import FLAGS
 from tests.browser.server import Server
 from tests.world import PASSWORD
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--window-size=1440,900",
-)
 
 
 @pytest.fixture
 def chrome_options(chrome_options: webdriver.ChromeOptions) -> webdriver.ChromeOptions:
     """Chromium for a machine without a screen and without a network."""
-    for flag in FLAGS:
+    for flag in (*FLAGS, "--window-size=1440,900"):
         chrome_options.add_argument(flag)
     chrome_options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return chrome_options

@@ -1,0 +1,79 @@
+"""The measured process: the portal as `main.py` makes it, and what it is compared with.
+
+That is an empty page and a raw Socket.IO emit. Started as ``python -m tests.bench.server PORT FILE [CPU]``;
+the measurement reads the process from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+import nicegui
+from nicegui import ui
+
+from app import portal as portal_module
+from app import serve
+from app.settings import Settings
+from data.live import Reading
+
+
+def main(port: int, file: str, cpu: int | None) -> None:
+    """Serve on *port* until SIGINT; *cpu* pins the process to one core."""
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    settings = Settings(port=port, database_url=f"sqlite:///{file}", log_level="warning", _env_file=None)
+    install = portal_module.install
+
+    def install_with_probes(settings: Settings) -> portal_module.Portal:
+        portal = install(settings)
+        _probes(portal)
+        return portal
+
+    serve.install = install_with_probes  # type: ignore[attr-defined]
+    serve.serve(settings)
+
+
+def _probes(portal: portal_module.Portal) -> None:
+    @ui.page("/bench/empty")
+    def empty() -> None:
+        """What any NiceGUI page costs."""
+
+    @nicegui.app.get("/bench/sign-in/{account_id}")
+    async def sign_in(account_id: int) -> dict[str, str]:
+        return {portal.sign_ins.cookie: await portal.sign_ins.issue(account_id)}
+
+    @nicegui.app.get("/bench/push/{kind}/{times}")
+    async def push(kind: str, times: int) -> dict[str, float]:
+        """CPU seconds for *times* pushes to each page: one live kWh, or a raw emit of the same size."""
+        clients = [client for client in nicegui.Client.instances.values() if client.has_socket_connection]
+        live = list(portal.live._sessions.values())
+        payload = {"17": {"tag": "span", "text": "12.34", "class": ["live-kwh"]}, "_id": 0}
+        before = time.process_time()
+        for turn in range(times):
+            if kind == "raw":
+                for client in clients:
+                    await nicegui.core.sio.emit("update", payload, room=client.id)
+            else:
+                portal.live.announce(
+                    Reading(
+                        session_id=session.id,
+                        energy_wh=(session.energy_wh or 0) + 10,
+                        power_w=session.power_w,
+                        power_derived=session.power_derived,
+                        reading_at=datetime.now(UTC),
+                        cost=session.cost,
+                        currency=session.currency,
+                    ).announcement(None)
+                    for session in live
+                )
+            await asyncio.sleep(0.01 if turn % 10 else 0.05)
+        await asyncio.sleep(0.5)
+        return {"cpu": time.process_time() - before, "pages": len(clients), "sessions": len(live)}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None)
