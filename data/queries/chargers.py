@@ -1,16 +1,43 @@
-"""The chargers that a driver can see (P19–P22)."""
+"""The chargers that a driver can see (P19–P22).
+
+Four statements whatever the number of chargers; the status of P20 is decided here and not in SQL,
+so that it reads as the rule does.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, String, bindparam, case, func, or_, select, type_coerce
+
+from data.models import Charger, ChargingSession, Connector, GroupAccount, GroupCharger, Reservation, Site
+from data.queries.reservations import not_cancelled
+from data.queries.sessions import place_number
+from data.types import Admission, ConnectorStatus
 
 OFFLINE_AFTER = timedelta(minutes=60)
 """Silence longer than this is offline; exactly this is not yet (P20)."""
 SHOWN = 50
+
+OCCUPIED = frozenset(
+    {
+        ConnectorStatus.PREPARING,
+        ConnectorStatus.CHARGING,
+        ConnectorStatus.SUSPENDED_EV,
+        ConnectorStatus.SUSPENDED_EVSE,
+        ConnectorStatus.FINISHING,
+        ConnectorStatus.OCCUPIED,
+    }
+)
+OUT_OF_SERVICE = frozenset({ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED})
+READY = frozenset({ConnectorStatus.AVAILABLE, ConnectorStatus.UNKNOWN})
+"""A connector that never reported counts as ready if its charger talks: some only report trouble."""
 
 
 class ChargerStatus(StrEnum):
@@ -61,8 +88,224 @@ class VisibleChargers:
     """How many match the search; equal to ``visible`` without one."""
 
 
+@dataclass(slots=True)
+class _Plug:
+    number: int
+    type: str | None
+    max_power_w: int | None
+    status: str
+    """One of `ConnectorStatus`, which equal their words."""
+    error_code: str | None
+    occupied_since: datetime | None
+    reserved_until: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Charger:
+    id: int
+    name: str
+    site_name: str
+    heard: bool
+    """Within the last hour."""
+    silent_since: datetime | None
+    plugs: list[_Plug] = field(default_factory=list)
+    mine: bool = False
+    status: ChargerStatus = ChargerStatus.ONLINE
+    since: datetime | None = None
+    until: datetime | None = None
+    out_of_service: str | None = None
+    free: int = 0
+
+
+_heard = func.coalesce(Charger.last_seen_at >= bindparam("heard_at"), False)
+
+_chargers = (
+    select(
+        Charger.id,
+        Charger.name,
+        Site.name,
+        _heard,
+        # Reading a moment costs more than the rest of a row: only where somebody will see it.
+        case((~_heard, Charger.last_seen_at)),
+    )
+    .join(Site, Site.id == Charger.site_id)
+    .where(
+        Charger.admission == Admission.ACCEPTED.value,
+        or_(
+            Charger.visible_to_all,
+            Charger.id.in_(
+                select(GroupCharger.charger_id)
+                .join(GroupAccount, GroupAccount.group_id == GroupCharger.group_id)
+                .where(GroupAccount.account_id == bindparam("account_id"))
+            ),
+        ),
+    )
+)
+
+_plugs = select(
+    Connector.id,
+    Connector.charger_id,
+    place_number,
+    Connector.number,
+    Connector.type,
+    Connector.max_power_w,
+    type_coerce(Connector.status, String),
+    Connector.error_code,
+    case((Connector.status.in_(sorted(OCCUPIED)), Connector.status_since)),
+).order_by(Connector.charger_id, Connector.evse, Connector.number)
+
+_in_progress = select(
+    ChargingSession.connector_id,
+    ChargingSession.charger_id,
+    ChargingSession.account_id,
+    ChargingSession.started_at,
+    ChargingSession.replayed,
+).where(ChargingSession.ended_at.is_(None))
+
+_reserved_now = select(Reservation.charger_id, Reservation.connector_number, Reservation.ends_at).where(
+    Reservation.ends_at > bindparam("now"), Reservation.starts_at <= bindparam("now"), not_cancelled
+)
+
+
 def visible_chargers(
     db: Connection, account_id: int, now: datetime, search: str = "", limit: int = SHOWN
 ) -> VisibleChargers:
     """The chargers that *account_id* can see, those whose name or site contains *search* in ``shown``."""
-    raise NotImplementedError
+    asked = {"account_id": account_id, "heard_at": now - OFFLINE_AFTER}
+    chargers = {row[0]: _Charger(*row) for row in db.execute(_chargers, asked).all()}
+    _add_plugs(db, chargers, account_id)
+    _add_reservations(db, chargers, now)
+    for charger in chargers.values():
+        _decide(charger)
+    matching = list(chargers.values())
+    if wanted := _folded(search.strip()):
+        matching = [
+            charger
+            for charger in matching
+            if wanted in _folded(charger.name) or wanted in _folded(charger.site_name)
+        ]
+    matching.sort(key=_place)
+    return VisibleChargers(
+        shown=tuple(_card(charger) for charger in matching[:limit]),
+        online=sum(charger.status is ChargerStatus.ONLINE for charger in chargers.values()),
+        visible=len(chargers),
+        matching=len(matching),
+    )
+
+
+def _add_plugs(db: Connection, chargers: dict[int, _Charger], account_id: int) -> None:
+    started = {}
+    for connector_id, charger_id, account, started_at, replayed in db.execute(_in_progress):
+        started[connector_id] = started_at
+        if account == account_id and not replayed and charger_id in chargers:
+            chargers[charger_id].mine = True
+    whole: dict[int, tuple[str, str | None]] = {}
+    for id_, charger_id, place, number, type_, power, status, error, since in db.execute(_plugs).all():
+        if (charger := chargers.get(charger_id)) is None:
+            continue
+        if number == 0:  # OCPP 1.6 §4.9: the charger as a whole
+            whole[charger_id] = status, error
+            continue
+        charger.plugs.append(_Plug(place, type_, power, status, error, started.get(id_, since)))
+    for charger_id, (status, error) in whole.items():
+        if status in OUT_OF_SERVICE:
+            for plug in chargers[charger_id].plugs:
+                if plug.status not in OCCUPIED and plug.status not in OUT_OF_SERVICE:
+                    plug.status, plug.error_code = status, error
+
+
+def _add_reservations(db: Connection, chargers: dict[int, _Charger], now: datetime) -> None:
+    for charger_id, number, ends_at in db.execute(_reserved_now, {"now": now}):
+        if (charger := chargers.get(charger_id)) is not None:
+            for plug in charger.plugs:
+                if number is None or number == plug.number:
+                    plug.reserved_until = ends_at
+
+
+def _decide(charger: _Charger) -> None:
+    """P20, first match wins."""
+    if not charger.heard:
+        charger.status = ChargerStatus.OFFLINE
+        return
+    free = occupied = broken = 0
+    for plug in charger.plugs:
+        if plug.status in READY:
+            free += plug.reserved_until is None
+        elif plug.status in OCCUPIED:
+            occupied += 1
+        elif plug.status in OUT_OF_SERVICE:
+            broken += 1
+    charger.free = free
+    if free or not charger.plugs:
+        charger.status = ChargerStatus.ONLINE
+    elif broken == len(charger.plugs):
+        charger.status, charger.out_of_service = ChargerStatus.OFFLINE, _trouble(charger.plugs)
+    elif occupied:
+        charger.status, charger.since = ChargerStatus.IN_USE, _all_taken_since(charger.plugs)
+    else:
+        charger.status, charger.until = ChargerStatus.RESERVED, _first_free_at(charger.plugs)
+
+
+def _trouble(plugs: Iterable[_Plug]) -> str:
+    faulted = [plug for plug in plugs if plug.status == ConnectorStatus.FAULTED]
+    codes = [plug.error_code for plug in faulted if plug.error_code not in (None, "", "NoError")]
+    if codes:
+        return str(codes[0])
+    return (ConnectorStatus.FAULTED if faulted else ConnectorStatus.UNAVAILABLE).value
+
+
+def _all_taken_since(plugs: Iterable[_Plug]) -> datetime | None:
+    """When the last of the occupied connectors was taken."""
+    return max(
+        (plug.occupied_since for plug in plugs if plug.status in OCCUPIED and plug.occupied_since),
+        default=None,
+    )
+
+
+def _first_free_at(plugs: Iterable[_Plug]) -> datetime | None:
+    """When the first reservation ends of a connector that is ready but for it."""
+    return min(
+        (plug.reserved_until for plug in plugs if plug.reserved_until and plug.status not in OUT_OF_SERVICE),
+        default=None,
+    )
+
+
+def _card(charger: _Charger) -> VisibleCharger:
+    plugs = charger.plugs
+    return VisibleCharger(
+        id=charger.id,
+        name=charger.name,
+        site_name=charger.site_name,
+        connector_types=tuple(dict.fromkeys(plug.type for plug in plugs if plug.type)),
+        max_power_w=max((plug.max_power_w for plug in plugs if plug.max_power_w), default=None),
+        status=charger.status,
+        since=charger.since,
+        until=charger.until,
+        last_seen_at=charger.silent_since,
+        out_of_service=charger.out_of_service,
+        connectors=len(plugs),
+        free=charger.free,
+        mine=charger.mine,
+    )
+
+
+def _place(charger: _Charger) -> tuple[bool, bool, tuple[str | int, ...], int]:
+    return (
+        not charger.mine,
+        charger.status is not ChargerStatus.ONLINE,
+        natural_key(charger.name),
+        charger.id,
+    )
+
+
+@lru_cache(maxsize=8192)
+def natural_key(name: str) -> tuple[str | int, ...]:
+    """What to sort names by so that "Bay 2" comes before "Bay 10", whatever the case and accents."""
+    parts = re.split(r"(\d+)", _folded(name))
+    return tuple(int(part) if number % 2 else part for number, part in enumerate(parts))
+
+
+@lru_cache(maxsize=8192)
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
