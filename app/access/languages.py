@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 
-LANGUAGES = ("en", "de")
-"""Those that the portal speaks; the first is for everybody else."""
+from components.texts import FALLBACK, languages
 
 
 def preferred(header: str | None) -> str:
     """The best of our languages for an ``Accept-Language`` *header*, which may be missing or nonsense."""
-    best, weight = LANGUAGES[0], 0.0
-    for part in (header or "").split(",")[:20]:
+    best, weight = FALLBACK, 0.0
+    for part in (header or "")[:1000].split(","):
         name, _, parameters = part.partition(";")
         language, quality = name.strip().lower().split("-")[0], 1.0
         if parameters.strip().startswith("q="):
             quality = 0.0
             with contextlib.suppress(ValueError):
                 quality = float(parameters.strip()[2:])
-        if language in LANGUAGES and quality > weight:
+        if language in languages() and weight < quality <= 1:
             best, weight = language, quality
     return best

@@ -5,8 +5,6 @@ The browser holds a random token of 256 bits and nothing else, the table only it
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import secrets
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -18,33 +16,26 @@ from starlette.responses import Response
 
 from app import clock
 from app.access import open_pages
+from app.access.first_operator import FirstOperator, hashed
 from app.access.languages import preferred
 from app.access.visitor import Visitor
 from app.settings import Settings
 from data.announcements import Announcement, Announcer, Topic
 from data.database import Change, Database
-from data.models import Account, OneTimeLink, SignIn
+from data.models import Account, SignIn
 from data.queries import people
 from data.queries.people import SignedIn
-
-log = logging.getLogger("polaris.access")
 
 REMEMBERED = timedelta(seconds=5)
 """How long a found sign-in is believed without asking the database again (T7)."""
 SEEN_EVERY = timedelta(minutes=5)
-FIRST_OPERATOR = "first operator"
-LINK_LASTS = timedelta(hours=24)
-
-
-class LinkUsed(Exception):
-    """The one-time link has expired or was used before."""
 
 
 class SignIns:
     """The sign-ins of all browsers."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
+        self.database = database
         self._settings = settings
         self._known: dict[str, tuple[SignedIn, datetime]] = {}
         # A __Host- cookie is refused by browsers without TLS, loopback included.
@@ -83,7 +74,7 @@ class SignIns:
             found, since = known
             if since <= now < min(since + REMEMBERED, found.expires_at):
                 return found
-        asked = await self._database.ask(people.signed_in, key, now)
+        asked = await self.database.ask(people.signed_in, key, now)
         if asked is None:
             self._known.pop(key, None)
             return None
@@ -91,7 +82,7 @@ class SignIns:
             self._known.clear()
         self._known[key] = asked, now
         if now - asked.last_seen_at >= SEEN_EVERY:
-            background_tasks.create(self._database.change(_seen, asked.sign_in_id, now), name="sign-in seen")
+            background_tasks.create(self.database.change(_seen, asked.sign_in_id, now), name="sign-in seen")
         return asked
 
     # --- issue
@@ -99,7 +90,7 @@ class SignIns:
     async def issue(self, account_id: int, *, remember: bool = False) -> str:
         """A new sign-in of *account_id*; returns the token for its cookie."""
         token = secrets.token_urlsafe(32)
-        await self._database.change(_issue, account_id, hashed(token), clock.now(), self._lasts(remember))
+        await self.database.change(_issue, account_id, hashed(token), clock.now(), self._lasts(remember))
         return token
 
     def give(self, response: Response, token: str, *, remember: bool = False) -> None:
@@ -133,19 +124,19 @@ class SignIns:
         if token is None:
             return
         self._known.pop(hashed(token), None)
-        ended = await self._database.change(_revoke, SignIn.token_hash == hashed(token))
+        ended = await self.database.change(_revoke, SignIn.token_hash == hashed(token))
         self._close(ended)
 
     async def revoke_all(self, account_id: int) -> None:
         """Sign *account_id* out everywhere."""
-        ended = await self._database.change(_revoke, SignIn.account_id == account_id)
+        ended = await self.database.change(_revoke, SignIn.account_id == account_id)
         self._close(ended)
 
     async def check_open_pages(self) -> None:
         """Close the open pages whose sign-in has ended: by time, by another process, by its account's end."""
         shown = open_pages.sign_ins()
         if shown:
-            valid = await self._database.ask(people.still_signed_in, shown, clock.now())
+            valid = await self.database.ask(people.still_signed_in, shown, clock.now())
             self._close(shown - valid)
 
     def listen(self, live: Announcer) -> Callable[[], None]:
@@ -174,7 +165,7 @@ class SignIns:
 
     async def prefer(self, account_id: int, **values: object) -> None:
         """Store ``language``, ``theme`` or ``time_zone`` of *account_id*; whoever calls has checked them."""
-        await self._database.change(_prefer, account_id, values)
+        await self.database.change(_prefer, account_id, values)
         for key, (found, _) in list(self._known.items()):
             if found.account_id == account_id:
                 del self._known[key]
@@ -186,16 +177,8 @@ class SignIns:
 
         Each call makes a new link and ends the one before. For start-up: waits for the commit.
         """
-        token = secrets.token_urlsafe(32)
-        now = clock.now()
-        if not self._database.change_now(_offer, hashed(token), now, now + LINK_LASTS):
-            return None
-        return f"{address}/welcome/{token}"
-
-
-def hashed(token: str) -> str:
-    """What is stored of a token. It is random and long, so a plain hash can't be guessed back."""
-    return hashlib.sha256(token.encode()).hexdigest()
+        token = FirstOperator(self.database).offer()
+        return None if token is None else f"{address}/welcome/{token}"
 
 
 def _issue(change: Change, account_id: int, token_hash: str, now: datetime, lasts: timedelta) -> None:
@@ -225,21 +208,3 @@ def _revoke(change: Change, which: object) -> set[int]:
 def _prefer(change: Change, account_id: int, values: dict[str, object]) -> None:
     change.execute(update(Account).where(Account.id == account_id).values(**values))
     change.announce(Announcement(Topic.PEOPLE, account_id))
-
-
-def _offer(change: Change, token_hash: str, now: datetime, expires_at: datetime) -> bool:
-    if people.has_operator(change.connection):
-        return False
-    change.execute(
-        delete(OneTimeLink).where(OneTimeLink.purpose == FIRST_OPERATOR, OneTimeLink.used_at.is_(None))
-    )
-    change.execute(
-        insert(OneTimeLink),
-        {
-            "token_hash": token_hash,
-            "purpose": FIRST_OPERATOR,
-            "created_at": now,
-            "expires_at": expires_at,
-        },
-    )
-    return True

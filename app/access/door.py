@@ -1,0 +1,243 @@
+"""The door: one ASGI layer outside of everything else, so that no request and no answer misses it.
+
+Host names (T20), proxies (T20), where changes and sockets come from (T31, T37, T54), the size of
+bodies, headers (T44), and errors that tell nothing (T45).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access import nonce
+from app.settings import Settings
+
+log = logging.getLogger("polaris.access")
+
+BODY_LIMIT = 65_536
+"""Bytes of a form; nobody has anything larger to send."""
+SOCKET_BODY_LIMIT = 1_048_576
+"""Bytes of a request of Socket.IO's way without websockets."""
+PAGE_SOCKETS = "/_nicegui_ws/"
+CHARGERS = "/ocpp/"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+WRONG_NAME = (
+    "This portal does not answer under this name. "
+    "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
+)
+WRONG_ORIGIN = "This request does not come from a page of this portal.\n"
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
+_FORWARDED = (b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url")
+_DEFAULT_PORT = {"http": ":80", "https": ":443"}
+_SCHEMES = {"ws": "http", "wss": "https"}
+_STRICT = b"default-src 'none'; frame-ancestors 'none'"
+_PAGE = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""`unsafe-eval` is Vue's compiler of templates, inline styles are Quasar's; everything else is strict."""
+
+
+class Refusal(Exception):
+    """A request that gets no further."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class Door:
+    """See the module."""
+
+    def __init__(self, inner: ASGIApp, *, settings: Settings) -> None:
+        self._inner = inner
+        self._hosts = frozenset(name.strip("[]") for name in settings.hosts)
+        self._public = None if settings.public_url is None else _plain_origin(settings.public_url)
+        self._public_host = urlsplit(settings.public_url or "").hostname
+        self._proxies = [
+            ipaddress.ip_network(part.strip(), strict=False)
+            for part in settings.trusted_proxies.split(",")
+            if part.strip()
+        ]
+        self._headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            (b"x-frame-options", b"DENY"),
+        ]
+        if settings.secure:
+            self._headers.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in what may come in."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._inner(scope, receive, send)
+            return
+        self._believe_proxy(scope)
+        try:
+            self._check(scope, Headers(scope=scope))
+        except Refusal as refusal:
+            log.info("refused status=%s path=%r", refusal.status, scope["path"][:200])
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await PlainTextResponse(refusal.text, refusal.status)(
+                    scope, receive, self._sealed(scope, send)
+                )
+            return
+        if scope["type"] == "websocket":
+            await self._inner(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    # --- what comes in
+
+    def _believe_proxy(self, scope: Scope) -> None:
+        """Take address, scheme and host from a trusted proxy's headers; nobody further in sees them."""
+        said = {name: value for name, value in scope["headers"] if name.startswith(_FORWARDED)}
+        if not said:
+            return
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in said]
+        if scope.get("client") is None or not self._is_proxy(scope["client"][0]):
+            return
+        # Each proxy appends: the last entries are those of ours, what stands before them anybody's.
+        for hop in reversed(_list(said.get(b"x-forwarded-for"))):
+            scope["client"] = (hop, 0)
+            if not self._is_proxy(hop):
+                break
+        if (proto := _list(said.get(b"x-forwarded-proto"))) and proto[-1].lower() in ("http", "https"):
+            secure = proto[-1].lower() == "https"
+            scope["scheme"] = ("http", "ws")[scope["type"] == "websocket"] + "s" * secure
+        if host := _list(said.get(b"x-forwarded-host")):
+            others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            scope["headers"] = [*others, (b"host", host[-1].encode("latin-1"))]
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._proxies)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        hosts = [host.lower() for host in headers.getlist("host")]
+        found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        if found is None:
+            raise Refusal(400, "A request needs one Host.\n")
+        name = found[1].strip("[]")
+        if name not in self._hosts and not self._is_own_address(scope, name):
+            raise Refusal(421, WRONG_NAME)
+        path: str = scope["path"]
+        if scope["type"] == "websocket" and path.startswith(CHARGERS):
+            if "origin" in headers:  # chargers send none, browsers always do
+                raise Refusal(403, WRONG_ORIGIN)
+        elif (
+            scope["type"] == "websocket" or path.startswith(PAGE_SOCKETS) or scope["method"] not in SAFE
+        ) and not self._is_own_origin(scope, headers, hosts[0], name):
+            raise Refusal(403, WRONG_ORIGIN)
+
+    def _is_own_address(self, scope: Scope, name: str) -> bool:
+        """True if *name* is the very address of this machine that the connection reached.
+
+        So that a portal that listens on all addresses can be visited without a setting. A foreign site
+        can give its name our address, but an address as name is nobody else's.
+        """
+        if self._public is not None or not scope.get("server") or scope["server"][0] != name:
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _is_own_origin(self, scope: Scope, headers: Headers, host: str, name: str) -> bool:
+        origins = headers.getlist("origin")
+        if not origins:
+            # Browsers leave it away on some requests to their own site, and then say so.
+            return scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin"
+        own = {self._public}
+        if name != self._public_host:
+            own.add(_plain_origin(f"{_SCHEMES.get(scope['scheme'], scope['scheme'])}://{host}"))
+        return len(origins) == 1 and _plain_origin(origins[0]) in own
+
+    # --- what goes out
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[nonce.KEY] = secrets.token_urlsafe(16)
+        limit = SOCKET_BODY_LIMIT if scope["path"].startswith(PAGE_SOCKETS) else BODY_LIMIT
+        taken, started = 0, False
+
+        async def receive_limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise Refusal(413, "This is too much.\n")
+            return message
+
+        sealed = self._sealed(scope, send)
+
+        async def send_sealed(message: Message) -> None:
+            nonlocal started
+            started = True
+            await sealed(message)
+
+        try:
+            await self._inner(scope, receive_limited, send_sealed)
+        except Exception as error:
+            if started:
+                raise  # half an answer can't be taken back; the server ends the connection
+            response = await _error(Request(scope), error)
+            await response(scope, receive, sealed)
+
+    def _sealed(self, scope: Scope, send: Send) -> Send:
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                page = headers.get("content-type", "").startswith("text/html")
+                policy = _PAGE.format(nonce=scope.get(nonce.KEY, "")).encode() if page else _STRICT
+                given = set(headers.keys())
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in self._headers if pair[0].decode() not in given),
+                    (b"content-security-policy", policy),
+                ]
+            await send(message)
+
+        return sealed
+
+
+async def _error(request: Request, error: Exception) -> Response:
+    """The answer to what nobody else answered: never with the text of *error* (T45)."""
+    if isinstance(error, Refusal):
+        return PlainTextResponse(error.text, error.status)
+    handler = request.app.exception_handlers.get(Exception)
+    try:
+        assert handler is not None
+        response: Response = await handler(request, error)
+    except Exception:
+        log.exception("the error page failed")
+        return PlainTextResponse("This page could not be loaded. Nothing was lost.\n", 500)
+    return response
+
+
+def _plain_origin(origin: str) -> str:
+    """*origin* in lower case and without the port that its scheme has anyway."""
+    origin = origin.lower()
+    return origin.removesuffix(_DEFAULT_PORT.get(origin.partition(":")[0], "-"))
+
+
+def _list(value: bytes | None) -> list[str]:
+    return [part.strip() for part in (value or b"").decode("latin-1").split(",") if part.strip()]

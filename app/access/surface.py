@@ -1,0 +1,51 @@
+"""What of the portal is open to the network: the door before it, and what is behind it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import nicegui
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.access import nonce
+from app.access.door import SAFE, Door
+from app.access.sign_in import Forms
+from app.access.sign_ins import SignIns
+from app.access.sockets import Sockets
+from app.access.visitor import Elsewhere, SignedOut
+from app.settings import Settings
+
+
+def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
+    """Put the door before *app*, the forms of `/auth/…` behind it, and guard NiceGUI's sockets."""
+    app.state.sign_ins = sign_ins
+    nonce.install()
+    Sockets(sign_ins).install()
+    Forms(sign_ins).install(app)
+
+    async def signed_out(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SignedOut)
+        # A form that comes too late leads to sign-in alone: its address is no page to come back to.
+        query = "?" + urlencode({"next": error.wanted}) if request.method in SAFE else ""
+        response = RedirectResponse("/sign-in" + query, 303, headers={"Cache-Control": "no-store"})
+        if sign_ins.token(request) is not None:
+            sign_ins.take(response)
+        return response
+
+    async def elsewhere(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Elsewhere)
+        return RedirectResponse(error.path, 303, headers={"Cache-Control": "no-store"})
+
+    app.add_exception_handler(SignedOut, signed_out)
+    app.add_exception_handler(Elsewhere, elsewhere)
+    door: object = Door
+    app.add_middleware(Door, settings=settings)
+
+    def put_door_outside() -> None:
+        # ui.run adds layers of its own outside of ours; one of them believes X-Forwarded-Prefix.
+        app.user_middleware.sort(key=lambda layer: layer.cls is not door)
+        app.middleware_stack = app.build_middleware_stack()
+
+    nicegui.app.on_startup(put_door_outside)
