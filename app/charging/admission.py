@@ -1,0 +1,184 @@
+"""Who may connect to the OCPP endpoint: decided before the handshake completes (C2, T49, T50)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, func, insert, select
+
+from app.settings import Settings
+from data.database import Change, Database
+from data.models import Charger, Site
+from data.types import Admission
+
+IDENTITY_LIMIT = 255
+PENDING_IDENTITY_LIMIT = 48
+"""Of a charger that we don't know: what OCPP allows."""
+REMEMBERED_FAILURES = 1_000
+
+
+class Denied(Exception):
+    """The connection is refused with this HTTP status; the text is for the log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A charger that may talk to us."""
+
+    charger_id: int
+    identity: str
+    zone: str
+    pending: bool
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: int
+    password_hash: str | None
+    admission: Admission
+    zone: str
+
+
+class Gate:
+    """Decides on connections. Secrets that were verified once are remembered as keyed hashes.
+
+    Chargers reconnect in herds, and argon2 is meant to be slow: it runs in two threads, once for
+    each pair of stored hash and secret, right or wrong.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._key = secrets.token_bytes(32)
+        self._right: dict[int, tuple[str, bytes]] = {}
+        self._wrong: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="verify")
+        self._pending = asyncio.Lock()
+        self.verifications = 0
+        """How often argon2 was run."""
+
+    async def admit(self, identity: str, authorization: str | None) -> Admitted:
+        """The charger *identity* with the header *authorization*. Raises `Denied` with 401, 403 or 404."""
+        if not 0 < len(identity) <= IDENTITY_LIMIT or not identity.isprintable():
+            raise Denied(404, "no usable identity")
+        known = await self._database.ask(_find, identity)
+        if known is None:
+            known = await self._let_in(identity)
+        if known.admission is Admission.BLOCKED:
+            raise Denied(403, "blocked by the operator")
+        if known.password_hash is not None:
+            secret = _secret(identity, authorization)
+            if secret is None:
+                raise Denied(401, "no usable credentials")
+            if not await self._verify(known.id, known.password_hash, secret):
+                raise Denied(401, "wrong password")
+        return Admitted(
+            known.id,
+            identity,
+            known.zone,
+            known.admission is Admission.PENDING,
+            known.password_hash is not None,
+        )
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _verify(self, charger_id: int, password_hash: str, secret: bytes) -> bool:
+        digest = hmac.digest(self._key, hashlib.sha256(secret).digest(), "sha256")
+        right = self._right.get(charger_id)
+        if right is not None and right[0] == password_hash and hmac.compare_digest(right[1], digest):
+            return True
+        if (password_hash, digest) in self._wrong:
+            return False
+        self.verifications += 1
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(self._threads, _matches, password_hash, secret):
+            self._right[charger_id] = (password_hash, digest)
+            return True
+        self._wrong[password_hash, digest] = None
+        while len(self._wrong) > REMEMBERED_FAILURES:
+            self._wrong.popitem(last=False)
+        return False
+
+    async def _let_in(self, identity: str) -> _Known:
+        if not self._settings.pending_chargers or len(identity) > PENDING_IDENTITY_LIMIT:
+            raise Denied(404, "unknown")
+        known = await self._database.change(
+            _add_pending,
+            identity,
+            self._settings.pending_chargers_limit,
+            self._settings.default_time_zone,
+        )
+        if known is None:
+            raise Denied(404, "unknown, and no more pending chargers are taken")
+        return known
+
+
+def _find(db: Connection, identity: str) -> _Known | None:
+    row = db.execute(
+        select(Charger.id, Charger.password_hash, Charger.admission, Site.time_zone)
+        .join(Site, Site.id == Charger.site_id)
+        .where(Charger.identity == identity)
+    ).one_or_none()
+    return None if row is None else _Known(*row)
+
+
+def _add_pending(change: Change, identity: str, limit: int, zone: str) -> _Known | None:
+    db = change.connection
+    if (known := _find(db, identity)) is not None:
+        return known
+    if db.scalars(select(func.count()).where(Charger.admission == Admission.PENDING)).one() >= limit:
+        return None
+    site = db.execute(select(Site.id).order_by(Site.id).limit(1)).scalar()
+    if site is None:
+        key = change.execute(insert(Site).values(name="New site", time_zone=zone)).inserted_primary_key
+        assert key is not None
+        site = key[0]
+    change.execute(
+        insert(Charger).values(
+            identity=identity,
+            name=identity,
+            site_id=site,
+            admission=Admission.PENDING,
+            visible_to_all=False,
+        )
+    )
+    return _find(change.connection, identity)
+
+
+def _secret(identity: str, authorization: str | None) -> bytes | None:
+    """The password of Basic *authorization*, if its user name is *identity* (T50). Not always text."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    encoded = encoded.strip()
+    try:
+        credentials = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    user = identity.encode() + b":"
+    # The identity may hold a colon itself: it is known, so nothing needs to be split.
+    return credentials[len(user) :] if credentials.startswith(user) else None
+
+
+def _matches(password_hash: str, secret: bytes) -> bool:
+    try:
+        return PasswordHasher().verify(password_hash, secret)
+    except (VerificationError, InvalidHashError):
+        return False

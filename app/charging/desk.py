@@ -1,0 +1,82 @@
+"""What answering a charger's messages needs: who it is, and whom to tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.charging.reports import (
+    Boot,
+    Start,
+    Started,
+    Status,
+    Stop,
+    TransactionEvent,
+    Values,
+)
+from data.types import Authorization
+
+
+class Sessions(Protocol):
+    """What `app.charging.sessions.Sessions` does for the wire. All return after the commit (C8)."""
+
+    async def authorize(self, charger_id: int, id_tag: str) -> Authorization:
+        """What to say about *id_tag*."""
+
+    async def start(self, charger_id: int, start: Start) -> Started:
+        """A transaction began."""
+
+    async def values(self, charger_id: int, values: Values) -> None:
+        """Meter values came."""
+
+    async def stop(self, charger_id: int, stop: Stop) -> Authorization | None:
+        """A transaction ended; what to say about the tag that ended it, if there was one."""
+
+    async def event(self, charger_id: int, event: TransactionEvent) -> Authorization | None:
+        """A transaction of OCPP 2.0.1 went on; what to say about its tag, if there was one."""
+
+
+class Presence(Protocol):
+    """What `app.charging.presence.Presence` does for the wire. All return after the commit."""
+
+    async def boot(self, charger_id: int, boot: Boot) -> None:
+        """The charger said what it is."""
+
+    async def status(self, charger_id: int, status: Status) -> None:
+        """A connector's status."""
+
+    async def report(
+        self, charger_id: int, action: str, payload: dict[str, Any], received_at: datetime
+    ) -> None:
+        """Something else that is kept, the newest of a kind."""
+
+    async def quarantine(self, charger_id: int, action: str, payload: dict[str, Any], reason: str) -> None:
+        """A message that could not be applied, kept whole for the operator (C11)."""
+
+    async def seen(self, charger_id: int) -> None:
+        """A message came (C4)."""
+
+    async def connected(self, charger_id: int, protocol: str) -> None:
+        """The charger is on the line."""
+
+    async def disconnected(self, charger_id: int) -> None:
+        """The charger has left the line, and no newer connection of it is there (C3)."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """One charger, as the handlers of its messages see it."""
+
+    charger_id: int
+    identity: str
+    zone: str
+    """IANA zone of its site, for timestamps without a zone (M15)."""
+    pending: bool
+    """Not yet let in by an operator: may say who it is, and no more (C2)."""
+    heartbeat_interval: int
+    sessions: Sessions
+    presence: Presence
+    deviations: Counter[str] = field(default_factory=Counter)
+    """How often it broke the standard in which way (C6)."""

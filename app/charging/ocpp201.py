@@ -1,0 +1,278 @@
+"""OCPP 2.0.1: a charger's requests ↔ calls of the domain, tolerant in and strict out (C6)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, cast
+
+from app.charging.desk import Desk
+from app.charging.device_time import read
+from app.charging.frames import Payload, Refusal
+from app.charging.ocpp16 import timestamp, whole, written
+from app.charging.reports import REGISTER, Boot, Place, Sample, Status, TransactionEvent, Values
+from app.charging.tolerance import Message, clean, is_number, word
+from app.charging.vocabulary import CONTEXTS, LOCATIONS, MEASURANDS, PHASES, STOP_REASONS_201, UNITS
+from data.types import Authorization
+
+Handler = Callable[[Desk, Message, datetime], Awaitable[Payload]]
+
+LARGEST_MULTIPLIER = 12
+"""Power of ten beyond which a multiplier is taken for nonsense."""
+LARGEST_EXPONENT = 30
+"""Of a value that is scaled; the meter drops what is far smaller already (M16)."""
+
+
+async def answer(desk: Desk, action: str, message: Message, received_at: datetime) -> Payload:
+    """The answer to *action*, after what it says is committed (C8). Raises `Refusal`."""
+    handler = _HANDLERS.get(action)
+    if handler is None:
+        raise Refusal("NotImplemented", "this action is not known here")
+    if desk.pending and action not in _WHILE_PENDING:
+        raise Refusal("SecurityError", "this charger waits to be accepted by the operator")
+    return await handler(desk, message, received_at)
+
+
+async def _boot(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    station = message.part("chargingStation") or Message({}, message.notes)
+    await desk.presence.boot(
+        desk.charger_id,
+        Boot(
+            received_at,
+            vendor=station.text("vendorName", 50),
+            model=station.text("model", 20),
+            serial_number=station.text("serialNumber", 25),
+            firmware=station.text("firmwareVersion", 50),
+        ),
+    )
+    return {
+        "status": "Pending" if desk.pending else "Accepted",
+        "currentTime": written(received_at),
+        "interval": desk.heartbeat_interval,
+    }
+
+
+async def _heartbeat(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    return {"currentTime": written(received_at)}
+
+
+async def _status(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    raw = timestamp(message, "timestamp", required=False)
+    evse = message.number("evseId") or 0
+    await desk.presence.status(
+        desk.charger_id,
+        Status(
+            Place(message.number("connectorId") or (1 if evse else 0), evse),
+            message.status("connectorStatus"),
+            read(raw, received_at, desk.zone).at if raw is not None else None,
+            received_at,
+        ),
+    )
+    return {}
+
+
+async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    tag = _tag(message)
+    if tag is None:
+        return _token_info(Authorization.INVALID)
+    return _token_info(await desk.sessions.authorize(desk.charger_id, tag))
+
+
+async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    time = read(timestamp(message, "timestamp"), received_at, desk.zone)
+    found, flags = samples(message, received_at, desk.zone)
+    info = message.part("transactionInfo") or Message({}, message.notes)
+    transaction_id = info.text("transactionId", 36, 64)
+    kind = message.payload.get("eventType")
+    if transaction_id is None or kind not in ("Started", "Updated", "Ended"):
+        # Nothing says which session this is about: kept whole for the operator, and done with, for
+        # a refusal would only bring it back.
+        message.notes.append("no transactionId or eventType")
+        await desk.presence.quarantine(
+            desk.charger_id, "TransactionEvent", whole(message.payload), "no transactionId or eventType"
+        )
+        return {}
+    tag = _tag(message) if "idToken" in message.payload else None
+    reason = info.text("stoppedReason", 20, 64)
+    if reason is not None and reason not in STOP_REASONS_201:
+        message.notes.append("stoppedReason is no word of the standard")
+    status = await desk.sessions.event(
+        desk.charger_id,
+        TransactionEvent(
+            cast(Literal["Started", "Updated", "Ended"], kind),
+            transaction_id,
+            _seq_no(message),
+            time.at,
+            received_at,
+            trigger_reason=message.text("triggerReason", 20, 64),
+            offline=message.payload.get("offline") is True,
+            place=_place(message),
+            id_tag=tag,
+            samples=found,
+            charging_state=info.text("chargingState", 20, 64),
+            stopped_reason=reason,
+            reservation_id=message.integer("reservationId"),
+            payload=whole(message.payload),
+            flags=tuple(sorted({*time.flags, *flags})),
+        ),
+    )
+    return {} if status is None or tag is None else _token_info(status)
+
+
+async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:
+    found, flags = samples(message, received_at, desk.zone)
+    if found:
+        evse = message.number("evseId") or 0
+        place = Place(1 if evse else 0, evse)
+        await desk.sessions.values(desk.charger_id, Values(place, received_at, found, flags=flags))
+    return {}
+
+
+def _says(answer: Payload) -> Handler:
+    """Answered, and no more."""
+
+    async def say(desk: Desk, message: Message, received_at: datetime) -> Payload:
+        return answer
+
+    return say
+
+
+def _kept(action: str) -> Handler:
+    """Kept, the newest of its kind, and answered."""
+
+    async def keep(desk: Desk, message: Message, received_at: datetime) -> Payload:
+        await desk.presence.report(desk.charger_id, action, whole(message.payload), received_at)
+        return {}
+
+    return keep
+
+
+_HANDLERS: dict[str, Handler] = {
+    "Authorize": _authorize,
+    "BootNotification": _boot,
+    "Heartbeat": _heartbeat,
+    "MeterValues": _values,
+    "StatusNotification": _status,
+    "TransactionEvent": _event,
+    "DataTransfer": _says({"status": "UnknownVendorId"}),
+    "Get15118EVCertificate": _says({"status": "Failed", "exiResponse": ""}),
+    "GetCertificateStatus": _says({"status": "Failed"}),
+    "NotifyEVChargingNeeds": _says({"status": "Rejected"}),
+    "NotifyEVChargingSchedule": _says({"status": "Accepted"}),
+    "SignCertificate": _says({"status": "Rejected"}),
+    # Of no use here, and the second may hold personal data: answered, not kept.
+    "ClearedChargingLimit": _says({}),
+    "NotifyCustomerInformation": _says({}),
+    "NotifyDisplayMessages": _says({}),
+    "ReportChargingProfiles": _says({}),
+    **{
+        action: _kept(action)
+        for action in (
+            "FirmwareStatusNotification",
+            "LogStatusNotification",
+            "NotifyChargingLimit",
+            "NotifyEvent",
+            "NotifyMonitoringReport",
+            "NotifyReport",
+            "PublishFirmwareStatusNotification",
+            "ReservationStatusUpdate",
+            "SecurityEventNotification",
+        )
+    },
+}
+_WHILE_PENDING = frozenset(["BootNotification", "Heartbeat", "StatusNotification"])
+ACTIONS = frozenset(_HANDLERS)
+"""All requests that are answered."""
+
+
+def samples(message: Message, received_at: datetime, zone: str) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """The sampled values of a message, and what `device_time` had to say of their times."""
+    found: list[Sample] = []
+    flags: set[str] = set()
+    notes = message.notes
+    for meter_value in message.parts("meterValue"):
+        inner = Message(meter_value, notes)
+        time = read(timestamp(inner, "timestamp"), received_at, zone)
+        flags.update(time.flags)
+        for entry in inner.parts("sampledValue"):
+            value, unit = _value(entry, notes)
+            if value is None:
+                continue  # the other values of the message are not lost with it (T58)
+            found.append(
+                Sample(
+                    time.at,
+                    value,
+                    word(entry, "measurand", REGISTER, 64, MEASURANDS, notes),
+                    unit,
+                    word(entry, "context", "Sample.Periodic", 32, CONTEXTS, notes),
+                    word(entry, "location", "Outlet", 16, LOCATIONS, notes),
+                    word(entry, "phase", "", 16, PHASES, notes),
+                )
+            )
+    return tuple(found), tuple(sorted(flags))
+
+
+def _value(entry: Payload, notes: list[str]) -> tuple[str | None, str]:
+    """Value as text, its multiplier applied, and its unit; (None, …) for what is no value at all."""
+    value: Any = entry.get("value")
+    if type(value) is str:
+        notes.append("value is no number")
+        value = clean(value)
+    elif is_number(value):
+        value = repr(value)
+    else:
+        notes.append("value is no number")
+        value = None
+    of = entry.get("unitOfMeasure")
+    if type(of) is not dict:
+        if of is not None:
+            notes.append("unitOfMeasure is no object")
+        return value, ""
+    unit = word(of, "unit", "", 32, UNITS, notes)
+    power = of.get("multiplier") or 0
+    if value is not None and power != 0:
+        if type(power) is not int or abs(power) > LARGEST_MULTIPLIER:
+            notes.append("multiplier makes no sense")
+            return None, unit
+        value = _scaled(value, power)
+    return value, unit
+
+
+def _scaled(value: str, power: int) -> str:
+    """*value* times ten to the *power*; a text that is no number stays as it is (M11)."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return value
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        return value  # nor is it written out with a million digits
+    return format(number.scaleb(power), "f")
+
+
+def _place(message: Message) -> Place | None:
+    evse = message.part("evse")
+    number = evse.number("id") if evse is not None else None
+    if evse is None or not number:
+        return None
+    return Place(evse.number("connectorId") or 1, number)
+
+
+def _seq_no(message: Message) -> int:
+    number = message.number("seqNo")
+    if number is None:
+        message.notes.append("no seqNo")
+    return number or 0
+
+
+def _tag(message: Message) -> str | None:
+    """The id token's text; None for NoAuthorization, which has none."""
+    token = message.part("idToken")
+    if token is None:
+        # Some chargers send the text itself where the object should be.
+        return message.text("idToken", 0) if type(message.payload.get("idToken")) is str else None
+    return token.text("idToken", 36)
+
+
+def _token_info(status: Authorization) -> Payload:
+    return {"idTokenInfo": {"status": status.value}}

@@ -1,0 +1,149 @@
+"""The words of OCPP for sampled values and reasons: what is not among them is taken, and noted (C6)."""
+
+from __future__ import annotations
+
+MEASURANDS = frozenset(
+    {
+        "Current.Export",
+        "Current.Import",
+        "Current.Offered",
+        "Energy.Active.Export.Interval",
+        "Energy.Active.Export.Register",
+        "Energy.Active.Import.Interval",
+        "Energy.Active.Import.Register",
+        "Energy.Active.Net",
+        "Energy.Apparent.Export",
+        "Energy.Apparent.Import",
+        "Energy.Apparent.Net",
+        "Energy.Reactive.Export.Interval",
+        "Energy.Reactive.Export.Register",
+        "Energy.Reactive.Import.Interval",
+        "Energy.Reactive.Import.Register",
+        "Energy.Reactive.Net",
+        "Frequency",
+        "Power.Active.Export",
+        "Power.Active.Import",
+        "Power.Factor",
+        "Power.Offered",
+        "Power.Reactive.Export",
+        "Power.Reactive.Import",
+        "RPM",
+        "SoC",
+        "Temperature",
+        "Voltage",
+    }
+)
+CONTEXTS = frozenset(
+    {
+        "Interruption.Begin",
+        "Interruption.End",
+        "Other",
+        "Sample.Clock",
+        "Sample.Periodic",
+        "Transaction.Begin",
+        "Transaction.End",
+        "Trigger",
+    }
+)
+LOCATIONS = frozenset(
+    {
+        "Body",
+        "Cable",
+        "EV",
+        "Inlet",
+        "Outlet",
+    }
+)
+PHASES = frozenset(
+    {
+        "L1",
+        "L1-L2",
+        "L1-N",
+        "L2",
+        "L2-L3",
+        "L2-N",
+        "L3",
+        "L3-L1",
+        "L3-N",
+        "N",
+    }
+)
+FORMATS = frozenset(
+    {
+        "Raw",
+        "SignedData",
+    }
+)
+UNITS = frozenset(
+    {
+        "A",
+        "ASU",
+        "B",
+        "Bar",
+        "Celcius",
+        "Celsius",
+        "Deg",
+        "Fahrenheit",
+        "Hertz",
+        "Hz",
+        "K",
+        "Lx",
+        "Ohm",
+        "Percent",
+        "V",
+        "VA",
+        "VAh",
+        "W",
+        "Wh",
+        "dB",
+        "dBm",
+        "kPa",
+        "kVA",
+        "kVAh",
+        "kW",
+        "kWh",
+        "kvar",
+        "kvarh",
+        "m",
+        "var",
+        "varh",
+    }
+)
+STOP_REASONS_16 = frozenset(
+    {
+        "DeAuthorized",
+        "EVDisconnected",
+        "EmergencyStop",
+        "HardReset",
+        "Local",
+        "Other",
+        "PowerLoss",
+        "Reboot",
+        "Remote",
+        "SoftReset",
+        "UnlockCommand",
+    }
+)
+STOP_REASONS_201 = frozenset(
+    {
+        "DeAuthorized",
+        "EVDisconnected",
+        "EmergencyStop",
+        "EnergyLimitReached",
+        "GroundFault",
+        "ImmediateReset",
+        "Local",
+        "LocalOutOfCredit",
+        "MasterPass",
+        "Other",
+        "OvercurrentFault",
+        "PowerLoss",
+        "PowerQuality",
+        "Reboot",
+        "Remote",
+        "SOCLimitReached",
+        "StoppedByEV",
+        "TimeLimitReached",
+        "Timeout",
+    }
+)
