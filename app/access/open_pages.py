@@ -33,7 +33,7 @@ def leave(sign_in_ids: set[int]) -> None:
     """Send the pages of *sign_in_ids* to sign-in, then take away what is left of them (T16)."""
     clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
     for client in clients:
-        client.open("/sign-in")
+        client.open("/sign-in?problem=signed-out")
     if clients:
         background_tasks.create(_take_away(clients), name="take away pages")
 

@@ -1,0 +1,61 @@
+"""`/admin`: what the portal holds, and how to fill it. The console takes this place later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+from starlette.responses import Response
+
+from app.access.visitor import Operator
+from app.pages import doorway
+from components import words
+from components.words import Reader
+from data.queries import people
+from data.queries.people import Inventory
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+COMMANDS = (
+    "add-site",
+    "add-charger",
+    "add-driver",
+    "add-mapping",
+    "add-plan",
+    "subscribe",
+    "import-sessions",
+)
+
+
+def install(portal: Portal) -> None:
+    """Install the page."""
+
+    @ui.page("/admin")
+    async def admin(operator: Operator) -> Response | None:
+        inventory = await portal.database.ask(people.inventory)
+        draw(words.reader(operator.language, operator.time_zone), inventory)
+        return None
+
+
+def draw(reader: Reader, inventory: Inventory) -> None:
+    """The counts and the commands."""
+    with doorway.doorway(reader, reader.text("admin.title")):
+        with ui.element("dl").classes("p-facts"):
+            for key, number in (
+                ("drivers", inventory.drivers),
+                ("mappings", inventory.mappings),
+                ("sites", inventory.sites),
+                ("chargers", inventory.chargers),
+                ("plans", inventory.plans),
+                ("sessions", inventory.sessions_in_progress),
+            ):
+                doorway.text("dt", reader.text(f"admin.{key}"))
+                doorway.text("dd", reader.integer(number))
+        doorway.text("p", reader.text("admin.text"))
+        with ui.element("ul").classes("p-commands"):
+            for command in COMMANDS:
+                with ui.element("li"):
+                    doorway.text("code", f"python main.py {command}")
+        with doorway.form("/auth/sign-out"):
+            doorway.submit(reader.text("shell.sign_out"))

@@ -1,0 +1,119 @@
+"""Pages for what is not there and for what failed: never the text of an exception (T45)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+import nicegui
+from fastapi.exceptions import RequestValidationError
+from nicegui import Client, ui
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from app.access import return_address
+from app.access.tries import TooManyTries
+from app.access.visitor import Elsewhere, SignedOut
+from app.pages import doorway
+from components import words
+from components.words import Reader
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+log = logging.getLogger("polaris.pages")
+
+ANSWERED = "polaris_error_answered"
+"""In a request's scope: its failure has its page already."""
+OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries)
+"""Raised on purpose; each has an answer of its own, also when raised while a page is built."""
+
+
+def install(portal: Portal) -> None:
+    """Install the answers to everything that goes wrong."""
+
+    async def reader_of(request: Request) -> Reader:
+        with contextlib.suppress(Exception):  # the database may be what failed
+            visitor = await portal.sign_ins.visitor(request)
+            if visitor is not None:
+                return words.reader(visitor.language, visitor.time_zone)
+        return doorway.stranger(request)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        """404, and what is none of the visitor's business, in the same words (P2, T2)."""
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if not _wants_page(request):
+            return PlainTextResponse("Not found\n" if status == 404 else "Refused\n", status, headers)
+        reader = await reader_of(request)
+        with Client(ui.page(""), request=request) as client:
+            draw_missing(reader)
+        response = client.build_response(request, status)
+        response.headers.update(headers)
+        return response
+
+    async def failed(request: Request, error: Exception) -> Response:
+        """500 for what nobody expected."""
+        if request.scope.get(ANSWERED):  # NiceGUI tells us again of what `page_failed` has answered
+            return PlainTextResponse("", 500)
+        reference = _reference()
+        log.error("request failed reference=%s", reference, exc_info=error)
+        if not _wants_page(request):
+            return PlainTextResponse(f"This could not be done. Reference {reference}\n", 500)
+        reader = await reader_of(request)
+        with Client(ui.page(""), request=request) as client:
+            draw_failed(reader, reference, _again(request))
+        return client.build_response(request, 500)
+
+    def page_failed(error: Exception) -> None:
+        """500 for a page that failed while it was built; NiceGUI logs the exception itself."""
+        if isinstance(error, OURS):
+            raise error
+        client = ui.context.client
+        request = client.request
+        request.scope[ANSWERED] = True
+        reference = _reference()
+        log.error("page failed reference=%s path=%r", reference, request.scope["path"])
+        draw_failed(doorway.stranger(request), reference, _again(request))
+
+    app = nicegui.app
+    app.add_exception_handler(404, missing)
+    app.add_exception_handler(HTTPException, missing)
+    app.add_exception_handler(RequestValidationError, missing)
+    app.add_exception_handler(Exception, failed)
+    app.on_page_exception(page_failed)
+
+
+def draw_missing(reader: Reader) -> None:
+    """There is no such page."""
+    with doorway.doorway(reader, reader.text("missing.title")):
+        doorway.text("p", reader.text("missing.text"))
+        _link(reader.text("missing.home"), "/")
+
+
+def draw_failed(reader: Reader, reference: str, again: str) -> None:
+    """The page could not be loaded; *reference* is in our log beside the reason."""
+    with doorway.doorway(reader, reader.text("error.title")):
+        doorway.text("p", reader.text("error.text"))
+        _link(reader.text("error.again"), again)
+        doorway.text("p", reader.text("error.reference", reference=reference)).classes("p-muted p-small")
+
+
+def _link(label: str, target: str) -> None:
+    link = doorway.text("a", label).classes("p-submit")
+    link.props["href"] = target
+
+
+def _again(request: Request) -> str:
+    return return_address.safe(nicegui.app, return_address.here(request)) or "/"
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/_nicegui")
+
+
+def _reference() -> str:
+    return secrets.token_hex(3).upper()

@@ -1,0 +1,52 @@
+"""`/welcome/{token}`: the one-time link that makes the first operator (T22)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.access import passwords
+from app.access.first_operator import FirstOperator
+from app.pages import doorway
+from components.words import Reader
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+PROBLEMS = {why: f"welcome.problem.{why}" for why in ("name", "email", "password", "taken")}
+
+
+def install(portal: Portal) -> None:
+    """Install the page."""
+    first_operator = FirstOperator(portal.database)
+
+    @ui.page("/welcome/{token}")
+    async def welcome(request: Request, token: str, problem: str = "") -> Response | None:
+        if not await first_operator.is_open(token):
+            return RedirectResponse("/sign-in?problem=link", 303)
+        reader = doorway.stranger(request)
+        said = reader.text(PROBLEMS[problem], n=passwords.SHORTEST) if problem in PROBLEMS else ""
+        draw(reader, token, problem=said)
+        return None
+
+
+def draw(reader: Reader, token: str, *, problem: str = "") -> None:
+    """The card with the form that uses the link up; looking at it does not."""
+    with doorway.doorway(reader, reader.text("welcome.title")):
+        doorway.text("p", reader.text("welcome.text"))
+        if problem:
+            doorway.alert(problem)
+        with doorway.form("/auth/welcome"):
+            name = doorway.field(reader.text("welcome.name"))
+            name.props("type=text name=name autocomplete=name required maxlength=200 autofocus")
+            email = doorway.field(reader.text("sign_in.email"))
+            email.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
+            password = doorway.field(reader.text("welcome.password", n=passwords.SHORTEST))
+            password.props("type=password name=password autocomplete=new-password required")
+            password.props["minlength"] = passwords.SHORTEST
+            doorway.hidden("token", token)
+            doorway.browser_time_zone()
+            doorway.submit(reader.text("welcome.submit"))
