@@ -90,12 +90,16 @@ class Endpoint:
             self._close_soon(line.connection, 1000, reason)
 
     async def close(self) -> None:
-        """Close all connections: the process ends."""
+        """Close all connections, and wait until what they were about is done: the process ends."""
+        waited: set[asyncio.Task[None]] = set()
         for line in self._lines.values():
             if line.connection is not None:
                 self._close_soon(line.connection, 1001, "restarting")
-        if self._closing:
-            await asyncio.wait(self._closing)
+                if line.connection.task is not None:
+                    waited.add(line.connection.task)
+        waited |= self._closing
+        if waited:
+            await asyncio.wait(waited, timeout=CLOSING_SECONDS)
         self._gate.close()
 
     async def call(
