@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
+
+from data.models import Plan, Subscription
+from data.periods import Period, Window, window
+from data.queries.usage import total_wh
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,42 @@ class PlanUse:
     """The local midnight at which the next billing period begins, UTC."""
 
 
+_current = (
+    select(
+        Plan.name,
+        Plan.currency,
+        Subscription.anchor_day,
+        Plan.base_fee,
+        Plan.price_per_kwh,
+        Plan.included_wh,
+        Plan.unlimited,
+        Subscription.started_on,
+    )
+    .join(Plan, Plan.id == Subscription.plan_id)
+    .where(Subscription.account_id == bindparam("account_id"), Subscription.ended_on.is_(None))
+)
+
+_anchor_day = select(Subscription.anchor_day).where(
+    Subscription.account_id == bindparam("account_id"), Subscription.ended_on.is_(None)
+)
+
+
 def current_plan(db: Connection, account_id: int) -> CurrentPlan | None:
     """The plan that *account_id* is subscribed to now."""
-    raise NotImplementedError
+    row = db.execute(_current, {"account_id": account_id}).first()
+    return None if row is None else CurrentPlan(*row)
+
+
+def period_window(db: Connection, account_id: int, period: Period, zone: str, now: datetime) -> Window:
+    """The local days of *period* for *account_id*: from the anchor day of its subscription, if any (P13)."""
+    anchor_day = db.execute(_anchor_day, {"account_id": account_id}).scalar()
+    return window(period, now, zone, anchor_day)
 
 
 def plan_use(db: Connection, account_id: int, zone: str, now: datetime) -> PlanUse | None:
     """The plan of *account_id* and its use in the billing period that holds *now*."""
-    raise NotImplementedError
+    plan = current_plan(db, account_id)
+    if plan is None:
+        return None
+    billing_period = window(Period.CURRENT, now, zone, plan.anchor_day)
+    return PlanUse(plan, total_wh(db, account_id, billing_period), billing_period.ends_at)
