@@ -9,6 +9,7 @@ because each reading formats some for each page that shows it; a test holds both
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,11 +27,14 @@ UNKNOWN = "—"
 """Stands where a value is not known; never 0 (P7)."""
 ESTIMATE = "≈"
 FALLBACK_ZONE = "UTC"
+FAR = timedelta(days=2)
+"""From here on a length of time is told in days."""
 
 _DECIMALS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
+    **dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
 }
 """Minor units of ISO 4217 where they are not 2. CLDR's own differ: they are about habits of display."""
 
@@ -61,6 +65,10 @@ class Reader:
         if isinstance(text, Mapping):
             raise KeyError(f"{key} has plural forms: ask for them with count()")
         return text.format(**values) if values else text
+
+    def knows(self, key: str) -> bool:
+        """True if there is a text of *key*."""
+        return key in self.language.texts
 
     def count(self, key: str, number: int, **values: object) -> str:
         """The text of *key* in the plural form of *number*, which fills ``{n}``."""
@@ -178,7 +186,7 @@ class Reader:
         """Day and times: `Today, 18:02–19:40`."""
         return f"{self.day(self.local(start).date(), now)}, {self.times(start, end)}"
 
-    def date(self, day: date) -> str:
+    def full_date(self, day: date) -> str:
         """`Nov 21, 2026`."""
         return _skeleton(self.locale, "yMMMd", day)
 
@@ -219,25 +227,24 @@ class Reader:
 
     def distance(self, length: timedelta) -> str:
         """A length of time as one counts it from afar: `12 min`, `5 h`, from two days on `3 days`."""
-        if length >= timedelta(days=2):
+        if length >= FAR:
             return self.count("duration.days", length // timedelta(days=1))
         if length >= timedelta(hours=1):
             return self.text("duration.hours", n=length // timedelta(hours=1))
         return self.duration(length)
-
-    def ahead(self, length: timedelta) -> str:
-        """How long until something begins: `16 h 10 min`, from two days on `3 days`."""
-        return self.distance(length) if length >= timedelta(days=2) else self.duration(length)
 
     def ago(self, moment: datetime, now: datetime) -> str:
         """`3 h ago`; within the last minute `just now`."""
         length = now - moment
         if length < timedelta(minutes=1):
             return self.text("duration.just_now")
+        if length >= FAR:
+            return self.count("duration.days_ago", length // timedelta(days=1))
         return self.text("duration.ago", distance=self.distance(length))
 
     def _offset(self, local: datetime) -> str:
-        return get_timezone_name(local, width="short", locale=self.locale)
+        name: str = get_timezone_name(local, width="short", locale=self.locale)
+        return local.tzname() or name if name[:1] in "+-" else name
 
 
 @lru_cache(maxsize=1024)
@@ -260,22 +267,6 @@ def reader(language: str | None, zone: str | None) -> Reader:
     return Reader(chosen, tz.key, locale, tz, symbols["group"], symbols["decimal"], plain)
 
 
-def best_language(accept: str | None) -> str:
-    """The language to greet a browser in, by its ``Accept-Language`` header; any text is taken."""
-    wishes = []
-    for place, part in enumerate((accept or "")[:1000].split(",")):
-        name, _, options = part.strip().partition(";")
-        quality = 1.0
-        if options.strip().startswith("q="):
-            try:
-                quality = float(options.strip()[2:])
-            except ValueError:
-                continue
-        if name and 0 < quality <= 1:
-            wishes.append((-quality, place, name.split("-")[0].strip().lower()))
-    return next((name for _, _, name in sorted(wishes) if name in languages()), FALLBACK)
-
-
 @cache
 def zones() -> tuple[str, ...]:
     """The time zones to choose from, by name: places, and UTC."""
@@ -284,12 +275,14 @@ def zones() -> tuple[str, ...]:
     return ("UTC", *sorted(name for name in available_timezones() if name.split("/")[0] in regions))
 
 
+_GLUED = re.compile(r"([A-Za-z])(\d)")
 _NEAR = {-1: "day.yesterday", 0: "day.today", 1: "day.tomorrow"}
 
 
 def _scaled(value: int, unit: int, digits: int) -> int:
     """*value* / *unit* in steps of 10 ** -*digits*, half to even, without floats."""
-    whole, rest = divmod(abs(value) * 10**digits, unit)
+    step: int = 10**digits
+    whole, rest = divmod(abs(value) * step, unit)
     if rest * 2 > unit or (rest * 2 == unit and whole % 2):
         whole += 1
     return whole if value >= 0 else -whole
@@ -299,7 +292,9 @@ def _money(locale: Locale, amount: Decimal, currency: str, least: int, most: int
     whole = locale.currency_formats["standard"].pattern
     digits = "0." + "0" * least + "#" * (most - least) if most else "0"
     pattern = whole.replace("0.00", digits)
-    return format_currency(amount, currency.upper(), pattern, locale=locale, currency_digits=False)
+    text: str = format_currency(amount, currency.upper(), pattern, locale=locale, currency_digits=False)
+    # CLDR parts a code of letters from the digits; Babel does not: "KWD1.234".
+    return _GLUED.sub("\\1\u00a0\\2", text)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,91 @@
+"""The driver's plan and what of its included amount is used (P17, P18)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from components.drawn import Card, Drawn
+from components.words import Reader
+from data.queries.plans import PlanUse
+
+TEMPLATE = """
+<h2 id="plan-title">{{ props.row.title }}</h2>
+<div class="p-plan-head">
+  <span class="p-name">{{ props.row.name }}</span>
+  <span v-if="props.row.fee" class="p-muted p-small">{{ props.row.fee }}</span>
+</div>
+<div v-if="props.row.percent !== null" class="p-progress" :class="{ 'is-over': props.row.over }"
+    role="progressbar" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="props.row.filled"
+    :aria-label="props.row.progress">
+  <div :style="{ width: props.row.filled + '%' }"></div>
+</div>
+<div class="p-lines" :class="{ 'p-no-progress': props.row.percent === null }">
+  <p class="p-used">{{ props.row.used }}</p>
+  <p v-for="line in props.row.lines" :key="line">{{ line }}</p>
+</div>
+<div class="p-lines"><p v-for="line in props.row.terms" :key="line">{{ line }}</p></div>
+"""
+
+
+class Plan(Card):
+    """The card; without a plan it is not to be seen."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__("p-plan p-one-third", "plan-title")
+        self._reader = reader
+        with self:
+            self._drawn = Drawn(TEMPLATE)
+
+    def show(self, use: PlanUse | None) -> None:
+        """Show the plan of *use* and the energy of the current billing period."""
+        self.visible = use is not None
+        self._drawn.show(None if use is None else _values(use, self._reader))
+
+
+def draw(use: PlanUse | None, reader: Reader, now: datetime) -> Plan:
+    """Draw the card; ``show`` of what is returned keeps it up to date."""
+    card = Plan(reader)
+    card.show(use)
+    return card
+
+
+def _values(use: PlanUse, reader: Reader) -> dict[str, Any]:
+    plan, used = use.plan, reader.kwh(use.used_wh)
+    lines: list[str] = []
+    percent = filled = None
+    over = False
+    if plan.unlimited:
+        lines.append(reader.text("plan.unlimited"))
+    if plan.included_wh:
+        over = use.used_wh > plan.included_wh
+        percent = use.used_wh * 100 // plan.included_wh
+        filled = min(percent, 100)
+        said = reader.text("plan.used_of", used=used, included=reader.whole_kwh(plan.included_wh))
+        if over:
+            lines.append(reader.text("plan.over", energy=reader.kwh(use.used_wh - plan.included_wh)))
+        elif use.used_wh == plan.included_wh:
+            lines.append(reader.text("plan.nothing_left"))
+        else:
+            lines.append(reader.text("plan.left", energy=reader.kwh(plan.included_wh - use.used_wh)))
+    else:
+        said = reader.text("plan.used_in", used=used)
+    terms = []
+    if plan.price_per_kwh is not None and not plan.unlimited:
+        key = "plan.price" if not plan.included_wh else "plan.beyond_now" if over else "plan.beyond"
+        terms.append(reader.text(key, price=reader.price(plan.price_per_kwh, plan.currency)))
+    terms.append(reader.text("plan.renews", date=reader.full_date(reader.local(use.renews_at).date())))
+    terms.append(reader.text("plan.currency", currency=plan.currency))
+    fee = "" if plan.base_fee is None else reader.money(plan.base_fee, plan.currency)
+    return {
+        "title": reader.text("plan.title"),
+        "name": plan.name,
+        "fee": reader.text("plan.fee", amount=fee) if fee else "",
+        "percent": percent,
+        "filled": filled,
+        "over": over,
+        "progress": reader.text("plan.progress", percent=percent) if percent is not None else "",
+        "used": said,
+        "lines": lines,
+        "terms": terms,
+    }

@@ -1,0 +1,162 @@
+"""The sessions in progress, one strip each, their numbers bound to what the chargers say (P6–P9).
+
+A reading reaches a strip by binding alone: no query, nothing drawn anew. A text that comes out the same
+is not sent, so rounding is the throttle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from nicegui import ui
+from nicegui.element import Element
+
+from components.words import Reader
+from data.live import LiveSession
+from data.queries.sessions import ActiveSession
+
+GRACE = timedelta(seconds=60)
+"""A reading may be this much older than the charger's interval before it is shown with its time (P8)."""
+SPOKEN_WH = 5000
+"""Screen readers hear of each of these; the ticking number itself is no live region."""
+
+
+class SessionBanner(Element):
+    """All strips, and a line that tells screen readers of their coming and going."""
+
+    def __init__(self, reader: Reader) -> None:
+        # A component of its own around the strips, so that their coming draws nothing else anew.
+        super().__init__("q-card-section")
+        self.classes("p-banner")
+        self._reader = reader
+        self._strips: dict[int, _Strip] = {}
+        self._opened = False
+        with self:
+            self._said = ui.label().classes("p-hidden-text").props("role=status")
+
+    def show(self, sessions: Sequence[tuple[ActiveSession, LiveSession]], now: datetime) -> None:
+        """Show a strip for each of *sessions* and no other; times on them are those at *now*."""
+        going = {session.id for session, _ in sessions}
+        for session_id in self._strips.keys() - going:
+            strip = self._strips.pop(session_id)
+            self._said.text = strip.farewell()
+            strip.delete()
+        for session, live in sessions:
+            if session.id in self._strips:
+                self._strips[session.id].tick(now)
+                continue
+            with self:
+                self._strips[session.id] = _Strip(session, live, self._reader, now)
+            # Who opens the page in mid-charge finds the strip by reading; only news are spoken.
+            if self._opened:
+                self._said.text = self._reader.text("banner.said.start", charger=session.charger_name)
+        self._opened = True
+
+
+def draw(
+    sessions: Sequence[tuple[ActiveSession, LiveSession]], reader: Reader, now: datetime
+) -> SessionBanner:
+    """Draw the banner; ``show`` of what is returned keeps it up to date (readings come by themselves)."""
+    banner = SessionBanner(reader)
+    banner.show(sessions, now)
+    return banner
+
+
+class _Strip(Element):
+    """One session. A component of its own, so that a reading draws nothing but this strip anew."""
+
+    def __init__(self, session: ActiveSession, live: LiveSession, reader: Reader, now: datetime) -> None:
+        super().__init__("q-card")
+        self.classes("p-strip").props("tag=section flat")
+        self.props["aria-label"] = reader.text("banner.region")
+        self._session, self._live, self._reader, self._now = session, live, reader, now
+        self._milestone = (live.energy_wh or 0) // SPOKEN_WH
+        self._was_silent = self._silent
+        self._saying = ""
+        with self:
+            title = reader.text("banner.title") + "\n" + _place(session, reader)
+            ui.label(title).tag = "h2"
+            with ui.element("div").classes("p-live"):
+                number = ui.label().classes("p-number")
+                ui.label("kWh").classes("p-number-unit")
+            power = ui.label().classes("p-fact")
+            self._time = ui.label().classes("p-fact")
+            cost = ui.label().classes("p-fact")
+            self._note = ui.label().classes("p-note")
+            self._said = ui.label().classes("p-hidden-text").props("role=status")
+        number.bind_text_from(live, "energy_wh", reader.live_kwh)
+        # Some texts are made of two fields, which change one after the other: the second sets them right.
+        for field in ("power_w", "power_derived"):
+            power.bind_text_from(live, field, lambda _: self._power())
+        for field in ("cost", "currency"):
+            cost.bind_text_from(live, field, lambda _: self._cost())
+        for field in ("energy_wh", "reading_at"):
+            self._note.bind_text_from(live, field, lambda _: self._noted())
+            self._said.bind_text_from(live, field, lambda _: self._spoken())
+        self.tick(now)
+
+    def tick(self, now: datetime) -> None:
+        """Bring what depends on the time of day to *now*."""
+        self._now = now
+        elapsed = self._reader.duration(now - self._session.started_at)
+        self._time.text = self._fact("banner.time", elapsed)
+        self._note.text = self._noted()
+        self._said.text = self._spoken()
+
+    def farewell(self) -> str:
+        """What is said when the session is over."""
+        name, energy_wh = self._session.charger_name, self._live.energy_wh
+        if energy_wh is None:
+            return self._reader.text("banner.said.stop_unknown", charger=name)
+        return self._reader.text("banner.said.stop", charger=name, energy=self._reader.kwh(energy_wh))
+
+    @property
+    def _silent(self) -> bool:
+        patience = timedelta(seconds=self._session.reading_interval) + GRACE
+        return self._live.reading_at is not None and self._now - self._live.reading_at > patience
+
+    def _fact(self, key: str, value: str) -> str:
+        # Title and value are two lines of one element.
+        return self._reader.text(key) + "\n" + value
+
+    def _power(self) -> str:
+        if self._live.power_w is None:
+            return ""
+        key = "banner.power_derived" if self._live.power_derived else "banner.power"
+        return self._fact(key, self._reader.kw(self._live.power_w))
+
+    def _cost(self) -> str:
+        if self._live.cost is None or self._live.currency is None:
+            return ""
+        return self._fact("banner.cost", self._reader.estimate(self._live.cost, self._live.currency))
+
+    def _noted(self) -> str:
+        if self._live.energy_wh is None:
+            return self._reader.text("banner.waiting")
+        if self._silent and self._live.reading_at is not None:
+            time = self._reader.moment(self._live.reading_at, self._now)
+            return self._reader.text("banner.last_reading", time=time)
+        return ""
+
+    def _spoken(self) -> str:
+        name, reader = self._session.charger_name, self._reader
+        milestone = (self._live.energy_wh or 0) // SPOKEN_WH
+        if self._silent and self._live.reading_at is not None:
+            time = reader.moment(self._live.reading_at, self._now)
+            self._saying = reader.text("banner.said.silent", charger=name, time=time)
+        elif milestone > self._milestone:
+            energy = reader.whole_kwh(milestone * SPOKEN_WH)
+            self._saying = reader.text("banner.said.energy", charger=name, energy=energy)
+        elif self._was_silent:
+            self._saying = reader.text("banner.said.back", charger=name)
+        self._milestone = max(milestone, self._milestone)
+        self._was_silent = self._silent
+        return self._saying
+
+
+def _place(session: ActiveSession, reader: Reader) -> str:
+    name = session.charger_name
+    if session.connector_number is not None:
+        name = reader.text("banner.place", charger=name, number=session.connector_number)
+    return f"{name} · {session.connector_type}" if session.connector_type else name

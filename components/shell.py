@@ -1,0 +1,172 @@
+"""The frame of every page: header with brand and account menu, skip link, heading, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nicegui import ui
+from nicegui.element import Element
+
+from components import theme
+from components.drawn import Card, Drawn
+from components.texts import languages
+from components.words import Reader, zones
+from data.types import Theme
+
+SIGN_OUT = "/sign-out"
+"""Where the sign-out form is posted to."""
+
+HEADER = """
+<header>
+  <a class="p-skip" href="#content">{{ props.row.skip }}</a>
+  <a class="p-brand" href="/" :aria-label="props.row.home">
+    <i class="p-icon p-i-ev_station" aria-hidden="true"></i><span>{{ props.row.brand }}</span>
+  </a>
+  <template v-if="props.row.name">
+    <button type="button" class="p-round" popovertarget="account-menu" :aria-label="props.row.account">
+      <i class="p-icon p-i-account_circle" aria-hidden="true"></i>
+    </button>
+    <div id="account-menu" class="p-menu" popover="auto">
+      <div class="p-who"><strong>{{ props.row.name }}</strong><span>{{ props.row.email }}</span></div>
+      <button v-if="props.row.settings" type="button" popovertarget="account-menu"
+          popovertargetaction="hide" @click="$parent.$emit('settings')">
+        <i class="p-icon p-i-tune" aria-hidden="true"></i>{{ props.row.settings }}
+      </button>
+      <form method="post" :action="props.row.sign_out_path">
+        <button type="submit">
+          <i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.sign_out }}
+        </button>
+      </form>
+    </div>
+  </template>
+</header>
+"""
+ERROR = """
+<p class="p-error-text" role="status">
+  <i class="p-icon p-i-error" aria-hidden="true"></i><span>{{ props.row.text }}</span>
+</p>
+"""
+FIRST_RUN = """
+<h2 id="first-run-title">{{ props.row.title }}</h2><p>{{ props.row.text }}</p>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What somebody can choose about their pages."""
+
+    language: str
+    """A code of `components.texts.languages`."""
+    theme: Theme
+    time_zone: str
+    """IANA name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose page it is, for the account menu."""
+
+    name: str
+    email: str
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Places in the frame for what a page puts there."""
+
+    title: Element
+    """The row of the h1; what is drawn in it stands at its right, such as the counts pill."""
+
+
+@contextmanager
+def page(
+    reader: Reader,
+    title: str,
+    person: Person | None = None,
+    on_preferences: Callable[[Preferences], object] | None = None,
+    *,
+    colours: Theme | None = None,
+) -> Iterator[Frame]:
+    """Draw the frame of a page headed *title*; what is drawn inside the block are its cards.
+
+    Cards flow in rows: those two thirds wide and those one third wide share one, and a card whose
+    neighbour is missing takes the row. A wrapper around a card needs the class ``p-slot``.
+
+    *person* gets the account menu; without one nobody is signed in. *on_preferences* is called with what
+    was chosen in the settings (store it, then load the page again); without it there are none.
+    """
+    if colours is None:
+        colours = person.preferences.theme if person is not None else Theme.SYSTEM
+    theme.dress(reader, colours)
+    ui.page_title(f"{title} · {reader.text('brand')}")
+    client = ui.context.client
+    with client.layout:
+        header = Drawn(HEADER, _header(reader, person, settings=on_preferences is not None))
+        header.classes("p-bar").move(target_index=0)
+    if person is not None and on_preferences is not None:
+        header.on("settings", lambda: _settings(reader, person.preferences, on_preferences), args=[])
+    client.content.classes("p-content")
+    with Element("q-card").classes("p-title").props("flat") as row:
+        heading = ui.label(title).props("id=content tabindex=-1")
+        heading.tag = "h1"
+    yield Frame(row)
+
+
+def card_error(reader: Reader) -> Card:
+    """Draw, instead of a card, the sentence that it could not be loaded (P5)."""
+    with Card("p-error-card") as card:
+        Drawn(ERROR, {"text": reader.text("card.error")})
+    return card
+
+
+def first_run(reader: Reader) -> Card:
+    """Draw the note for a driver whose operator has still something to do (P4)."""
+    with Card("p-first-run", "first-run-title") as card:
+        texts = {"title": reader.text("first_run.title"), "text": reader.text("first_run.text")}
+        Drawn(FIRST_RUN, texts)
+    return card
+
+
+def _header(reader: Reader, person: Person | None, *, settings: bool) -> dict[str, str]:
+    return {
+        "skip": reader.text("shell.skip"),
+        "home": reader.text("shell.home"),
+        "brand": reader.text("brand"),
+        "name": "" if person is None else person.name,
+        "email": "" if person is None else person.email,
+        "account": "" if person is None else reader.text("shell.account", name=person.name),
+        "settings": reader.text("shell.settings") if settings else "",
+        "sign_out": reader.text("shell.sign_out"),
+        "sign_out_path": SIGN_OUT,
+    }
+
+
+def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Preferences], object]) -> None:
+    """Open the settings; they are drawn only now, so that a page costs nothing for them."""
+    themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
+    names = {code: language.name for code, language in languages().items()}
+    all_zones = sorted({*zones(), now.time_zone})
+    with ui.context.client.content, ui.dialog() as dialog, Element("q-card").classes("p-dialog") as card:
+        card.props("tag=section aria-labelledby=settings-title")
+        ui.label(reader.text("settings.title")).props("id=settings-title").tag = "h2"
+        language = ui.select(names, value=now.language, label=reader.text("settings.language"))
+        colours = ui.select(themes, value=now.theme, label=reader.text("settings.theme"))
+        zone = ui.select(
+            all_zones, value=now.time_zone, label=reader.text("settings.time_zone"), with_input=True
+        )
+        zone.props["hint"] = reader.text("settings.time_zone.hint")
+        for field in (language, colours, zone):
+            field.props("outlined options-dense behavior=menu")
+
+        def save() -> object:
+            dialog.close()
+            return on_preferences(Preferences(language.value, colours.value, zone.value or now.time_zone))
+
+        with ui.element("div").classes("p-actions"):
+            ui.button(reader.text("settings.cancel"), on_click=dialog.close).classes("p-button").props("flat")
+            ui.button(reader.text("settings.save"), on_click=save).classes("p-button is-main")
+    dialog.on_value_change(lambda event: None if event.value else dialog.delete())
+    dialog.open()

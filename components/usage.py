@@ -1,0 +1,199 @@
+"""The energy of a period: total, exact dates, a bar for each local day, and the same as a table (P13–P16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
+
+from components.drawn import Card, Drawn
+from components.words import Reader
+from data.periods import Period
+from data.queries.usage import DayEnergy, Usage
+
+HEAD = """
+<h2 id="usage-title">{{ props.row.title }}</h2>
+<p class="p-total">{{ props.row.total }}</p>
+<p class="p-dates p-parts"><span>{{ props.row.dates }}</span><span>{{ props.row.zone }}</span></p>
+<p v-if="props.row.empty" class="p-empty">{{ props.row.empty }}</p>
+"""
+TABLE = """
+<div class="p-scroll" tabindex="0" role="region" aria-labelledby="usage-caption">
+  <table>
+    <caption id="usage-caption">{{ props.row.caption }}</caption>
+    <thead>
+      <tr><th scope="col">{{ props.row.day }}</th><th scope="col">{{ props.row.energy }}</th></tr>
+    </thead>
+    <tbody>
+      <tr v-for="day in props.row.days" :key="day.id">
+        <th scope="row">{{ day.name }}</th><td>{{ day.energy }}</td>
+      </tr>
+    </tbody>
+    <tfoot><tr><th scope="row">{{ props.row.sum }}</th><td>{{ props.row.total }}</td></tr></tfoot>
+  </table>
+</div>
+"""
+
+
+class UsageCard(Card):
+    """The card. *on_period* is called with the period that somebody switches to."""
+
+    def __init__(self, reader: Reader, on_period: Callable[[Period], object]) -> None:
+        super().__init__("p-usage p-two-thirds", "usage-title")
+        self._reader = reader
+        self._showing = False
+        with self:
+            with ui.element("div").classes("p-usage-head"):
+                self._head = Drawn(HEAD)
+                self._switch = self._draw_switch(on_period)
+            self._chart = ui.element("q-intersection").classes("p-chart").props("once role=img")
+            with self._chart:
+                self._plot = ui.plotly({})
+            with ui.element("details").classes("p-table") as self._details:
+                summary = ui.label(reader.text("usage.table")).classes("p-i-expand_more")
+                summary.tag = "summary"
+                self._table = Drawn(TABLE)
+
+    def show(self, usage: Usage, period: Period, now: datetime) -> None:
+        """Show *usage*, the energy of *period* as it is at *now*."""
+        reader, window = self._reader, usage.window
+        self._showing = True
+        self._switch.value = period
+        self._showing = False
+        last = window.end - timedelta(days=1)
+        dates, total = reader.dates(window.first, last), reader.kwh(usage.total_wh)
+        drawn = [day for day in usage.days if day.energy_wh]
+        empty = ""
+        if not drawn:
+            over = window.end <= reader.local(now).date()
+            empty = reader.text("usage.empty.past" if over else "usage.empty.current")
+        title = reader.text("usage.title")
+        self._head.show({"title": title, "total": total, "dates": dates, "zone": window.zone, "empty": empty})
+        self._chart.visible = self._details.visible = bool(drawn)
+        spoken = _spoken(usage, drawn, dates, total, reader) if drawn else ""
+        if self._chart.props.get("aria-label") != spoken:
+            self._chart.props["aria-label"] = spoken
+            self._chart.update()
+        figure = _figure(usage, reader) if drawn else {}
+        if self._plot.figure != figure:
+            self._plot.update_figure(figure)
+        self._table.show(_table(drawn, total, reader))
+
+    def _draw_switch(self, on_period: Callable[[Period], object]) -> ui.toggle:
+        def switched(event: ValueChangeEventArguments[Period]) -> object:
+            return None if self._showing else on_period(event.value)
+
+        options = {period: self._reader.text("usage." + period.value) for period in Period}
+        switch = ui.toggle(options, on_change=switched).classes("p-switch").props("unelevated no-caps")
+        switch.props["aria-label"] = self._reader.text("usage.period")
+        return switch
+
+
+def draw(
+    usage: Usage, period: Period, reader: Reader, now: datetime, on_period: Callable[[Period], object]
+) -> UsageCard:
+    """Draw the card; ``show`` of what is returned keeps it up to date."""
+    card = UsageCard(reader, on_period)
+    card.show(usage, period, now)
+    return card
+
+
+def _spoken(usage: Usage, drawn: list[DayEnergy], dates: str, total: str, reader: Reader) -> str:
+    """What a screen reader says instead of the picture."""
+    most = max(drawn, key=lambda day: day.energy_wh)
+    return " ".join(
+        (
+            reader.text("usage.chart", dates=dates, total=total),
+            reader.text(
+                "usage.chart.most", day=reader.short_date(most.day), energy=reader.kwh(most.energy_wh)
+            ),
+            reader.count("usage.chart.days", len(drawn), all=reader.integer(len(usage.days))),
+        )
+    )
+
+
+def _table(drawn: list[DayEnergy], total: str, reader: Reader) -> dict[str, Any] | None:
+    if not drawn:
+        return None
+    return {
+        "caption": reader.text("usage.table.caption"),
+        "day": reader.text("usage.table.day"),
+        "energy": reader.text("usage.table.energy"),
+        "sum": reader.text("usage.table.total"),
+        "total": total,
+        "days": [
+            {
+                "id": day.day.isoformat(),
+                "name": reader.weekday_date(day.day),
+                "energy": reader.kwh(day.energy_wh),
+            }
+            for day in drawn
+        ],
+    }
+
+
+def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
+    """The bars for Plotly. Every text is made here from numbers and dates; no stored text is among them.
+
+    Colours come from the style sheet, which follows the theme of the device; these stand in until then.
+    """
+    days = usage.days
+    months = len(days) > 62
+    if months:
+        ticks = [place for place, day in enumerate(days) if day.day.day == 1]
+        names = [reader.month(days[place].day) for place in ticks]
+    else:
+        ticks = list(range(0, len(days), 7))
+        names = [reader.short_date(days[place].day) for place in ticks]
+    hover = [
+        reader.text("usage.bar", day=reader.weekday_date(day.day), energy=reader.kwh(day.energy_wh))
+        if day.energy_wh
+        else ""
+        for day in days
+    ]
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "x": list(range(len(days))),
+                "y": [day.energy_wh / 1000 for day in days],
+                "hovertext": hover,
+                "hovertemplate": "%{hovertext}<extra></extra>",
+                "marker": {"color": "#094e94"},
+            }
+        ],
+        "layout": {
+            "margin": {"l": 40, "r": 4, "t": 12, "b": 28},
+            "bargap": 0.15 if months else 0.28,
+            "barcornerradius": 0 if months else 4,
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "Roboto, sans-serif", "size": 14, "color": "#424e5d"},
+            "separators": reader.point + reader.group,
+            "showlegend": False,
+            "dragmode": False,
+            "xaxis": {
+                "tickvals": ticks,
+                "ticktext": names,
+                "tickangle": 0,
+                "fixedrange": True,
+                "showgrid": False,
+                "zeroline": False,
+                "range": [-0.6, len(days) - 0.4],
+            },
+            "yaxis": {
+                "ticksuffix": " ",
+                "tickformat": ",d",
+                "nticks": 5,
+                "rangemode": "tozero",
+                "fixedrange": True,
+                "gridcolor": "#d3dae3",
+                "zerolinecolor": "#7a8797",
+                "title": {"text": ""},
+            },
+        },
+        "config": {"displayModeBar": False, "responsive": True},
+    }
