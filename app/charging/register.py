@@ -252,9 +252,7 @@ class Register:
                 self._go_on_from(held)
             else:
                 # Standing still proves nothing yet: a broken register repeats itself.
-                self.held = Held(
-                    max(value, held.value) if value - held.value <= 0 else value, at, jumped=True
-                )
+                self.held = Held(value, at, jumped=True)
                 return False
         elif goes_on and rate(value - held.value, at - held.at) > 2 * self.peak_w:
             pass  # a fall to nothing and back is a glitch
