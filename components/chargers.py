@@ -55,6 +55,7 @@ class Chargers(Card):
         self._search: ui.input | None = None
         with self:
             self._head = Drawn(HEAD)
+            self._head.classes("p-chargers-top")
             self._place = ui.element("div").classes("p-slot")
             self._cards = Drawn(CARDS)
 

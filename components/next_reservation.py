@@ -47,7 +47,7 @@ class Reservation(Card):
         day = reader.local(reservation.starts_at).date()
         running = reservation.starts_at <= now
         if running:
-            note = reader.text("reservation.running", distance=reader.distance(reservation.ends_at - now))
+            note = reader.text("reservation.running", distance=reader.length(reservation.ends_at - now))
         elif (wait := reservation.starts_at - now) >= FAR:
             note = reader.count("reservation.starts_in_days", wait.days)
         else:

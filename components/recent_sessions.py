@@ -62,8 +62,10 @@ def _row(session: RecentSession, reader: Reader, now: datetime) -> dict[str, Any
         parts = [started, reader.duration(now - session.started_at)]
     else:
         state = "finalized" if session.finalized else "settling"
-        day = reader.day(reader.local(session.started_at).date(), now)
-        parts = [day, reader.times(session.started_at, ended), reader.duration(ended - session.started_at)]
+        parts = [
+            reader.span(session.started_at, ended, now),
+            reader.duration(ended - session.started_at),
+        ]
     return {
         "id": session.id,
         "name": session.charger_name,

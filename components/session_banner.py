@@ -69,7 +69,7 @@ class _Strip(Element):
     def __init__(self, session: ActiveSession, live: LiveSession, reader: Reader, now: datetime) -> None:
         super().__init__("q-card")
         self.classes("p-strip").props("tag=section flat")
-        self.props["aria-label"] = reader.text("banner.region")
+        self.props["aria-label"] = reader.text("banner.region", place=_place(session, reader))
         self._session, self._live, self._reader, self._now = session, live, reader, now
         self._milestone = (live.energy_wh or 0) // SPOKEN_WH
         self._was_silent = self._silent

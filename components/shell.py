@@ -15,7 +15,7 @@ from components.texts import languages
 from components.words import Reader, zones
 from data.types import Theme
 
-SIGN_OUT = "/sign-out"
+SIGN_OUT = "/auth/sign-out"
 """Where the sign-out form is posted to."""
 
 HEADER = """

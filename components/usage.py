@@ -87,7 +87,9 @@ class UsageCard(Card):
             return None if self._showing else on_period(event.value)
 
         options = {period: self._reader.text("usage." + period.value) for period in Period}
-        switch = ui.toggle(options, on_change=switched).classes("p-switch").props("unelevated no-caps")
+        switch = ui.toggle(options, on_change=switched).classes("p-switch")
+        # Colour names that Quasar does not know: its own would come with !important.
+        switch.props("role=group unelevated no-caps toggle-color=p-main toggle-text-color=p-main")
         switch.props["aria-label"] = self._reader.text("usage.period")
         return switch
 
@@ -143,11 +145,16 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
     days = usage.days
     months = len(days) > 62
     if months:
-        ticks = [place for place, day in enumerate(days) if day.day.day == 1]
+        ticks = [place for place, day in enumerate(days) if day.day.day == 1][::2]
         names = [reader.month(days[place].day) for place in ticks]
     else:
         ticks = list(range(0, len(days), 7))
-        names = [reader.short_date(days[place].day) for place in ticks]
+        # The month only where it is another than before: labels must not touch on a phone.
+        named = [place for place in ticks if place < 7 or days[place].day.month != days[place - 7].day.month]
+        names = [
+            reader.short_date(days[place].day) if place in named else str(days[place].day.day)
+            for place in ticks
+        ]
     hover = [
         reader.text("usage.bar", day=reader.weekday_date(day.day), energy=reader.kwh(day.energy_wh))
         if day.energy_wh
@@ -166,7 +173,7 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
             }
         ],
         "layout": {
-            "margin": {"l": 40, "r": 4, "t": 12, "b": 28},
+            "margin": {"l": 60, "r": 4, "t": 14, "b": 34},
             "bargap": 0.15 if months else 0.28,
             "barcornerradius": 0 if months else 4,
             "paper_bgcolor": "rgba(0,0,0,0)",
@@ -179,20 +186,26 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
                 "tickvals": ticks,
                 "ticktext": names,
                 "tickangle": 0,
+                "ticks": "outside",
+                "ticklen": 6,
+                "tickcolor": "rgba(0,0,0,0)",
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,
                 "range": [-0.6, len(days) - 0.4],
             },
             "yaxis": {
-                "ticksuffix": " ",
+                "ticksuffix": " kWh",
+                "showticksuffix": "last",
+                "ticks": "outside",
+                "ticklen": 6,
+                "tickcolor": "rgba(0,0,0,0)",
                 "tickformat": ",d",
                 "nticks": 5,
                 "rangemode": "tozero",
                 "fixedrange": True,
                 "gridcolor": "#d3dae3",
                 "zerolinecolor": "#7a8797",
-                "title": {"text": ""},
             },
         },
         "config": {"displayModeBar": False, "responsive": True},

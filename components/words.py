@@ -166,7 +166,7 @@ class Reader:
         day = self.local(moment).date()
         if day == self.local(now).date():
             return self.time(moment)
-        return f"{self.day(day, now)}, {self.time(moment)}"
+        return self.parted(day, self.time(moment), now)
 
     def times(self, start: datetime, end: datetime | None) -> str:
         """`18:02–19:40`; over midnight `23:10–01:25 +1`; without an end `18:02–`."""
@@ -183,8 +183,13 @@ class Reader:
         return text
 
     def span(self, start: datetime, end: datetime | None, now: datetime) -> str:
-        """Day and times: `Today, 18:02–19:40`."""
-        return f"{self.day(self.local(start).date(), now)}, {self.times(start, end)}"
+        """Day and times: `Today, 18:02–19:40`, `Sat, Nov 21 · 18:02–19:40`."""
+        return self.parted(self.local(start).date(), self.times(start, end), now)
+
+    def parted(self, day: date, times: str, now: datetime) -> str:
+        """*times* behind their day, parted so that neither is taken for a part of the other."""
+        near = (day - self.local(now).date()).days in _NEAR
+        return f"{self.day(day, now)}{', ' if near else ' · '}{times}"
 
     def full_date(self, day: date) -> str:
         """`Nov 21, 2026`."""
@@ -232,6 +237,10 @@ class Reader:
         if length >= timedelta(hours=1):
             return self.text("duration.hours", n=length // timedelta(hours=1))
         return self.duration(length)
+
+    def length(self, length: timedelta) -> str:
+        """As `duration`, from two days on in days: `16 h 10 min`, `3 days`."""
+        return self.distance(length) if length >= FAR else self.duration(length)
 
     def ago(self, moment: datetime, now: datetime) -> str:
         """`3 h ago`; within the last minute `just now`."""

@@ -34,7 +34,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "counts.none": "Keine Ladepunkte",
     # the banner
     "banner.title": "Lädt gerade",
-    "banner.region": "Laufender Ladevorgang",
+    "banner.region": "Laufender Ladevorgang: {place}",
     "banner.place": "{charger} · Anschluss {number}",
     "banner.power": "Leistung",
     "banner.power_derived": "Leistung (abgeleitet)",

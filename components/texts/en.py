@@ -34,7 +34,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "counts.none": "No chargers",
     # the banner
     "banner.title": "Charging now",
-    "banner.region": "Charging in progress",
+    "banner.region": "Charging in progress: {place}",
     "banner.place": "{charger} · connector {number}",
     "banner.power": "Power",
     "banner.power_derived": "Power (derived)",
