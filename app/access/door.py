@@ -34,6 +34,7 @@ WRONG_NAME = (
     "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
 )
 WRONG_ORIGIN = "This request does not come from a page of this portal.\n"
+TOO_MUCH = "This is more than a form can hold.\n"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 _FORWARDED = (b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url")
@@ -184,7 +185,7 @@ class Door:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise Refusal(413, "This is too much.\n")
+                raise Refusal(413, TOO_MUCH)
             return message
 
         sealed = self._sealed(scope, send)
@@ -199,7 +200,9 @@ class Door:
         except Exception as error:
             if started:
                 raise  # half an answer can't be taken back; the server ends the connection
-            response = await _error(Request(scope), error)
+            # The layers between wrap what was raised: what counts is how much has come.
+            much = PlainTextResponse(TOO_MUCH, 413) if taken > limit else None
+            response = much or await _error(Request(scope), error)
             await response(scope, receive, sealed)
 
     def _sealed(self, scope: Scope, send: Send) -> Send:
@@ -221,8 +224,6 @@ class Door:
 
 async def _error(request: Request, error: Exception) -> Response:
     """The answer to what nobody else answered: never with the text of *error* (T45)."""
-    if isinstance(error, Refusal):
-        return PlainTextResponse(error.text, error.status)
     handler = request.app.exception_handlers.get(Exception)
     try:
         assert handler is not None
