@@ -1,0 +1,208 @@
+"""The entries of the sessions' ledger: a beginning, readings, an end. One message, one commit (C8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Executable
+
+from app.charging import beginning, matching, rows
+from app.charging.beginning import Begun
+from app.charging.connectors import connector
+from app.charging.hidden import Hidden
+from app.charging.memory import Memory
+from app.charging.meter import OutOfOrder, Progress
+from app.charging.pace import Pace
+from app.charging.reports import Sample, Start, Stop, Values
+from app.charging.rows import Writing
+from app.charging.running import WITHOUT_STOP, Note, Running, load
+from data.announcements import Announcement, Topic
+from data.database import Change
+
+Action = tuple[Executable, dict[str, Any]]
+"""A further statement of a message's commit, and its row."""
+
+
+class Ledger:
+    """Writes sessions. Whoever calls takes the messages of one charger one after another."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.pace = Pace()
+        self.hidden = Hidden()
+        self.moment = rows.moment_writer(memory.database.engine.dialect)
+
+    def hear(self, charger_id: int, at: datetime, received_at: datetime) -> None:
+        """A message about a transaction came, with device time *at*."""
+        self.hidden.hear(charger_id, received_at)
+        self.pace.observe(charger_id, at, received_at)
+
+    # -- beginning
+
+    async def begin(self, charger_id: int, start: Start, *, offline: bool, over: bool = False) -> Begun:
+        """Store the session of *start*, or find it (C9); *offline*: it says itself that it is told late."""
+        live = not offline and self.pace.is_live(charger_id, start.at, start.received_at)
+        begun = await self.memory.change(beginning.begin, charger_id, start, live=live, over=over)
+        self.hear(charger_id, start.at, start.received_at)
+        for ended in begun.ended:
+            self.memory.forget(ended)
+            self.hidden.drop(ended)
+        if begun.new and not begun.over and not live:
+            self.hidden.add(begun.session_id, charger_id, start.received_at)
+        if begun.new:
+            await self.memory.known(begun.session_id)
+        return begun
+
+    # -- readings
+
+    async def add(
+        self,
+        running: Running,
+        samples: Sequence[Sample],
+        received_at: datetime,
+        flags: Iterable[str] = (),
+        actions: Sequence[Action] = (),
+        *,
+        at: datetime | None = None,
+        alive: bool = False,
+        start: datetime | None = None,
+    ) -> None:
+        """Write *samples* and what they change.
+
+        *at* is the message's own device time, if it has one; *alive*: it says that it happens now;
+        *start*: a session that was known from later messages only began then.
+        """
+        if at is None:
+            at = samples[-1].at if samples else received_at
+        self.hear(running.charger_id, at, received_at)
+        live = running.hear(at, received_at)
+        writing = Writing(
+            rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment),
+            others=list(actions),
+        )
+        if start is not None:
+            writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
+        if running.ended_at is not None:
+            await self._add_late(running, samples, writing, start)
+            return
+        notes, shown = running.notes.union(flags), running.replayed and (alive or live)
+        if start is not None:
+            notes -= {Note.START_MISSING.value}
+        before = running.progress
+        try:
+            if start is not None:
+                raise OutOfOrder
+            progress = running.meter.add(samples)
+        except OutOfOrder:
+            running, progress = await self.rebuilt(running, samples, start=start)
+            writing.replace_steps_of = running.id
+        writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
+        if progress.steps or progress != before:
+            writing.progress = rows.progress_row(progress, running.id, running.started_at, self.moment)
+        running.progress = progress
+        if notes != running.notes or progress.flags != before.flags or shown:
+            running.notes = notes
+            running.replayed = running.replayed and not shown
+            writing.others.append((rows.FLAGS, running.flags_row()))
+        if running.account_id is not None and not running.replayed:
+            if running.costs is None or (
+                running.costs.until is not None and received_at >= running.costs.until
+            ):
+                await self.memory.ask_costs(running)
+            if shown:
+                writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
+            writing.announcements.append(running.reading().announcement(running.account_id))
+        try:
+            await self.memory.change(writing)
+        except BaseException:
+            self.memory.running.pop(running.id, None)
+            raise
+        if shown:
+            self.hidden.drop(running.id)
+
+    async def _add_late(
+        self, running: Running, samples: Sequence[Sample], writing: Writing, start: datetime | None
+    ) -> None:
+        """Values of a session that is over: they refine it by device time, its stop stands (C13, M7)."""
+        if running.finalized:
+            if samples:
+                running.notes |= {Note.LATE_AFTER_FINAL.value}
+                writing.others.append((rows.FLAGS, running.flags_row()))
+        elif samples or start is not None:
+            fresh, progress = await self.rebuilt(running, samples, start=start)
+            ended_at = fresh.ended_at
+            if not fresh.has_own_stop:
+                ended_at = max(fresh.started_at, progress.reading_at or fresh.started_at)
+                writing.others.append((matching.MOVE_END, {"session_id": running.id, "end": ended_at}))
+            if start is not None:
+                fresh.notes -= {Note.START_MISSING.value}
+            writing.replace_steps_of = running.id
+            writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
+            writing.progress = rows.progress_row(
+                progress, running.id, fresh.started_at, self.moment, ended_at
+            )
+            writing.others.append((rows.FLAGS, fresh.flags_row()))
+            if running.account_id is not None:
+                writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
+        await self.memory.change(writing)
+
+    async def rebuilt(
+        self,
+        running: Running,
+        samples: Sequence[Sample],
+        *,
+        stop: tuple[datetime, int | None] | None = None,
+        start: datetime | None = None,
+    ) -> tuple[Running, Progress]:
+        """The session anew, from what is stored and *samples*; its progress has all its steps."""
+        await self.memory.settled()
+        fresh = await self.memory.database.ask(load, running.id, samples, stop, start)
+        assert fresh is not None
+        fresh.costs, fresh.replayed = running.costs, running.replayed
+        fresh.notes |= running.notes
+        if fresh.ended_at is None:
+            self.memory.remember(fresh)
+        return fresh, fresh.progress
+
+    def outside(self, change: Change, charger_id: int, values: Values) -> None:
+        """Values of no session are stored with their connector (M7, M9)."""
+        plug = connector(change, charger_id, values.place)
+        for row in rows.sample_rows(values.samples, None, plug, values.received_at, self.moment):
+            change.later(rows.SAMPLE, row)
+
+    async def finish(self, running: Running, stop: Stop, actions: Sequence[Action] = ()) -> None:
+        """The session is over, at *stop*."""
+        self.hear(running.charger_id, stop.at, stop.received_at)
+        at = max(stop.at, running.started_at)
+        writing = Writing(
+            rows.sample_rows(stop.samples, running.id, running.connector_id, stop.received_at, self.moment),
+            others=list(actions),
+        )
+        try:
+            progress = running.meter.stop(at, stop.meter_stop, stop.samples)
+        except OutOfOrder:
+            running, progress = await self.rebuilt(running, stop.samples, stop=(at, stop.meter_stop))
+            writing.replace_steps_of = running.id
+        running.progress = progress
+        running.notes = (running.notes | set(stop.flags)) - WITHOUT_STOP
+        writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
+        writing.progress = rows.progress_row(progress, running.id, running.started_at, self.moment, at)
+        end = {
+            "session_id": running.id,
+            "end": at,
+            "stop_received": stop.received_at,
+            "reason": None if stop.reason is None else stop.reason[:64],
+            "register": stop.meter_stop,
+            "notes": running.flags,
+        }
+        writing.others.append((rows.END, end))
+        if running.account_id is not None:
+            writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
+        writing.announcements.append(Announcement(Topic.CHARGERS, running.charger_id))
+        try:
+            await self.memory.change(writing)
+        finally:
+            self.memory.forget(running.id)
+            self.hidden.drop(running.id)

@@ -1,0 +1,117 @@
+"""The sessions in progress, kept in memory so that a reading finds its session without a query."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Concatenate, ParamSpec, TypeVar
+
+from app import clock
+from app.charging import matching
+from app.charging.cost import costs
+from app.charging.running import Running, load
+from data.announcements import Announcement, Topic
+from data.database import Change, Database
+from data.live import Live
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Memory:
+    """Running sessions by id and by the charger's own transaction id; filled lazily (M18)."""
+
+    def __init__(self, database: Database, live: Live, default_zone: str) -> None:
+        self.database = database
+        self._live = live
+        self._default_zone = default_zone
+        self.running: dict[int, Running] = {}
+        self._transactions: dict[tuple[int, str], int] = {}
+        self._unsettled = False
+        """A change was cut off while it waited, and may still be committed."""
+        live.listen(Topic.PLAN, self._terms_changed)
+        live.listen(Topic.PEOPLE, self._people_changed)
+
+    async def change(
+        self, work: Callable[Concatenate[Change, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `Database.change`; remembers if it did not come back with an answer."""
+        try:
+            return await self.database.change(work, *args, **kwargs)
+        except BaseException:
+            self._unsettled = True
+            raise
+
+    async def settled(self) -> None:
+        """Wait until what was cut off is committed or undone; changes queue, so another one tells."""
+        if self._unsettled:
+            await self.database.change(lambda change: None)
+            self._unsettled = False
+
+    async def known(self, session_id: int) -> Running | None:
+        """The session, from memory or restored; one that is over is not kept. ``None``: there is none."""
+        if (running := self.running.get(session_id)) is not None:
+            return running
+        await self.settled()
+        running = await self.database.ask(load, session_id)
+        if running is not None and running.ended_at is None:
+            running.progress = replace(running.progress, steps=())
+            self.remember(running)
+            if running.account_id is not None:
+                await self.ask_costs(running)
+                if not running.replayed:
+                    self._live.session(running.reading())
+        return running
+
+    async def of_transaction(self, charger_id: int, transaction_id: str) -> Running | None:
+        """The session of an OCPP 2.0.1 transaction."""
+        session_id = self._transactions.get((charger_id, transaction_id))
+        if session_id is None:
+            await self.settled()
+            session_id = await self.database.ask(matching.of_transaction, charger_id, transaction_id)
+        return None if session_id is None else await self.known(session_id)
+
+    def remember(self, running: Running) -> None:
+        """Keep *running*, in place of what was kept of it."""
+        self.running[running.id] = running
+        if running.transaction_id is not None:
+            self._transactions[running.charger_id, running.transaction_id] = running.id
+
+    def drop(self, session_id: int) -> None:
+        """Let go of what is in memory; the next message restores it."""
+        running = self.running.pop(session_id, None)
+        if running is not None and running.transaction_id is not None:
+            self._transactions.pop((running.charger_id, running.transaction_id), None)
+
+    def forget(self, session_id: int) -> None:
+        """The session is over: let go of it, and of what pages bind to."""
+        self.drop(session_id)
+        self._live.forget(session_id)
+
+    async def ask_costs(self, running: Running) -> None:
+        """Learn the terms of the session's driver; without them there is no estimate."""
+        assert running.account_id is not None
+        try:
+            running.costs = await self.database.ask(
+                costs,
+                running.account_id,
+                running.progress.energy_wh or 0,
+                clock.now(),
+                self._default_zone,
+            )
+        except Exception:
+            log.exception("no cost estimate for session %d", running.id)
+
+    def _terms_changed(self, announcement: Announcement) -> None:
+        for running in self.running.values():
+            if announcement.about in (None, running.account_id):
+                running.costs = None
+
+    def _people_changed(self, announcement: Announcement) -> None:
+        # A tag may have got its driver, or have lost it (C10).
+        for running in list(self.running.values()):
+            if running.account_id is None or announcement.about in (None, running.account_id):
+                self.drop(running.id)

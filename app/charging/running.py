@@ -1,0 +1,243 @@
+"""What is kept in memory of a session while it is in progress, and how it is restored from what is stored.
+
+The hot path reads nothing: a reading meets its `Running`, and what it changes is written. After a
+restart, a failed commit or a reading out of order, `load` makes it anew from the stored samples (M18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from app.charging.cost import Costs
+from app.charging.meter import Flag, Meter, Progress, rebuild
+from app.charging.pace import is_live_pace
+from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
+from data.live import Reading
+from data.models import ChargingSession, Connector, MeterSample, TransactionEvent
+from data.types import Authorization
+
+
+class Note(StrEnum):
+    """Why an operator should look at a session, beside what its meter flags."""
+
+    ENDED_BY_NEW_START = "ended_by_new_start"
+    """No stop came: a new start on the connector ended it at its last known reading (C12)."""
+    ENDED_BY_OPERATOR = "ended_by_operator"
+    STOP_BELOW_START = "stop_below_start"
+    STOP_IN_FUTURE = "stop_in_future"
+    STOP_MATCHED = "stop_matched"
+    """Its stop named no known transaction and was matched by charger and time (C11)."""
+    START_MISSING = "start_missing"
+    """Known from a later event only; its start has not arrived (2.0.1)."""
+    LATE_AFTER_FINAL = "late_after_final"
+    """Values came after the session was finalized; they are stored and not billed."""
+
+
+WITHOUT_STOP: frozenset[str] = frozenset({Note.ENDED_BY_NEW_START.value, Note.ENDED_BY_OPERATOR.value})
+"""Sessions ended like this may still get their own stop."""
+
+
+_METER_FLAGS = frozenset(flag.value for flag in Flag)
+
+
+class Sequence:
+    """Sequence numbers seen, kept as one number as long as none is missing."""
+
+    __slots__ = ("_below", "_beyond")
+
+    def __init__(self, numbers: tuple[int, ...] = ()) -> None:
+        self._below = 0
+        self._beyond: set[int] = set()
+        for number in numbers:
+            self.add(number)
+
+    def __contains__(self, number: int) -> bool:
+        return 0 <= number < self._below or number in self._beyond
+
+    def add(self, number: int) -> None:
+        """*number* has been seen."""
+        if number in self:
+            return
+        if number != self._below:
+            self._beyond.add(number)
+            return
+        self._below += 1
+        while self._below in self._beyond:
+            self._beyond.remove(self._below)
+            self._below += 1
+
+
+@dataclass(slots=True)
+class Running:
+    """A session in memory; `ended_at` is set for one that was loaded although it is over."""
+
+    id: int
+    charger_id: int
+    connector_id: int
+    connector_number: int
+    transaction_id: str | None
+    id_tag: str
+    authorization: Authorization
+    account_id: int | None
+    started_at: datetime
+    meter_start: int | None
+    meter: Meter
+    progress: Progress
+    notes: frozenset[str]
+    """Why an operator should look at it, beside what its meter flags."""
+    replayed: bool
+    heard_at: datetime
+    """Device time of its last message, and when that came."""
+    heard_received_at: datetime
+    ended_at: datetime | None = None
+    meter_stop: int | None = None
+    finalized: bool = False
+    events: Sequence = field(default_factory=Sequence)
+    offline: bool = False
+    """2.0.1: its events said that they were told after the fact."""
+    costs: Costs | None = None
+    """``None``: to be asked for again."""
+
+    @property
+    def has_own_stop(self) -> bool:
+        """True if its charger has ended it, and not we for want of a stop."""
+        return self.ended_at is not None and not self.notes & WITHOUT_STOP
+
+    @property
+    def flags(self) -> list[str]:
+        """All flags, as they are stored."""
+        return sorted(self.notes | self.progress.flags)
+
+    def flags_row(self) -> dict[str, Any]:
+        """For `rows.FLAGS`."""
+        return {"session_id": self.id, "notes": self.flags, "hidden": self.replayed}
+
+    def hear(self, at: datetime, received_at: datetime) -> bool:
+        """A message about it came; true if it came at the pace of what happens now (C13)."""
+        live = is_live_pace(at - self.heard_at, received_at - self.heard_received_at)
+        if at > self.heard_at:
+            self.heard_at, self.heard_received_at = at, received_at
+        return live
+
+    def reading(self) -> Reading:
+        """What its banner shows."""
+        progress = self.progress
+        cost = currency = None
+        if self.costs is not None and progress.energy_wh is not None:
+            cost, currency = self.costs.estimate(progress.energy_wh)
+        return Reading(
+            session_id=self.id,
+            energy_wh=progress.energy_wh,
+            power_w=progress.power_w,
+            power_derived=progress.power_derived,
+            reading_at=progress.reading_at,
+            cost=cost,
+            currency=currency,
+        )
+
+
+_SESSION = (
+    select(
+        *(
+            getattr(ChargingSession, name)
+            for name in (
+                "id",
+                "charger_id",
+                "connector_id",
+                "ocpp_transaction_id",
+                "id_tag",
+                "authorization",
+                "account_id",
+                "started_at",
+                "received_at",
+                "ended_at",
+                "finalized_at",
+                "meter_start",
+                "meter_stop",
+                "reading_at",
+                "replayed",
+                "flags",
+            )
+        ),
+        Connector.number,
+    )
+    .join(Connector, Connector.id == ChargingSession.connector_id)
+    .where(ChargingSession.id == bindparam("session_id"))
+)
+_SAMPLES = (
+    select(
+        MeterSample.at,
+        MeterSample.value,
+        MeterSample.measurand,
+        MeterSample.unit,
+        MeterSample.context,
+        MeterSample.location,
+        MeterSample.phase,
+        MeterSample.format,
+        MeterSample.received_at,
+    )
+    .where(
+        MeterSample.session_id == bindparam("session_id"),
+        MeterSample.measurand.in_([REGISTER, INTERVAL, POWER]),
+    )
+    .order_by(MeterSample.at, MeterSample.id)
+)
+_EVENTS = select(TransactionEvent.seq_no).where(TransactionEvent.session_id == bindparam("session_id"))
+
+
+def load(
+    db: Connection,
+    session_id: int,
+    more: Iterable[Sample] = (),
+    stop: tuple[datetime, int | None] | None = None,
+    start: datetime | None = None,
+) -> Running | None:
+    """The session as it is stored, its meter rebuilt from its samples; ``None``: no such one.
+
+    *more* are samples that are about to be stored, *stop* (device time, register) and *start* what is
+    about to take the place of what is stored. ``progress.steps`` are all its steps.
+    """
+    key = {"session_id": session_id}
+    row = db.execute(_SESSION, key).one_or_none()
+    if row is None:
+        return None
+    samples = db.execute(_SAMPLES, key).all()
+    events: tuple[int, ...] = ()
+    if row.ocpp_transaction_id is not None:
+        events = tuple(db.execute(_EVENTS, key).scalars())
+    notes = frozenset(row.flags) - _METER_FLAGS
+    if stop is None and row.ended_at is not None and not notes & WITHOUT_STOP:
+        stop = (row.ended_at, row.meter_stop)
+    started_at = start or row.started_at
+    meter, progress = rebuild(
+        started_at, row.meter_start, [*(Sample(*sample[:8]) for sample in samples), *more], stop
+    )
+    last = samples[-1] if samples else None
+    return Running(
+        id=row.id,
+        charger_id=row.charger_id,
+        connector_id=row.connector_id,
+        connector_number=row.number,
+        transaction_id=row.ocpp_transaction_id,
+        id_tag=row.id_tag,
+        authorization=row.authorization,
+        account_id=row.account_id,
+        started_at=started_at,
+        meter_start=row.meter_start,
+        meter=meter,
+        progress=progress,
+        notes=notes,
+        replayed=row.replayed,
+        heard_at=row.started_at if last is None else last.at,
+        heard_received_at=row.received_at if last is None else last.received_at,
+        ended_at=row.ended_at,
+        meter_stop=row.meter_stop,
+        finalized=row.finalized_at is not None,
+        events=Sequence(events),
+    )
