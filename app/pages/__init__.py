@@ -1,0 +1,21 @@
+"""The site map: every page of the portal, one file a page or family of pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.pages import admin, dashboard, errors, sign_in, welcome
+from components import theme
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+
+def install(portal: Portal) -> None:
+    """Install all pages into NiceGUI's app; what is not named here does not exist."""
+    theme.install()
+    errors.install(portal)
+    dashboard.install(portal)  # /
+    sign_in.install(portal)  # /sign-in
+    welcome.install(portal)  # /welcome/{token}
+    admin.install(portal)  # /admin

@@ -1,0 +1,233 @@
+"""`/`: what a driver wants to know about their charging, live (P4–P22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from app import clock
+from app.access.visitor import Driver, Visitor
+from app.charging.cost import costs
+from app.pages import preferences
+from components import (
+    chargers,
+    counts,
+    next_reservation,
+    plan,
+    recent_sessions,
+    session_banner,
+    shell,
+    usage,
+    words,
+)
+from components.bound import BoundCards, Show, When
+from data.announcements import Topic
+from data.live import LiveSession
+from data.periods import Period, local_day
+from data.queries import mappings, plans, reservations, sessions
+from data.queries.chargers import VisibleChargers, visible_chargers
+from data.queries.plans import PlanUse
+from data.queries.reservations import NextReservation
+from data.queries.sessions import ActiveSession, RecentSession
+from data.queries.usage import Usage
+from data.queries.usage import usage as energy_of
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+FOLLOW = 30.0
+"""Seconds between questions of those cards that follow a session in progress without being bound to it:
+each costs a query, and they have one decimal. The banner follows each reading without a question."""
+SPREAD = 0.5
+"""Seconds within which open pages ask about a charger of which something was told (P22 gives them one)."""
+USAGE = "usage-title"
+"""The heading that an address with another period leads to."""
+
+
+def install(portal: Portal) -> None:
+    """Install the page."""
+
+    @ui.page("/")
+    async def dashboard(request: Request, driver: Driver, period: str = "") -> None:
+        page = Dashboard(portal, driver, Period.read(period))
+        await page.cards.load()
+        page.draw(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Chargers, and what was searched for: the words of the card name it."""
+
+    search: str
+    chargers: VisibleChargers
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Energy in a period, as of a local day: on the next one it may be another period."""
+
+    usage: Usage
+    asked_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan's use in the billing period of a local day."""
+
+    use: PlanUse | None
+    asked_on: date
+
+
+class Dashboard:
+    """One driver's dashboard: its cards are bound at once, and drawn when their answers are there."""
+
+    def __init__(self, portal: Portal, driver: Visitor, period: Period) -> None:
+        self.portal = portal
+        self.driver = driver
+        self.period = period
+        self.search = ""
+        self.reader = reader = words.reader(driver.language, driver.time_zone)
+        self.cards = cards = BoundCards(portal.live, portal.database, lambda: shell.card_error(reader))
+
+        me = driver.id
+        mine = When(Topic.SESSIONS, me)
+        following = When(Topic.READING, me, at_most_every=FOLLOW)
+        subscribed = When(Topic.PLAN, me)
+        linked = When(Topic.PEOPLE, me)
+        any_charger = When(Topic.CHARGERS, within=SPREAD)
+        self.linked = cards.bind(lambda db: mappings.has_active_mapping(db, me), linked)
+        self.active = cards.bind(self.ask_active, mine, tells_time=True)
+        self.recent = cards.bind(lambda db: tuple(sessions.recent(db, me)), mine, following, tells_time=True)
+        self.reservation = cards.bind(
+            lambda db: reservations.next_reservation(db, me, clock.now()),
+            When(Topic.RESERVATIONS, me),
+            tells_time=True,
+            over=lambda found: found is not None and found.ends_at <= clock.now(),
+        )
+        self.usage = cards.bind(self.ask_usage, mine, following, subscribed, over=self.is_yesterdays)
+        self.plan = cards.bind(self.ask_plan, mine, following, subscribed, over=self.is_yesterdays)
+        self.chargers = cards.bind(self.ask_chargers, any_charger, mine, linked, tells_time=True)
+
+    # --- asked, in a thread
+
+    def ask_active(self, db: Connection) -> tuple[ActiveSession, ...]:
+        """The sessions in progress with their cost so far, which each reading brings up to date."""
+        me, zone, now = self.driver.id, self.portal.settings.default_time_zone, clock.now()
+        found = []
+        for session in sessions.active(db, me):
+            if (energy_wh := session.reading.energy_wh) is not None:
+                cost, currency = costs(db, me, energy_wh, now, zone).estimate(energy_wh)
+                reading = replace(session.reading, cost=cost, currency=currency)
+                session = replace(session, reading=reading)
+            found.append(session)
+        return tuple(found)
+
+    def ask_usage(self, db: Connection) -> Used:
+        """The energy of the period that the address names."""
+        me, now = self.driver.id, clock.now()
+        window = plans.period_window(db, me, self.period, self.reader.zone, now)
+        return Used(energy_of(db, me, window), self.today())
+
+    def ask_plan(self, db: Connection) -> Planned:
+        """The plan, and the energy of the current billing period whatever the address names (P17)."""
+        use = plans.plan_use(db, self.driver.id, self.reader.zone, clock.now())
+        return Planned(use, self.today())
+
+    def ask_chargers(self, db: Connection) -> Found:
+        """The chargers that match what is searched for."""
+        search = self.search
+        return Found(search, visible_chargers(db, self.driver.id, clock.now(), search))
+
+    def today(self) -> date:
+        """The driver's local day."""
+        return local_day(clock.now(), ZoneInfo(self.reader.zone))
+
+    def is_yesterdays(self, found: Used | Planned) -> bool:
+        """Whether a local midnight has gone by since."""
+        return found.asked_on != self.today()
+
+    # --- drawn
+
+    def draw(self, request: Request) -> None:
+        """Draw all cards, in the order of the tour."""
+        person = preferences.person(self.driver)
+        keep = preferences.keeper(self.portal, self.driver, request)
+        with shell.page(self.reader, self.reader.text("dashboard.title"), person, keep) as frame:
+            with frame.title:
+                self.chargers.draw(self.draw_counts, silent=True)
+            self.linked.draw(self.draw_first_run, silent=True)
+            self.active.draw(self.draw_banner)
+            self.recent.draw(self.draw_recent)
+            self.reservation.draw(self.draw_reservation)
+            self.usage.draw(self.draw_usage)
+            self.plan.draw(self.draw_plan)
+            self.chargers.draw(self.draw_chargers)
+
+    def draw_first_run(self, linked: bool) -> Show[bool]:
+        """P4: the note is there as long as the operator has something to do."""
+        card = None if linked else shell.first_run(self.reader)
+
+        def show(linked: bool) -> None:
+            nonlocal card
+            if linked and card is not None:
+                card.delete()
+                card = None
+            elif not linked and card is None:
+                card = shell.first_run(self.reader)
+
+        return show
+
+    def draw_banner(self, found: Sequence[ActiveSession]) -> Show[Sequence[ActiveSession]]:
+        """P6–P9: the strips, each bound to what its charger says."""
+        banner = session_banner.draw(self.with_live(found), self.reader, clock.now())
+        return lambda found: banner.show(self.with_live(found), clock.now())
+
+    def with_live(self, found: Sequence[ActiveSession]) -> list[tuple[ActiveSession, LiveSession]]:
+        """Each session with the object that readings are assigned to."""
+        return [(session, self.portal.live.session(session.reading)) for session in found]
+
+    def draw_recent(self, found: Sequence[RecentSession]) -> Show[Sequence[RecentSession]]:
+        """P10, P11."""
+        card = recent_sessions.draw(found, self.reader, clock.now())
+        return lambda found: card.show(found, clock.now())
+
+    def draw_reservation(self, found: NextReservation | None) -> Show[NextReservation | None]:
+        """P12."""
+        card = next_reservation.draw(found, self.reader, clock.now())
+        return lambda found: card.show(found, clock.now())
+
+    def draw_usage(self, found: Used) -> Show[Used]:
+        """P13–P16. Another period is another address, so that back and reload keep it."""
+
+        def switch(period: Period) -> None:
+            ui.navigate.to(f"/?period={period.value}#{USAGE}")
+
+        card = usage.draw(found.usage, self.period, self.reader, clock.now(), switch)
+        return lambda found: card.show(found.usage, self.period, clock.now())
+
+    def draw_plan(self, found: Planned) -> Show[Planned]:
+        """P17, P18."""
+        card = plan.draw(found.use, self.reader, clock.now())
+        return lambda found: card.show(found.use)
+
+    def draw_chargers(self, found: Found) -> Show[Found]:
+        """P19, P20."""
+
+        def search(text: str) -> None:
+            self.search = text
+            self.chargers.ask()
+
+        card = chargers.draw(found.chargers, self.reader, clock.now(), search)
+        return lambda found: card.show(found.chargers, clock.now())
+
+    def draw_counts(self, found: Found) -> Show[Found]:
+        """P21."""
+        pill = counts.draw(found.chargers, self.reader)
+        return lambda found: pill.show(found.chargers)

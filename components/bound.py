@@ -1,0 +1,328 @@
+"""Cards bound to queries: asked together before a page is drawn, asked again when something is told.
+
+    cards = BoundCards(live, database, sorry=lambda: shell.card_error(reader))
+    recent = cards.bind(lambda db: sessions.recent(db, driver.id), When(Topic.SESSIONS, driver.id))
+    await cards.load()
+    with shell.page(...):
+        recent.draw(lambda rows: recent_sessions.draw(rows, reader, now()).show)
+
+A card stands alone (P5): where its query or its drawing fails it says so, and the others know nothing
+of it. Drawing never awaits, and of one query there is one answer under way at most: two refreshes of
+a card can't mix. Listening begins before the first question, so nothing told meanwhile is missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from nicegui import background_tasks, ui
+from nicegui.element import Element
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from data.announcements import Announcement, Announcer, Topic
+from data.database import Database
+
+T = TypeVar("T")
+log = logging.getLogger("polaris.cards")
+
+MINUTE_WITHIN = 4.0
+"""Seconds within which pages tell times anew after a minute has gone by: not all in one instant."""
+
+Show: TypeAlias = Callable[[T], object]
+"""Shows a newer value on what is drawn already."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What makes a card ask again: announcements of *topic* about *about* (``None``: about anybody)."""
+
+    topic: Topic
+    about: int | None = None
+    within: float = 0.0
+    """Ask at a random moment within so many seconds: a thousand open pages then don't ask at once."""
+    at_most_every: float = 0.0
+    """Seconds that the last question must be old; what is told earlier is asked for then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Stands where an answer would, if there is none."""
+
+    error: Exception
+
+
+class BoundCards:
+    """The bound cards of the page that is being built: made in its builder, gone with its client."""
+
+    def __init__(self, live: Announcer, database: Database, sorry: Callable[[], object]) -> None:
+        """*sorry* draws, where a card would be, the sentence that it could not be loaded."""
+        self.database = database
+        self.live = live
+        self.sorry = sorry
+        self.client = ui.context.client
+        self._bound: list[Bound[Any]] = []
+        self._tick: asyncio.TimerHandle | None = None
+        self._stop = live.listen(Topic.MINUTE, self._minute)
+        self.client.on_connect(self._connected)
+        self.client.on_delete(self._gone)
+
+    def bind(
+        self,
+        query: Callable[[Connection], T],
+        *when: When,
+        tells_time: bool = False,
+        over: Callable[[T], bool] = lambda value: False,
+    ) -> Bound[T]:
+        """What *query* answers, as a card or several show it; call `load` before the first is drawn.
+
+        *tells_time*: shown anew each minute, because words such as "3 min ago" change by themselves.
+        *over*: whether time alone has made the value wrong, such as at the end of a period.
+        """
+        bound = Bound(self, query, when, tells_time, over)
+        self._bound.append(bound)
+        return bound
+
+    async def load(self) -> None:
+        """Ask for the first value of all cards, in one go to a thread."""
+        waiting = [bound for bound in self._bound if not bound.loaded]
+        queries = [bound.query for bound in waiting]
+        try:
+            answers = await self.database.ask(_answers, queries)
+        except Exception as error:
+            answers = [Failed(error) for _ in queries]
+        for bound, answer in zip(waiting, answers, strict=True):
+            bound.take(answer)
+
+    def _minute(self, announcement: Announcement) -> None:
+        if self._tick is None and self.client.has_socket_connection:
+            delay = random.uniform(0, MINUTE_WITHIN)  # noqa: S311  # nothing to guess here
+            self._tick = asyncio.get_running_loop().call_later(delay, self._tell_time)
+
+    def _tell_time(self) -> None:
+        self._tick = None
+        for bound in self._bound:
+            bound.tick()
+
+    def _connected(self) -> None:
+        for bound in self._bound:
+            bound.catch_up()
+
+    def _gone(self) -> None:
+        self._stop()
+        if self._tick is not None:
+            self._tick.cancel()
+        for bound in list(self._bound):
+            bound.close()
+
+    def forget(self, bound: Bound[Any]) -> None:
+        """Let go of a card that was taken off the page."""
+        if bound in self._bound:
+            self._bound.remove(bound)
+
+
+class Bound(Generic[T]):
+    """One query of a page and the places that show its answer. Made by `BoundCards.bind`."""
+
+    def __init__(
+        self,
+        cards: BoundCards,
+        query: Callable[[Connection], T],
+        when: Sequence[When],
+        tells_time: bool,
+        over: Callable[[T], bool],
+    ) -> None:
+        self.query = query
+        self.loaded = False
+        self._cards = cards
+        self._tells_time = tells_time
+        self._over = over
+        self._answer: T | Failed = Failed(LookupError("not asked yet"))
+        self._faces: list[_Face[T]] = []
+        self._asking = self._again = self._missed = self._closed = False
+        self._asked_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._stops = [cards.live.listen(one.topic, self._listener(one), about=one.about) for one in when]
+
+    def draw(self, draw: Callable[[T], Show[T]], *, silent: bool = False) -> None:
+        """Draw the answer here. *draw* draws a first value and returns what shows a newer one.
+
+        *silent*: where the answer failed nothing is drawn, because another place of it says so.
+        """
+        face = _Face(draw, None if silent else self._cards.sorry)
+        face.place.on_removed = lambda: self._removed(face)
+        self._faces.append(face)
+        face.show(self._answer)
+
+    def ask(self) -> None:
+        """Ask again and show what has changed; now, or as soon as the answer under way is there."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._closed:
+            return
+        if not self._cards.client.has_socket_connection:
+            self._missed = True
+        elif self._asking:
+            self._again = True
+        else:
+            self._asking = True
+            background_tasks.create(self._ask(), name="a card asks again")
+
+    def take(self, answer: T | Failed) -> None:
+        """Show *answer*; what does not differ from the last one is not drawn again."""
+        self.loaded = True
+        self._asked_at = asyncio.get_running_loop().time()
+        before, self._answer = self._answer, answer
+        if isinstance(answer, Failed):
+            _report(answer.error, again=isinstance(before, Failed))
+        elif not isinstance(before, Failed) and answer == before and not self._broken:
+            return
+        for face in list(self._faces):
+            face.show(answer)
+
+    def tick(self) -> None:
+        """A minute went by: ask again what failed or is over, tell the times of the rest anew."""
+        answer = self._answer
+        if isinstance(answer, Failed) or self._broken or self._over(answer):
+            self.ask()
+        elif self._tells_time:
+            for face in list(self._faces):
+                face.show(answer)
+
+    def catch_up(self) -> None:
+        """The page is connected (again): ask for what was told meanwhile."""
+        if self._missed:
+            self._missed = False
+            self.ask()
+
+    def close(self) -> None:
+        """Stop listening; nothing is drawn any more."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for stop in self._stops:
+            stop()
+        self._cards.forget(self)
+
+    @property
+    def _broken(self) -> bool:
+        return any(face.failed for face in self._faces)
+
+    def _listener(self, when: When) -> Callable[[Announcement], None]:
+        def told(announcement: Announcement) -> None:
+            self._ask_soon(when)
+
+        return told
+
+    def _ask_soon(self, when: When) -> None:
+        loop = asyncio.get_running_loop()
+        at = loop.time() + random.uniform(0, when.within)  # noqa: S311  # nothing to guess here
+        if when.at_most_every:
+            at = max(at, self._asked_at + when.at_most_every)
+        if at <= loop.time():
+            self.ask()
+        elif self._timer is None or at < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(at, self.ask)
+
+    async def _ask(self) -> None:
+        try:
+            self._again = True
+            while self._again and not self._closed:
+                self._again = False
+                answer: T | Failed
+                try:
+                    answer = await self._cards.database.ask(self.query)
+                except Exception as error:
+                    answer = Failed(error)
+                if not self._closed:
+                    self.take(answer)
+        finally:
+            self._asking = False
+
+    def _removed(self, face: _Face[T]) -> None:
+        self._faces.remove(face)
+        if not self._faces:
+            self.close()
+
+
+class _Face(Generic[T]):
+    """One place on the page where an answer is shown, or the sentence that there is none."""
+
+    def __init__(self, draw: Callable[[T], Show[T]], sorry: Callable[[], object] | None) -> None:
+        self.place = _Place()
+        self.failed = False
+        self._draw = draw
+        self._sorry = sorry
+        self._show: Show[T] | None = None
+
+    def show(self, answer: T | Failed) -> None:
+        if isinstance(answer, Failed):
+            self._fail()
+            return
+        try:
+            with self.place:
+                if self._show is not None:
+                    self._show(answer)
+                else:
+                    if self.failed:
+                        self.place.clear()
+                    self._show = self._draw(answer)
+        except Exception as error:
+            _report(error, again=self.failed)
+            self._fail()
+        else:
+            self.failed = False
+
+    def _fail(self) -> None:
+        if self.failed and self._show is None:
+            return
+        self.failed, self._show = True, None
+        self.place.clear()
+        if self._sorry is not None:
+            with self.place:
+                self._sorry()
+
+
+class _Place(Element):
+    """A wrapper that the layout does not see."""
+
+    on_removed: Callable[[], object] | None = None
+
+    def __init__(self) -> None:
+        super().__init__("div")
+        self.classes("p-slot")
+
+    def _handle_delete(self) -> None:
+        super()._handle_delete()
+        if self.on_removed is not None:
+            self.on_removed()
+
+
+def _answers(db: Connection, queries: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+    answers: list[Any] = []
+    for query in queries:
+        try:
+            answers.append(query(db))
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise  # `Database.ask` knows what to do
+            db.rollback()  # PostgreSQL answers nothing more in a transaction that failed
+            answers.append(Failed(error))
+    return answers
+
+
+def _report(error: Exception, *, again: bool) -> None:
+    """Log *error* under a reference; without its trace if the card failed before as well."""
+    reference = secrets.token_hex(2).upper()
+    log.error(
+        "a card could not be loaded, reference %s: %r", reference, error, exc_info=None if again else error
+    )
