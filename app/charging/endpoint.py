@@ -273,10 +273,12 @@ class Endpoint:
                 answer = await speech.answer(desk, call.action, message, clock.now())
             schemas.check_answer(version, call.action, answer)
         except Refusal as refusal:
-            self._note(line, connection, f"{call.action:.40}: {refusal}")
+            # What is no name of an action might be anything, an id tag too (T63).
+            action = call.action[:40] if call.action.isalpha() else "an unknown action"
+            self._note(line, connection, f"{action}: {refusal}")
             return frames.failure(call.id, refusal.code, refusal.description)
         except Exception:
-            log.exception("%.40r of charger %s failed", call.action, desk.identity)
+            log.exception("%s of charger %s failed", call.action, desk.identity)
             return frames.failure(call.id, "InternalError", "try again later")
         if call.deviation is not None:
             message.notes.append(call.deviation)

@@ -35,17 +35,7 @@ async def answer(desk: Desk, action: str, message: Message, received_at: datetim
 
 
 async def _boot(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    await desk.presence.boot(
-        desk.charger_id,
-        Boot(
-            received_at,
-            vendor=message.text("chargePointVendor", 20),
-            model=message.text("chargePointModel", 20),
-            serial_number=message.text("chargePointSerialNumber", 25)
-            or message.text("chargeBoxSerialNumber", 25),
-            firmware=message.text("firmwareVersion", 50),
-        ),
-    )
+    await desk.presence.boot(desk.charger_id, boot(message, received_at))
     return {
         "status": "Pending" if desk.pending else "Accepted",
         "currentTime": written(received_at),
@@ -58,20 +48,7 @@ async def _heartbeat(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _status(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    error = message.text("errorCode", 50, 64)
-    raw = timestamp(message, "timestamp", required=False)
-    info = [message.text("info", 50), message.text("vendorErrorCode", 50)]
-    await desk.presence.status(
-        desk.charger_id,
-        Status(
-            Place(message.number("connectorId") or 0),
-            message.status("status"),
-            read(raw, received_at, desk.zone).at if raw is not None else None,
-            received_at,
-            error_code=None if error == "NoError" else error,
-            info=" · ".join(part for part in info if part)[:255] or None,
-        ),
-    )
+    await desk.presence.status(desk.charger_id, status(message, received_at, desk.zone))
     return {}
 
 
@@ -84,59 +61,20 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _start(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    time = read(timestamp(message, "timestamp"), received_at, desk.zone)
-    started = await desk.sessions.start(
-        desk.charger_id,
-        Start(
-            Place(connector(message)),
-            message.text("idTag", 20) or "",
-            time.at,
-            received_at,
-            message.register("meterStart"),
-            reservation_id=message.integer("reservationId"),
-            flags=tuple(time.flags),
-        ),
-    )
+    started = await desk.sessions.start(desk.charger_id, start(message, received_at, desk.zone))
     return {"transactionId": started.session_id, **_tag_info(started.authorization)}
 
 
 async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    found, flags = samples(message, "meterValue", received_at, desk.zone)
-    if found:
-        await desk.sessions.values(
-            desk.charger_id,
-            Values(
-                Place(message.number("connectorId") or 0),
-                received_at,
-                found,
-                session_id=_transaction(message),
-                flags=flags,
-            ),
-        )
+    found = values(message, received_at, desk.zone)
+    if found.samples:
+        await desk.sessions.values(desk.charger_id, found)
     return {}
 
 
 async def _stop(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    time = read(timestamp(message, "timestamp"), received_at, desk.zone)
-    found, flags = samples(message, "transactionData", received_at, desk.zone)
-    reason = message.text("reason", 20, 64)
-    if reason is not None and reason not in STOP_REASONS_16:
-        message.notes.append("reason is no word of the standard")
-    status = await desk.sessions.stop(
-        desk.charger_id,
-        Stop(
-            time.at,
-            received_at,
-            message.register("meterStop"),
-            session_id=_transaction(message),
-            id_tag=message.text("idTag", 20),
-            reason=reason,
-            samples=found,
-            payload=whole(message.payload),
-            flags=tuple(sorted({*time.flags, *flags})),
-        ),
-    )
-    return {} if status is None else _tag_info(status)
+    tag_status = await desk.sessions.stop(desk.charger_id, stop(message, received_at, desk.zone))
+    return {} if tag_status is None else _tag_info(tag_status)
 
 
 async def _data_transfer(desk: Desk, message: Message, received_at: datetime) -> Payload:
@@ -181,6 +119,77 @@ ACTIONS = frozenset(_HANDLERS)
 """All requests that are answered."""
 
 
+def boot(message: Message, received_at: datetime) -> Boot:
+    """What a BootNotification says (§6.3)."""
+    return Boot(
+        received_at,
+        vendor=message.text("chargePointVendor", 20),
+        model=message.text("chargePointModel", 20),
+        serial_number=message.text("chargePointSerialNumber", 25)
+        or message.text("chargeBoxSerialNumber", 25),
+        firmware=message.text("firmwareVersion", 50),
+    )
+
+
+def status(message: Message, received_at: datetime, zone: str) -> Status:
+    """What a StatusNotification says (§6.47)."""
+    raw = timestamp(message, "timestamp", required=False)
+    error = message.text("errorCode", 50, 64)
+    info = [message.text("info", 50), message.text("vendorErrorCode", 50)]
+    return Status(
+        Place(message.number("connectorId") or 0),
+        message.status("status"),
+        read(raw, received_at, zone).at if raw is not None else None,
+        received_at,
+        error_code=None if error == "NoError" else error,
+        info=" · ".join(part for part in info if part)[:255] or None,
+    )
+
+
+def start(message: Message, received_at: datetime, zone: str) -> Start:
+    """What a StartTransaction says (§6.45)."""
+    time = read(timestamp(message, "timestamp"), received_at, zone)
+    number = message.number("connectorId")
+    if not number:
+        message.notes.append("no connectorId")
+    return Start(
+        Place(number or 1),  # it must be somewhere, and most chargers have one
+        message.text("idTag", 20) or "",
+        time.at,
+        received_at,
+        message.register("meterStart"),
+        reservation_id=message.number("reservationId"),
+        flags=tuple(time.flags),
+    )
+
+
+def values(message: Message, received_at: datetime, zone: str) -> Values:
+    """What a MeterValues says (§6.31)."""
+    found, flags = samples(message, "meterValue", received_at, zone)
+    place = Place(message.number("connectorId") or 0)
+    return Values(place, received_at, found, session_id=_transaction(message), flags=flags)
+
+
+def stop(message: Message, received_at: datetime, zone: str) -> Stop:
+    """What a StopTransaction says (§6.49)."""
+    time = read(timestamp(message, "timestamp"), received_at, zone)
+    found, flags = samples(message, "transactionData", received_at, zone)
+    reason = message.text("reason", 20, 64)
+    if reason is not None and reason not in STOP_REASONS_16:
+        message.notes.append("reason is no word of the standard")
+    return Stop(
+        time.at,
+        received_at,
+        message.register("meterStop"),
+        session_id=_transaction(message),
+        id_tag=message.text("idTag", 20),
+        reason=reason,
+        samples=found,
+        payload=whole(message.payload),
+        flags=tuple(sorted({*time.flags, *flags})),
+    )
+
+
 def samples(
     message: Message, key: str, received_at: datetime, zone: str
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
@@ -212,14 +221,6 @@ def samples(
                 )
             )
     return tuple(found), tuple(sorted(flags))
-
-
-def connector(message: Message, key: str = "connectorId") -> int:
-    """The connector of a transaction; 1 where the charger names none, for it must be somewhere."""
-    number = message.number(key)
-    if not number:
-        message.notes.append(f"no {key}")
-    return number or 1
 
 
 def timestamp(message: Message, key: str, *, required: bool = True) -> str | None:

@@ -35,17 +35,7 @@ async def answer(desk: Desk, action: str, message: Message, received_at: datetim
 
 
 async def _boot(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    station = message.part("chargingStation") or Message({}, message.notes)
-    await desk.presence.boot(
-        desk.charger_id,
-        Boot(
-            received_at,
-            vendor=station.text("vendorName", 50),
-            model=station.text("model", 20),
-            serial_number=station.text("serialNumber", 25),
-            firmware=station.text("firmwareVersion", 50),
-        ),
-    )
+    await desk.presence.boot(desk.charger_id, boot(message, received_at))
     return {
         "status": "Pending" if desk.pending else "Accepted",
         "currentTime": written(received_at),
@@ -58,17 +48,7 @@ async def _heartbeat(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _status(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    raw = timestamp(message, "timestamp", required=False)
-    evse = message.number("evseId") or 0
-    await desk.presence.status(
-        desk.charger_id,
-        Status(
-            Place(message.number("connectorId") or (1 if evse else 0), evse),
-            message.status("connectorStatus"),
-            read(raw, received_at, desk.zone).at if raw is not None else None,
-            received_at,
-        ),
-    )
+    await desk.presence.status(desk.charger_id, status(message, received_at, desk.zone))
     return {}
 
 
@@ -80,52 +60,22 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    time = read(timestamp(message, "timestamp"), received_at, desk.zone)
-    found, flags = samples(message, received_at, desk.zone)
-    info = message.part("transactionInfo") or Message({}, message.notes)
-    transaction_id = info.text("transactionId", 36, 64)
-    kind = message.payload.get("eventType")
-    if transaction_id is None or kind not in ("Started", "Updated", "Ended"):
+    found = event(message, received_at, desk.zone)
+    if found is None:
         # Nothing says which session this is about: kept whole for the operator, and done with, for
         # a refusal would only bring it back.
-        message.notes.append("no transactionId or eventType")
-        await desk.presence.quarantine(
-            desk.charger_id, "TransactionEvent", whole(message.payload), "no transactionId or eventType"
-        )
+        reason = "no transactionId or eventType"
+        message.notes.append(reason)
+        await desk.presence.quarantine(desk.charger_id, "TransactionEvent", whole(message.payload), reason)
         return {}
-    tag = _tag(message) if "idToken" in message.payload else None
-    reason = info.text("stoppedReason", 20, 64)
-    if reason is not None and reason not in STOP_REASONS_201:
-        message.notes.append("stoppedReason is no word of the standard")
-    status = await desk.sessions.event(
-        desk.charger_id,
-        TransactionEvent(
-            cast(Literal["Started", "Updated", "Ended"], kind),
-            transaction_id,
-            _seq_no(message),
-            time.at,
-            received_at,
-            trigger_reason=message.text("triggerReason", 20, 64),
-            offline=message.payload.get("offline") is True,
-            place=_place(message),
-            id_tag=tag,
-            samples=found,
-            charging_state=info.text("chargingState", 20, 64),
-            stopped_reason=reason,
-            reservation_id=message.integer("reservationId"),
-            payload=whole(message.payload),
-            flags=tuple(sorted({*time.flags, *flags})),
-        ),
-    )
-    return {} if status is None or tag is None else _token_info(status)
+    tag_status = await desk.sessions.event(desk.charger_id, found)
+    return {} if tag_status is None or found.id_tag is None else _token_info(tag_status)
 
 
 async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    found, flags = samples(message, received_at, desk.zone)
-    if found:
-        evse = message.number("evseId") or 0
-        place = Place(1 if evse else 0, evse)
-        await desk.sessions.values(desk.charger_id, Values(place, received_at, found, flags=flags))
+    found = values(message, received_at, desk.zone)
+    if found.samples:
+        await desk.sessions.values(desk.charger_id, found)
     return {}
 
 
@@ -184,6 +134,68 @@ _HANDLERS: dict[str, Handler] = {
 _WHILE_PENDING = frozenset(["BootNotification", "Heartbeat", "StatusNotification"])
 ACTIONS = frozenset(_HANDLERS)
 """All requests that are answered."""
+
+
+def boot(message: Message, received_at: datetime) -> Boot:
+    """What a BootNotification says (B01)."""
+    station = message.part("chargingStation") or Message({}, message.notes)
+    return Boot(
+        received_at,
+        vendor=station.text("vendorName", 50),
+        model=station.text("model", 20),
+        serial_number=station.text("serialNumber", 25),
+        firmware=station.text("firmwareVersion", 50),
+    )
+
+
+def status(message: Message, received_at: datetime, zone: str) -> Status:
+    """What a StatusNotification says (G01)."""
+    raw = timestamp(message, "timestamp", required=False)
+    evse = message.number("evseId") or 0
+    return Status(
+        Place(message.number("connectorId") or (1 if evse else 0), evse),
+        message.status("connectorStatus"),
+        read(raw, received_at, zone).at if raw is not None else None,
+        received_at,
+    )
+
+
+def event(message: Message, received_at: datetime, zone: str) -> TransactionEvent | None:
+    """What a TransactionEvent says (E01–E12); None if it does not say of which transaction, or what."""
+    info = message.part("transactionInfo") or Message({}, message.notes)
+    transaction_id = info.text("transactionId", 36, 64)
+    kind = message.payload.get("eventType")
+    if transaction_id is None or kind not in ("Started", "Updated", "Ended"):
+        return None
+    time = read(timestamp(message, "timestamp"), received_at, zone)
+    found, flags = samples(message, received_at, zone)
+    reason = info.text("stoppedReason", 20, 64)
+    if reason is not None and reason not in STOP_REASONS_201:
+        message.notes.append("stoppedReason is no word of the standard")
+    return TransactionEvent(
+        cast(Literal["Started", "Updated", "Ended"], kind),
+        transaction_id,
+        _seq_no(message),
+        time.at,
+        received_at,
+        trigger_reason=message.text("triggerReason", 20, 64),
+        offline=message.payload.get("offline") is True,
+        place=_place(message),
+        id_tag=_tag(message),
+        samples=found,
+        charging_state=info.text("chargingState", 20, 64),
+        stopped_reason=reason,
+        reservation_id=message.number("reservationId"),
+        payload=whole(message.payload),
+        flags=tuple(sorted({*time.flags, *flags})),
+    )
+
+
+def values(message: Message, received_at: datetime, zone: str) -> Values:
+    """What a MeterValues says (J01): values outside of transactions."""
+    found, flags = samples(message, received_at, zone)
+    evse = message.number("evseId") or 0
+    return Values(Place(1 if evse else 0, evse), received_at, found, flags=flags)
 
 
 def samples(message: Message, received_at: datetime, zone: str) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
