@@ -66,6 +66,7 @@ class Events:
             running = await self._completed(running, event)
         answer = await self._answer(running, event)
         actions: list[Action] = []
+        samples = event.samples
         if event.seq_no in running.events:
             if await self._is_told(running, event):
                 return answer
@@ -73,6 +74,7 @@ class Events:
             actions.append(_kept(running, event, "sequence number used twice"))
         elif running.has_own_stop and event.type == "Ended":
             actions.append(_kept(running, event, "ended twice"))
+            samples = ()  # kept with it: a second closing value would count as the first one's
         actions.append((rows.EVENT, self._row(running, event)))
         running.events.add(event.seq_no)
         if event.type == "Ended" and not running.has_own_stop:
@@ -81,7 +83,7 @@ class Events:
         started = event.type == "Started" and Note.START_MISSING in running.notes
         await self._ledger.add(
             running,
-            event.samples,
+            samples,
             event.received_at,
             event.flags,
             actions,
