@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from app.commands import command_line
-from app.serve import serve
+import sys
+
+from app.settings import Settings, WrongSettings, load
+
+
+def serve(settings: Settings) -> None:
+    """Run the portal; the server and NiceGUI are loaded only now, for they take a second."""
+    from app import serve
+
+    serve.serve(settings)
+
 
 if __name__ in {"__main__", "__mp_main__"}:
+    if len(sys.argv) == 1:
+        try:
+            load()
+        except WrongSettings as wrong:
+            sys.exit(f"Error: {wrong}")
+    from app.commands import command_line
+
     command_line(serve)

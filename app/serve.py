@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from pathlib import Path
@@ -27,26 +28,27 @@ def serve(settings: Settings) -> None:
         logging.getLogger("alembic").setLevel(logging.WARNING)
     portal = install(settings)
     nicegui.app.on_startup(lambda: print(_greeting(portal), flush=True))
-    ui.run(
-        host=settings.host,
-        port=settings.port,
-        title="Polaris Express",
-        favicon=Path(__file__).parent.parent / "components" / "static" / "icon.svg",
-        reload=False,
-        show=False,
-        show_welcome_message=False,
-        fastapi_docs=False,
-        reconnect_timeout=30,
-        uvicorn_logging_level="warning",
-        dark=None,
-        # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=3,
-    )
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+        ui.run(
+            host=settings.host,
+            port=settings.port,
+            title="Polaris Express",
+            favicon=Path(__file__).parent.parent / "components" / "static" / "icon.svg",
+            reload=False,
+            show=False,
+            show_welcome_message=False,
+            fastapi_docs=False,
+            reconnect_timeout=30,
+            uvicorn_logging_level="warning",
+            dark=None,
+            # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=3,
+        )
 
 
 def address(settings: Settings) -> str:
@@ -65,7 +67,7 @@ def free_port(host: str, port: int) -> int:
         except (OSError, OverflowError) as error:
             raise PortTaken(
                 f"POLARIS_HOST={host}, POLARIS_PORT={port}: can't be listened on "
-                f"({getattr(error, 'strerror', None) or error}); choose another port, or end what uses this one"
+                f"({getattr(error, 'strerror', None) or error}); choose another port, or end what uses it"
             ) from error
         return int(probe.getsockname()[1])
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from data.database import Database, DatabaseUnavailable
+if TYPE_CHECKING:
+    from data.database import Database
 
 
 class WrongSettings(ValueError):
@@ -101,11 +103,9 @@ class Settings(BaseSettings):
     @field_validator("default_time_zone")
     @classmethod
     def _default_time_zone(cls, value: str) -> str:
-        from zoneinfo import ZoneInfo
-
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, KeyError) as error:
             raise ValueError("give an IANA name such as Europe/Berlin") from error
         return value
 
@@ -150,6 +150,9 @@ def load(**overrides: Any) -> Settings:
 
 def open_database(settings: Settings) -> Database:
     """The database of *settings*; makes the folder of a SQLite file. Raises `DatabaseUnavailable`."""
+    # Imported here: a wrong setting is told before anything large is loaded.
+    from data.database import Database, DatabaseUnavailable
+
     prefix = "sqlite:///"
     if settings.database_url.startswith(prefix):
         folder = Path(settings.database_url.removeprefix(prefix)).absolute().parent

@@ -1,0 +1,123 @@
+"""The start of the real process: what it prints, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.settings import Settings
+from tests.browser.server import ROOT, Server
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NICEGUI_", "PYTEST_", "POLARIS_"))
+    }
+    environment.update({f"POLARIS_{name.upper()}": value for name, value in settings.items()})
+    return subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("port", "eighty", "integer"),
+        ("port", "70000", "65535"),
+        ("public_url", "charge.example.org", "https://"),
+        ("database_url", "mysql://localhost/x", "sqlite:///"),
+        ("default_time_zone", "Europe/Atlantis", "Europe/Berlin"),
+        ("trusted_proxies", "proxy", "10.0.0.2"),
+        ("log_level", "loud", "info"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_name_value_and_remedy(
+    tmp_path: Path, name: str, value: str, remedy: str
+) -> None:
+    started = time.monotonic()
+    done = run(tmp_path, **{name: value})
+    assert time.monotonic() - started < 2
+    assert done.returncode != 0
+    said = done.stderr + done.stdout
+    assert f"POLARIS_{name.upper()}" in said
+    assert value in said
+    assert remedy in said
+    assert "Traceback" not in said
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run(tmp_path, port=str(taken.getsockname()[1]))
+    assert done.returncode != 0
+    assert "another port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_newer_than_the_program_is_refused(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.database.change_now(
+        lambda change: change.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+    server.database.close()
+    done = run(tmp_path, database_url=server.database_url, port="0")
+    assert done.returncode != 0
+    assert "newer than this program" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_tells_each_command_and_each_setting(tmp_path: Path) -> None:
+    said = run(tmp_path, "--help").stdout
+    for command in ("add-driver", "add-charger", "add-mapping", "add-plan", "import-sessions", "demo"):
+        assert command in said
+    for name in Settings.model_fields:
+        assert f"POLARIS_{name.upper()}" in said
+
+
+def test_the_first_start_prints_a_link_that_makes_the_first_operator_once(server: Server) -> None:
+    """T22: no default account; the link works once."""
+    server.start()
+    (link,) = re.findall(r"http://127\.0\.0\.1:\d+/welcome/\S+", server.output())
+    with httpx.Client(follow_redirects=False) as browser:
+        page = browser.get(link)
+        assert page.status_code == 200
+        token = link.rsplit("/", 1)[1]
+        olga = {"name": "Olga Operator", "email": "olga@example.org", "password": "a long enough password"}
+        made = browser.post(
+            f"{server.url}/auth/welcome", data={**olga, "token": token}, headers={"Origin": server.url}
+        )
+        assert made.status_code == 303
+        assert made.headers["location"] == "/admin"
+        assert browser.get(f"{server.url}/admin").status_code == 200
+        again = httpx.get(link)
+        assert again.headers["location"].startswith("/sign-in")
+    assert server.output().count(token) == 1  # printed, and never logged
+    server.stop()
+    server.start()
+    assert server.output().count("/welcome/") == 1  # an operator exists: no further link
+
+
+def test_it_ends_cleanly(server: Server) -> None:
+    server.start()
+    server.stop()
+    assert server.process is not None
+    assert server.process.returncode == 0
+    assert "Traceback" not in server.output()
