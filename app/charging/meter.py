@@ -284,7 +284,7 @@ class Meter:
         self._location = location
         self._phases = value.phases
         self._registers = True
-        register.quantum = max(register.quantum, value.quantum)
+        register.refine(value.quantum)
         if value.context == readings.BEGIN:
             register.begin(value.energy, at)
         else:
@@ -296,8 +296,6 @@ class Meter:
         if self._newest is None or self._power is None or self._power[0] != self._newest:
             return
         self._compared = self._compare()
-        if _disagree(self._compared, self._register.quantum):
-            self._register.flags.add(Flag.IMPLAUSIBLE)
         if self._register.energy is None or self._register.held is not None:
             self._point = None
         else:
@@ -340,7 +338,8 @@ class Meter:
         flags = frozenset(register.flags)
         if register.held is not None and register.held.jumped:
             flags |= {Flag.SPIKE}
-        if not self._stopped and _disagree(self._compare(), register.quantum):
+        # Not for good: a register that is refreshed every few minutes catches up.
+        if _disagree(self._compared if self._stopped else self._compare(), register.quantum):
             flags |= {Flag.IMPLAUSIBLE}
         power, derived = self._power_now()
         return Progress(

@@ -94,6 +94,7 @@ class Register:
     """What has been counted, and the last good value to count from. Units: Wh, moments in UTC."""
 
     __slots__ = (
+        "_finest",
         "at",
         "energy",
         "first",
@@ -104,7 +105,6 @@ class Register:
         "last",
         "last_flow_at",
         "peak_w",
-        "quantum",
         "relative",
         "start",
         "started_at",
@@ -125,7 +125,7 @@ class Register:
         self.energy: int | None = None
         self.intervals: int | None = None
         """Millionths of a Wh, so that rounding does not add up (M17)."""
-        self.quantum = 0
+        self._finest: int | None = None
         self.peak_w = USUAL_W
         self.first_flow_at: datetime | None = None
         self.last_flow_at: datetime | None = None
@@ -137,6 +137,15 @@ class Register:
     def counted(self) -> int:
         """Wh so far; 0 too before the first reading."""
         return self.energy or 0
+
+    @property
+    def quantum(self) -> int:
+        """Wh of the register's last digit; 0 where that is 1 Wh or less."""
+        return self._finest or 0
+
+    def refine(self, quantum: int) -> None:
+        """A reading was sent in units of *quantum* Wh; the finest counts, for "13" may be a short 13.000."""
+        self._finest = quantum if self._finest is None else min(quantum, self._finest)
 
     @property
     def slack(self) -> int:
@@ -214,10 +223,6 @@ class Register:
             pass
         elif self.relative:
             self._stop_relative(value, at)
-        elif self.first and value < self.last:
-            # Nothing else was read: either may be wrong, and energy is never negative (C11).
-            self.flags.add(Flag.STOP_BELOW)
-            self.energy = self.counted
         else:
             self.read(value, at, final=True)
             self.energy = self.counted

@@ -77,6 +77,12 @@ def test_m2_kwh_with_few_decimals_just_below_meter_start_is_rounding_not_relativ
     assert not progress.flags
 
 
+def test_m2_kwh_without_trailing_zeros_are_as_fine_as_the_finest() -> None:
+    progress = minutely(4_000_000, "4000.123", "4001", "4000.2", "4000.5", unit="kWh")
+    assert progress.energy_wh == 1_000 + 300
+    assert progress.flags == {Flag.FELL}
+
+
 @pytest.mark.parametrize("meter_start", [None, 0])
 def test_m3_begin_0_is_a_placeholder(meter_start: int | None) -> None:
     meter = Meter(START, meter_start)
@@ -94,6 +100,11 @@ def test_m3_begin_0_is_a_placeholder(meter_start: int | None) -> None:
 def test_m3_meter_start_0_is_a_placeholder_too() -> None:
     progress = minutely(0, 909_948, 909_948, 910_031)
     assert progress.energy_wh == 83
+
+
+def test_m3_a_placeholder_before_the_register_of_a_young_meter() -> None:
+    progress = minutely(0, 45_000, 45_100)
+    assert progress.energy_wh == 100
 
 
 def test_m3_a_stop_that_follows_the_placeholder_confirms_it() -> None:
@@ -180,6 +191,26 @@ def test_m5_an_honest_meter_is_not_flagged(unit: str, divisor: int) -> None:
         progress = meter.add([register(60 * minute, value, unit), power(60 * minute, 9_420)])
     assert not progress.flags
     assert progress.energy_wh == (500_000 + 157 * 120) // divisor * divisor - 500_000
+
+
+def test_m5_a_register_that_is_refreshed_seldom_is_not_flagged_for_good() -> None:
+    meter = Meter(START, 0)
+    for minute in range(1, 11):
+        progress = meter.add([register(60 * minute, minute // 10 * 1_833), power(60 * minute, 11_000)])
+    assert not progress.flags
+
+
+def test_m5_the_flag_outlives_the_stop() -> None:
+    meter = Meter(START, 3)
+    for minute in range(1, 14):
+        meter.add([register(60 * minute, 3 + minute // 6, "Wh"), power(60 * minute, 9400)])
+    assert meter.stop(after(900), 6).flags == {Flag.IMPLAUSIBLE}
+
+
+def test_t58_a_step_faster_than_any_charger_is_flagged() -> None:
+    progress = each(Meter(START, 1_000), register(60, 1_100), register(62, 51_100))
+    assert progress.energy_wh == 50_100
+    assert progress.flags == {Flag.IMPLAUSIBLE}
 
 
 def test_m6_a_batch_without_energy_leaves_the_total() -> None:
@@ -317,9 +348,15 @@ def test_m12_a_rollover() -> None:
 
 
 def test_m12_a_glitch_to_nothing_and_back_is_not_energy() -> None:
-    progress = minutely(150_000, 150_183, 0, 150_549, 150_732)
-    assert progress.energy_wh == 732
+    values = enumerate((150_183, 0, 150_549), 1)
+    progress = rebuild(START, 150_000, [register(60 * n, value) for n, value in values])[1]
+    assert progress.steps == (Step(START, after(60), 183), Step(after(60), after(180), 366))
     assert progress.flags == {Flag.FELL}
+
+
+def test_m12_a_glitch_after_a_reset_is_not_energy() -> None:
+    progress = minutely(900_000, 900_183, 60_000, 60_183, 0, 60_549)
+    assert progress.energy_wh == 183 + 183 + 366
 
 
 def test_m12_the_lifetime_register_comes_back_after_a_fall() -> None:
@@ -357,6 +394,17 @@ def test_m16_a_spike_is_dropped_and_flagged(spike: int) -> None:
     assert afterwards.energy_wh == 300
     assert afterwards.steps == (Step(after(60), after(180), 200),)
     assert afterwards.flags == {Flag.SPIKE}
+
+
+def test_m16_a_spike_of_over_1000_kwh_however_much_time_passed() -> None:
+    meter = Meter(START, 1_000)
+    progress = each(meter, register(60, 1_100), register(36_000, 1_001_101), register(36_060, 1_300))
+    assert progress.energy_wh == 300
+
+
+def test_m16_what_is_possible_in_its_time_is_no_spike() -> None:
+    progress = each(Meter(START, 1_000), register(3600, 301_000), register(7200, 601_000))
+    assert (progress.energy_wh, progress.flags) == (600_000, frozenset())
 
 
 def test_m16_a_spike_that_repeats_itself() -> None:
@@ -415,6 +463,12 @@ def test_m17_a_stop_value_stands_over_intervals() -> None:
     meter = Meter(START, 1_000)
     meter.add([interval(60, 100)])
     assert meter.stop(after(120), 1_250).energy_wh == 250
+
+
+def test_m17_a_spike_among_intervals_is_dropped() -> None:
+    progress = each(Meter(START, None), interval(60, 100), interval(120, 1_000_001), interval(180, 100))
+    assert progress.energy_wh == 200
+    assert progress.flags == {Flag.SPIKE}
 
 
 def test_m18_after_a_restart_the_total_goes_on() -> None:
