@@ -154,14 +154,10 @@ class Register:
 
     def begin(self, value: int, at: datetime) -> None:
         """A reading that marks the start (`Transaction.Begin`)."""
-        if self.first and self.last is not None and impossible(value - self.last, self.last, at - self.at):
-            self.flags.add(Flag.JUMPED)
-            self.start = self.last = value
-        elif self.last is None:
-            self.start = self.last = value
-        else:
+        if self.last is not None:
             self.read(value, at)
             return
+        self.start = self.last = value
         self.at = max(self.at, at)
         self.energy = self.counted
 
