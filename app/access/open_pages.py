@@ -1,7 +1,6 @@
 """The open pages of a sign-in, and how they are made to leave.
 
-This leans on NiceGUI's `Client`: ``instances``, ``request``, ``open``, ``delete`` and
-``_socket_to_document_id``; `tests/app/test_surface_contract.py` holds them.
+This leans on what NiceGUI keeps to itself; `tests/app/test_surface_contract.py` holds it (T40).
 """
 
 from __future__ import annotations
@@ -41,7 +40,23 @@ def leave(sign_in_ids: set[int]) -> None:
 async def _take_away(clients: list[Client]) -> None:
     await asyncio.sleep(GRACE)
     for client in clients:
-        for socket in list(client._socket_to_document_id):
-            await core.sio.disconnect(socket)
+        sockets = list(client._socket_to_document_id)
         if not client.is_deleted:
+            for document in list(client._delete_tasks):  # of those that have gone: they would delete again
+                client._cancel_delete_task(document)
             client.delete()
+        for socket in sockets:
+            await _hang_up(socket)
+
+
+async def _hang_up(socket: str) -> None:
+    """End the connection itself, not only Socket.IO's part of it.
+
+    A browser that has stayed notices, tries again, is refused and loads the page anew, which leads to
+    sign-in; one that does not care has nothing left to hold on to.
+    """
+    engine = core.sio.eio
+    connection = engine.sockets.get(core.sio.manager.eio_sid_from_sid(socket, "/"))
+    if connection is not None:
+        await engine.disconnect(connection.sid)
+        await connection.queue.put(None)  # ends the writer, and with it the websocket
