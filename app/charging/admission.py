@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, func, insert, select
 
+from app.charging.line import Pace
 from app.settings import Settings
 from data.database import Change, Database
 from data.models import Charger, Site
@@ -25,6 +27,9 @@ IDENTITY_LIMIT = 255
 PENDING_IDENTITY_LIMIT = 48
 """Of a charger that we don't know: what OCPP allows."""
 REMEMBERED_FAILURES = 1_000
+FAILURES = 10
+"""Wrong passwords that a charger's address may try at once; one more every six seconds (T19)."""
+FAILURES_PER_SECOND = 10 / 60
 
 
 class Denied(Exception):
@@ -67,13 +72,16 @@ class Gate:
         self._key = secrets.token_bytes(32)
         self._right: dict[int, tuple[str, bytes]] = {}
         self._wrong: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._paces: OrderedDict[tuple[int, str], Pace] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="verify")
-        self._pending = asyncio.Lock()
         self.verifications = 0
         """How often argon2 was run."""
 
-    async def admit(self, identity: str, authorization: str | None) -> Admitted:
-        """The charger *identity* with the header *authorization*. Raises `Denied` with 401, 403 or 404."""
+    async def admit(self, identity: str, authorization: str | None, address: str = "") -> Admitted:
+        """The charger *identity* with the header *authorization*, that connects from *address*.
+
+        Raises `Denied` with 401, 403, 404 or 429.
+        """
         if not 0 < len(identity) <= IDENTITY_LIMIT or not identity.isprintable():
             raise Denied(404, "no usable identity")
         known = await self._database.ask(_find, identity)
@@ -85,7 +93,7 @@ class Gate:
             secret = _secret(identity, authorization)
             if secret is None:
                 raise Denied(401, "no usable credentials")
-            if not await self._verify(known.id, known.password_hash, secret):
+            if not await self._verify(known.id, known.password_hash, secret, address):
                 raise Denied(401, "wrong password")
         return Admitted(
             known.id,
@@ -99,21 +107,31 @@ class Gate:
         """Let go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _verify(self, charger_id: int, password_hash: str, secret: bytes) -> bool:
+    async def _verify(self, charger_id: int, password_hash: str, secret: bytes, address: str) -> bool:
         digest = hmac.digest(self._key, hashlib.sha256(secret).digest(), "sha256")
         right = self._right.get(charger_id)
         if right is not None and right[0] == password_hash and hmac.compare_digest(right[1], digest):
             return True
         if (password_hash, digest) in self._wrong:
             return False
+        # Each wrong secret that is new costs an argon2: they are counted by charger and address, so
+        # that nobody can keep the charger itself out. What was verified before is not held up at all.
+        key = (charger_id, _network(address))
+        pace = self._paces.setdefault(key, Pace(FAILURES_PER_SECOND, FAILURES))
+        if pace.late:
+            raise Denied(429, "too many wrong passwords")
+        pace.take()  # before it is known: many could be tried at the same time
         self.verifications += 1
         loop = asyncio.get_running_loop()
         if await loop.run_in_executor(self._threads, _matches, password_hash, secret):
             self._right[charger_id] = (password_hash, digest)
+            self._paces.pop(key, None)
             return True
         self._wrong[password_hash, digest] = None
         while len(self._wrong) > REMEMBERED_FAILURES:
             self._wrong.popitem(last=False)
+        while len(self._paces) > REMEMBERED_FAILURES:
+            self._paces.popitem(last=False)
         return False
 
     async def _let_in(self, identity: str) -> _Known:
@@ -175,6 +193,15 @@ def _secret(identity: str, authorization: str | None) -> bytes | None:
     user = identity.encode() + b":"
     # The identity may hold a colon itself: it is known, so nothing needs to be split.
     return credentials[len(user) :] if credentials.startswith(user) else None
+
+
+def _network(address: str) -> str:
+    """*address*, or of an IPv6 address its /64: one customer has all of it."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def _matches(password_hash: str, secret: bytes) -> bool:

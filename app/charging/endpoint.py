@@ -39,6 +39,7 @@ _DENIALS = {
     401: ("A charger needs its password here.", {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}),
     403: ("This connection is not allowed.", {}),
     404: ("No such charger.", {}),
+    429: ("Too many attempts.", {"Retry-After": "10"}),
     503: ("The portal can't answer right now.", {"Retry-After": "10"}),
 }
 
@@ -150,7 +151,11 @@ class Endpoint:
         try:
             if "origin" in websocket.headers:
                 raise Denied(403, "a browser's request")
-            admitted = await self._gate.admit(identity, websocket.headers.get("authorization"))
+            admitted = await self._gate.admit(
+                identity,
+                websocket.headers.get("authorization"),
+                websocket.client.host if websocket.client is not None else "",
+            )
         except Denied as denied:
             log.warning("refused a connection of charger %.60r: %s", identity, denied)
             await _deny(websocket, denied.status)

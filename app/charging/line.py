@@ -81,6 +81,11 @@ class Pace:
         self._left = float(burst)
         self._at = time.monotonic()
 
+    @property
+    def late(self) -> bool:
+        """Whether the next message would have to wait."""
+        return self._left + (time.monotonic() - self._at) * self._rate < 1
+
     def take(self) -> float:
         """Count one message; returns the seconds to wait before it is its turn."""
         now = time.monotonic()

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.charging.admission import _network
 from app.simulation.charge_point import ChargePoint
 from data.database import Database
 from data.models import Charger
@@ -153,6 +154,33 @@ async def test_t50_argon2_runs_once_for_a_secret_and_again_when_the_password_cha
     assert (await refusal(f"{server.url}/CP1", **basic("CP1", PASSWORD))).response.status_code == 401
     async with ChargePoint(server.url, "CP1", "another") as point:
         await point.heartbeat()
+
+
+async def test_t19_guessing_is_slowed_down_and_locks_nobody_out(server):
+    guesses = [await refusal(f"{server.url}/CP1", **basic("CP1", f"guess {n}")) for n in range(12)]
+    assert [error.response.status_code for error in guesses] == [401] * 10 + [429] * 2
+    assert "Retry-After" in guesses[-1].response.headers
+    gate = server.endpoint._gate
+    assert gate.verifications == 10
+    # From another address, or once it was verified, the charger gets in.
+    async with connect(
+        f"{server.url}/CP1",
+        additional_headers=basic("CP1", PASSWORD),
+        proxy=None,
+        local_addr=("127.0.0.2", 0),
+    ) as socket:
+        await socket.send('[2,"1","Heartbeat",{}]')
+        assert await socket.recv()
+    async with ChargePoint(server.url, "CP1", PASSWORD) as point:
+        await point.heartbeat()
+    async with ChargePoint(server.url, "CP2", PASSWORD) as point:
+        await point.heartbeat()
+
+
+def test_t19_an_ipv6_address_counts_with_its_network():
+    assert _network("2001:db8::1") == _network("2001:db8::ffff:1") != _network("2001:db8:0:1::1")
+    assert _network("192.0.2.1") != _network("192.0.2.2")
+    assert _network("") == ""
 
 
 async def test_c2_a_charger_whose_operator_set_no_password_is_let_in(server):
