@@ -266,6 +266,22 @@ def test_m8_a_sum_with_a_phase_missing_is_no_reading() -> None:
     assert not progress.flags
 
 
+def test_m8_phases_alone_do_not_replace_an_unphased_register() -> None:
+    meter = Meter(START, 150_000)
+    meter.add([register(60, 150_100)])
+    between = meter.add([register(120, 60_000, phase=f"L{n}") for n in (1, 2, 3)])
+    assert between.energy_wh == 100
+    assert meter.add([register(180, 150_300)]).energy_wh == 300
+
+
+def test_m8_a_further_phase_goes_on_from_where_it_stands() -> None:
+    meter = Meter(START, 50_000)
+    meter.add([register(60, 50_100, phase="L1")])
+    meter.add([register(120, 50_200, phase=f"L{n}") for n in (1, 2)])
+    progress = meter.add([register(180, 50_300, phase=f"L{n}") for n in (1, 2)])
+    assert (progress.energy_wh, progress.flags) == (300, frozenset())
+
+
 def test_m8_phases_that_come_in_messages_of_their_own_are_put_together() -> None:
     meter = Meter(START, 150_000)
     samples = [register(60, 50_100, phase=f"L{n}") for n in (1, 2, 3)]
@@ -501,6 +517,11 @@ def test_m20_duplicates_count_once_and_the_first_wins() -> None:
     assert not again.steps
 
 
+def test_m20_the_first_wins_even_if_it_is_junk_as_only_the_first_is_stored() -> None:
+    progress = Meter(START, 1_000).add([register(60, ""), register(60, 1_500)])
+    assert progress.energy_wh is None
+
+
 def test_m20_out_of_order_is_told_and_changes_nothing() -> None:
     meter = Meter(START, 1_000)
     before = meter.add([register(120, 1_500)])
@@ -531,6 +552,12 @@ def test_another_meter_than_the_outlets_does_not_count() -> None:
     meter = Meter(START, 1_000)
     progress = each(meter, register(60, 1_500), register(120, 88_000, location="Inlet"), register(180, 1_700))
     assert progress.energy_wh == 700
+
+
+def test_the_outlets_meter_goes_on_from_where_it_stands() -> None:
+    samples = [register(60, 1_500, location="Inlet"), register(120, 7_000), register(180, 7_200)]
+    progress = each(Meter(START, 1_000), *samples)
+    assert (progress.energy_wh, progress.flags) == (700, frozenset())
 
 
 def test_a_reading_at_the_very_start_takes_the_shortest_time_there_is() -> None:
