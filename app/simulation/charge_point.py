@@ -2,48 +2,32 @@
 
 It behaves as chargers do: one CALL at a time, transaction messages queued while offline and replayed
 in order with new message ids, every incoming command answered and then carried out. What it says in
-OCPP 1.6 and 2.0.1 is in `speech16` and
-`speech201`.
+OCPP 1.6 and 2.0.1 is in `speech16` and `speech201`; the connection itself is `cable`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import quote
+from typing import Any
 
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidHandshake
 
 from app import clock
+from app.simulation.cable import Cable, Offline, Refused
 from app.simulation.plug import Payload, Plug, Transaction
 from app.simulation.speech16 import Speech16
 from app.simulation.speech201 import Speech201
 
+__all__ = ["ChargePoint", "Offline", "Refused"]
+
 Answer = Payload | Callable[[Payload], Payload] | None
-
-
-class Offline(ConnectionError):
-    """The charge point is not connected, or the connection broke before the answer came."""
-
-
-class Refused(Exception):
-    """The central system answered with a CALLERROR."""
-
-    def __init__(self, code: str, description: str) -> None:
-        super().__init__(f"{code}: {description}")
-        self.code = code
-        self.description = description
 
 
 @dataclass(slots=True)
@@ -58,7 +42,7 @@ class _Message:
 
 
 @dataclass
-class ChargePoint:
+class ChargePoint(Cable):
     """A simulated charge point, to be used in ``async with`` (connects) or by `connect`.
 
     *url* is the address up to the identity, such as ``ws://127.0.0.1:8080/ocpp``. With *persistent*
@@ -66,23 +50,14 @@ class ChargePoint:
     Connecting raises what ``websockets`` raises: ``InvalidStatus`` for 401 and 404.
     """
 
-    url: str
-    identity: str
-    password: str | bytes | None = None
-    protocol: str | None = "ocpp1.6"
-    """The subprotocol offered; ``None`` offers none and speaks 1.6."""
     connectors: int = 1
     vendor: str = "Polaris"
     model: str = "Simulated"
     serial_number: str = "SIM-1"
     firmware: str = "1.0.0"
-    answer_timeout: float = 10
-    """Seconds to wait for an answer."""
     persistent: bool = False
     restart_seconds: float = 0.2
     """How long a Reset takes it off the line."""
-    headers: dict[str, str] = field(default_factory=dict)
-    """Further request headers; an Authorization here replaces the one made of *password*."""
     clock: Callable[[], datetime] = clock.now
     """The charger's own clock: tests give it a wrong one."""
 
@@ -92,6 +67,7 @@ class ChargePoint:
     """Called with the connector after a remote stop was accepted, instead of stopping at once."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.speech: Speech16 | Speech201 = Speech201() if self.protocol == "ocpp2.0.1" else Speech16()
         self.plugs = {number: Plug(number) for number in range(1, self.connectors + 1)}
         self.configuration: dict[str, str] = self.default_configuration()
@@ -99,85 +75,10 @@ class ChargePoint:
         """Answers to incoming calls that replace the usual ones; ``None`` never answers."""
         self.received: deque[tuple[str, Payload]] = deque(maxlen=500)
         """The calls that came in: (action, payload), newest last."""
-        self.frames: deque[str] = deque(maxlen=500)
-        """Every frame that came in, newest last."""
-        self.arrived = asyncio.Event()
-        """Set by each frame that comes in; whoever waits clears it."""
-        self.close_code: int | None = None
-        """How the last connection ended."""
         self.interval = 300
         """Seconds between heartbeats, as the central system says in answer to the boot."""
-        self._connection: ClientConnection | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._wanted = False
-        self._waiting: dict[str, asyncio.Future[Payload]] = {}
-        self._line = asyncio.Lock()
         self._replaying = asyncio.Lock()
         self._backlog: deque[_Message] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    # -- connection
-
-    async def __aenter__(self) -> Self:
-        await self.connect()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    @property
-    def online(self) -> bool:
-        """True while the socket is open."""
-        return self._connection is not None
-
-    @property
-    def subprotocol(self) -> str | None:
-        """What the server chose."""
-        return self._connection.subprotocol if self._connection is not None else None
-
-    async def connect(self) -> None:
-        """Open the connection (anew). Does not boot: call `boot` or `boot_up`."""
-        headers = dict(self.headers)
-        if self.password is not None and "Authorization" not in headers:
-            secret = self.password.encode() if isinstance(self.password, str) else self.password
-            credentials = base64.b64encode(self.identity.encode() + b":" + secret).decode()
-            headers["Authorization"] = f"Basic {credentials}"
-        connection = await connect(
-            f"{self.url.rstrip('/')}/{quote(self.identity, safe='')}",
-            subprotocols=[Subprotocol(self.protocol)] if self.protocol else None,
-            additional_headers=headers,
-            compression=None,
-            proxy=None,
-            max_size=None,
-            ping_interval=None,
-            close_timeout=1,
-        )
-        self._wanted = True
-        self._connection = connection
-        self._reader = asyncio.create_task(self._read(connection), name=f"charge point {self.identity}")
-
-    async def disconnect(self, *, abruptly: bool = False) -> None:
-        """Leave the line; *abruptly*: without a word, like a cable that is cut."""
-        self._wanted = False
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if abruptly:
-            connection.transport.abort()
-        else:
-            await connection.close()
-        if self._reader is not None and self._reader is not asyncio.current_task():
-            await asyncio.wait([self._reader])
-
-    async def close(self) -> None:
-        """Leave the line for good, and end what is still going on inside."""
-        await self.disconnect()
-        tasks = [*self._tasks, *([self._reader] if self._reader is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def boot_up(self) -> None:
         """What a charger does after power-on: boot, the status of each connector, replay."""
@@ -193,37 +94,6 @@ class ChargePoint:
             await self.status(plug.number, plug.status)
 
     # -- messages
-
-    async def call(self, action: str, payload: Payload, *, timeout: float | None = None) -> Payload:
-        """Send a CALL and return its answer.
-
-        Raises `Refused` for a CALLERROR, `Offline` if the connection is or gets lost, ``TimeoutError``
-        after *timeout* seconds.
-        """
-        async with self._line:
-            connection = self._connection
-            if connection is None:
-                raise Offline(self.identity)
-            message_id = str(uuid.uuid4())
-            future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-            self._waiting[message_id] = future
-            try:
-                await connection.send(orjson.dumps([2, message_id, action, payload]).decode())
-                async with asyncio.timeout(self.answer_timeout if timeout is None else timeout):
-                    return await future
-            except ConnectionClosed as error:
-                raise Offline(self.identity) from error
-            finally:
-                self._waiting.pop(message_id, None)
-
-    async def send_raw(self, text: str | bytes) -> None:
-        """Send a frame as it is, valid or not. Raises `Offline`."""
-        if self._connection is None:
-            raise Offline(self.identity)
-        try:
-            await self._connection.send(text)
-        except ConnectionClosed as error:
-            raise Offline(self.identity) from error
 
     async def boot(self) -> Payload:
         """BootNotification; the interval of the answer is kept."""
@@ -358,43 +228,15 @@ class ChargePoint:
 
     # -- what comes in
 
-    async def _read(self, connection: ClientConnection) -> None:
-        try:
-            async for frame in connection:
-                text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-                self.frames.append(text)
-                self.arrived.set()
-                with contextlib.suppress(ConnectionClosed):
-                    await self._take(connection, orjson.loads(text))
-        except ConnectionClosed:
-            pass
-        finally:
-            self.close_code = connection.close_code
-            if self._connection is connection:
-                self._connection = None
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_exception(Offline(self.identity))
-            self.arrived.set()
-            if self.persistent and self._wanted:
-                self.soon(self._come_back())
+    def lost(self) -> None:
+        """Come back, if it is meant to."""
+        if self.persistent:
+            self.soon(self._come_back())
 
-    async def _take(self, connection: ClientConnection, frame: list[Any]) -> None:
-        kind: Literal[2, 3, 4] = frame[0]
-        if kind == 2:
-            await self._obey(connection, frame[1], frame[2], frame[3])
-            return
-        future = self._waiting.get(frame[1])
-        if future is None or future.done():
-            return
-        if kind == 3:
-            future.set_result(frame[2])
-        else:
-            future.set_exception(Refused(frame[2], frame[3]))
-
-    async def _obey(
+    async def obey(
         self, connection: ClientConnection, message_id: str, action: str, payload: Payload
     ) -> None:
+        """Answer a request of the central system, and carry it out."""
         self.received.append((action, payload))
         if action in self.answers:
             answer = self.answers[action]
@@ -409,17 +251,6 @@ class ChargePoint:
         await connection.send(orjson.dumps([3, message_id, outcome[0]]).decode())
         if outcome[1] is not None:
             self.soon(outcome[1])
-
-    def soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Carry out *work* behind the scenes; ends with `close`."""
-
-        async def carry_out() -> None:
-            with contextlib.suppress(Offline, Refused, TimeoutError):
-                await work
-
-        task = asyncio.create_task(carry_out())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def begin_charge(self, connector: int, tag: str) -> None:
         """What a remote start brings about: the car is plugged in, the transaction begins."""
