@@ -72,7 +72,7 @@ def fill(
 
 
 def _connectors(db: Connection) -> int:
-    return db.execute(select(func.count()).select_from(Connector)).scalar_one()
+    return db.execute(select(func.count()).where(Connector.number > 0)).scalar_one()
 
 
 def _last_session(db: Connection) -> int:
@@ -208,7 +208,8 @@ FROM mappings WHERE account_id BETWEEN :first AND :last
 """
 _CONNECTORS_SQL = """
 INSERT INTO fill_connectors
-SELECT row_number() OVER (ORDER BY id) - 1, charger_id, id, COALESCE(max_power_w, 11000) FROM connectors
+SELECT row_number() OVER (ORDER BY id) - 1, charger_id, id, COALESCE(max_power_w, 11000)
+FROM connectors WHERE number > 0
 """
 
 # In steps: chances (numbers up to 2³¹ − 2 that look random and follow from n and the seed); which driver

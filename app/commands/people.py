@@ -1,0 +1,130 @@
+"""Drivers and their cards."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+from argon2 import PasswordHasher
+from sqlalchemy import insert, select, update
+
+from app import clock
+from app.commands.opening import TimeZone, driver, email_address, group, inserted, opened, shown_name
+from data.announcements import Announcement, Topic
+from data.database import Change
+from data.models import Account, ChargingSession, GroupAccount, Mapping
+from data.types import Role
+
+SHORTEST_PASSWORD = 10
+
+
+@click.command("add-driver")
+@click.argument("email")
+@click.option("--name", help="How pages call the driver.  [default: the e-mail's part before the @]")
+@click.option("--time-zone", type=TimeZone(), help="IANA zone.  [default: as the browser says]")
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    help="Language of the pages.  [default: as the browser asks]",
+)
+@click.option("--group", "groups", multiple=True, help="A charger group that the driver sees; repeatable.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of making one."
+)
+def add_driver(
+    email: str,
+    name: str | None,
+    time_zone: str | None,
+    language: str | None,
+    groups: tuple[str, ...],
+    password_stdin: bool,
+) -> None:
+    """Add a driver who signs in with EMAIL and a password (printed once)."""
+    email = email_address(email)
+    name = shown_name(name if name is not None else email.partition("@")[0])
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.ClickException(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    row = {
+        "role": Role.DRIVER,
+        "email": email,
+        "name": name,
+        "password_hash": PasswordHasher().hash(password),
+        "time_zone": time_zone,
+        "language": language,
+        "created_at": clock.now(),
+    }
+
+    def add(change: Change) -> None:
+        known = select(Account.id).where(Account.email == email, Account.role == Role.DRIVER)
+        if change.execute(known).first():
+            raise click.ClickException(f"There is a driver {email} already.")
+        account = inserted(change, Account, row)
+        for one in dict.fromkeys(groups):
+            change.execute(insert(GroupAccount), {"group_id": group(change, one), "account_id": account})
+        change.announce(Announcement(Topic.PEOPLE, account))
+
+    with opened() as database:
+        database.change_now(add)
+    click.echo(f"Driver {name} <{email}> added.")
+    if not password_stdin:
+        click.echo(f"  password  {password}  (shown this once)")
+    click.echo(f"Next: python main.py add-mapping CARD {email}")
+
+
+@click.command("add-mapping")
+@click.argument("id_tag")
+@click.argument("email")
+@click.option("--move", is_flag=True, help="Take the card from the driver who has it now.")
+def add_mapping(id_tag: str, email: str, move: bool) -> None:
+    """Link the card ID_TAG (upper and lower case are the same) to the driver EMAIL.
+
+    Sessions of the card that belonged to nobody so far become the driver's.
+    """
+    tag = stored_tag(id_tag)
+
+    def add(change: Change) -> tuple[str, int]:
+        account = driver(change, email)
+        has = change.execute(
+            select(Mapping.id, Mapping.account_id, Account.email)
+            .join(Account, Account.id == Mapping.account_id)
+            .where(Mapping.id_tag == tag, Mapping.active)
+        ).first()
+        if has is not None and not (move and has.account_id != account):
+            raise click.ClickException(
+                f"The card {tag} is linked to {has.email} already"
+                + ("." if has.account_id == account else "; --move takes it from there.")
+            )
+        now = clock.now()
+        if has is not None:
+            change.execute(
+                update(Mapping).where(Mapping.id == has.id).values(active=False, deactivated_at=now)
+            )
+            change.announce(Announcement(Topic.PEOPLE, has.account_id))
+        mapping = inserted(change, Mapping, {"id_tag": tag, "account_id": account, "created_at": now})
+        claimed = change.execute(
+            update(ChargingSession)
+            .where(
+                # As sent, and as chargers may have written it: by the index, not through 3,000,000 rows.
+                ChargingSession.id_tag.in_({tag, tag.lower(), id_tag.strip()}),
+                ChargingSession.account_id.is_(None),
+            )
+            .values(account_id=account, mapping_id=mapping)
+        ).rowcount
+        change.announce(Announcement(Topic.PEOPLE, account), Announcement(Topic.SESSIONS, account))
+        return email_address(email), claimed
+
+    with opened() as database:
+        owner, claimed = database.change_now(add)
+    click.echo(f"Card {tag} linked to {owner}.")
+    if claimed:
+        click.echo(f"{claimed} earlier session{'s' * (claimed != 1)} of this card now belong to {owner}.")
+
+
+def stored_tag(text: str) -> str:
+    """The id tag *text* as mappings keep it: trimmed, upper case (OCPP 1.6 CiString)."""
+    tag = text.strip().upper()
+    if not tag or len(tag) > 255 or not tag.isprintable():
+        raise click.ClickException(f"{text!r} is no id tag: it has from 1 to 255 characters.")
+    return tag
