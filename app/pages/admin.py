@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nicegui import ui
-from starlette.responses import Response
+from starlette.requests import Request
 
 from app.access.visitor import Operator
-from app.pages import doorway
-from components import words
+from app.pages import doorway, preferences
+from components import shell, words
+from components.drawn import Card
 from components.words import Reader
 from data.queries import people
 from data.queries.people import Inventory
@@ -32,30 +33,31 @@ def install(portal: Portal) -> None:
     """Install the page."""
 
     @ui.page("/admin")
-    async def admin(operator: Operator) -> Response | None:
+    async def admin(request: Request, operator: Operator) -> None:
         inventory = await portal.database.ask(people.inventory)
-        draw(words.reader(operator.language, operator.time_zone), inventory)
-        return None
+        reader = words.reader(operator.language, operator.time_zone)
+        keep = preferences.keeper(portal, operator, request)
+        with shell.page(reader, reader.text("admin.title"), preferences.person(operator), keep):
+            draw(reader, inventory)
 
 
 def draw(reader: Reader, inventory: Inventory) -> None:
     """The counts and the commands."""
-    with doorway.doorway(reader, reader.text("admin.title")):
-        with ui.element("dl").classes("p-facts"):
-            for key, number in (
-                ("drivers", inventory.drivers),
-                ("mappings", inventory.mappings),
-                ("sites", inventory.sites),
-                ("chargers", inventory.chargers),
-                ("plans", inventory.plans),
-                ("sessions", inventory.sessions_in_progress),
-            ):
-                doorway.text("dt", reader.text(f"admin.{key}"))
-                doorway.text("dd", reader.integer(number))
+    ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
+    with Card("p-one-third"), ui.element("dl").classes("p-facts"):
+        for key, number in (
+            ("drivers", inventory.drivers),
+            ("mappings", inventory.mappings),
+            ("sites", inventory.sites),
+            ("chargers", inventory.chargers),
+            ("plans", inventory.plans),
+            ("sessions", inventory.sessions_in_progress),
+        ):
+            doorway.text("dt", reader.text(f"admin.{key}"))
+            doorway.text("dd", reader.integer(number))
+    with Card("p-two-thirds"):
         doorway.text("p", reader.text("admin.text"))
         with ui.element("ul").classes("p-commands"):
             for command in COMMANDS:
                 with ui.element("li"):
                     doorway.text("code", f"python main.py {command}")
-        with doorway.form("/auth/sign-out"):
-            doorway.submit(reader.text("shell.sign_out"))
