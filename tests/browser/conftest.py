@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,12 +17,19 @@ from tests.browser.server import Server
 from tests.world import PASSWORD
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _driver_of_this_machine() -> None:
+    """Selenium takes the driver that is installed here, instead of looking for one on the network."""
+    if (driver := shutil.which("chromedriver")) is not None:
+        os.environ["SE_CHROMEDRIVER"] = driver
+
+
 @pytest.fixture
 def chrome_options(chrome_options: webdriver.ChromeOptions) -> webdriver.ChromeOptions:
     """Chromium for a machine without a screen and without a network."""
     for flag in (*FLAGS, "--window-size=1440,900"):
         chrome_options.add_argument(flag)
-    chrome_options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome_options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     return chrome_options
 
 
