@@ -200,6 +200,17 @@ def test_m5_a_register_that_is_refreshed_seldom_is_not_flagged_for_good() -> Non
     assert not progress.flags
 
 
+def test_m5_power_at_both_ends_of_a_long_time_says_little() -> None:
+    meter = Meter(START, 0)
+    for n in range(1, 6):  # a car that takes its energy in between
+        progress = meter.add([register(900 * n, 2_500 * n), power(900 * n, 0)])
+    assert not progress.flags
+    meter = Meter(START, 0)
+    for n in range(1, 4):  # hours of silence in which it may have paused
+        progress = meter.add([register(7_200 * n, n), power(7_200 * n, 11_000)])
+    assert not progress.flags
+
+
 def test_m5_the_flag_outlives_the_stop() -> None:
     meter = Meter(START, 3)
     for minute in range(1, 14):
@@ -540,6 +551,14 @@ def test_m20_of_one_moment_the_better_context_wins_in_any_order() -> None:
     assert progress.energy_wh == 500
 
 
+def test_m20_a_better_value_of_the_newest_moment_is_out_of_order() -> None:
+    meter = Meter(START, 1_000)
+    meter.add([register(60, 1_490, context="Sample.Clock")])
+    with pytest.raises(OutOfOrder):
+        meter.add([register(60, 1_500)])
+    assert meter.add([register(60, 1_490)]).energy_wh == 490
+
+
 def test_m20_a_stop_before_what_was_used_is_out_of_order() -> None:
     meter = Meter(START, 1_000)
     meter.add([register(60, 1_500)])
@@ -595,8 +614,8 @@ def test_power_is_derived_from_two_registers_and_marked() -> None:
 
 def test_power_derived_from_readings_every_two_seconds_is_steady() -> None:
     meter = Meter(START, 0)
-    shown = {meter.add([register(2 * n, n * 6.1)]).power_w for n in range(1, 200)}
-    assert all(power is None or abs(power - 10_980) < 250 for power in list(shown)[20:])
+    shown = [meter.add([register(2 * n, n * 6.1)]).power_w for n in range(1, 200)]
+    assert all(power is not None and abs(power - 10_980) < 250 for power in shown[20:])
 
 
 def test_power_measured_long_ago_gives_way() -> None:
