@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
 from components.drawn import Drawn
 from components.words import Reader
 from data.queries.chargers import VisibleChargers
@@ -15,16 +13,12 @@ TEMPLATE = """
 """
 
 
-class Counts(Element):
+class Counts:
     """The pill."""
 
     def __init__(self, reader: Reader) -> None:
-        # A component of its own around it, so that a new count does not draw the page anew.
-        super().__init__("q-card-section")
-        self.classes("p-pill-place")
         self._reader = reader
-        with self:
-            self._drawn = Drawn(TEMPLATE)
+        self._drawn = Drawn(TEMPLATE).classes("p-pill-place")
 
     def show(self, chargers: VisibleChargers) -> None:
         """Show the count of *chargers*, beyond the 50 that have cards too."""

@@ -11,24 +11,25 @@ pushed stands in a card of its own (`Card` is such a component), and what keeps 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from nicegui.element import Element
 
 
-class Card(Element):
+class Card(Element, default_classes="p-card", default_props="tag=section flat"):
     """A section of a page, named by the heading with the id *heading* inside of it."""
 
     def __init__(self, classes: str, heading: str | None = None) -> None:
         super().__init__("q-card")
-        self.classes("p-card").classes(classes)
-        self.props("tag=section flat")
+        self.classes(classes)
         if heading is not None:
             self.props["aria-labelledby"] = heading
 
 
-class Drawn(Element):
+class Drawn(Element, default_classes="p-drawn", default_props="grid flat hide-bottom hide-no-data"):
     """Draws *values* with *template*, a literal Vue template that finds them as ``props.row``.
 
     Values are text, numbers, booleans, and lists and dicts of them. Text stays text: templates
@@ -37,12 +38,8 @@ class Drawn(Element):
 
     def __init__(self, template: str, values: dict[str, Any] | None = None) -> None:
         super().__init__("q-table")
-        self.classes("p-drawn")
-        self.props("grid flat hide-bottom hide-no-data")
-        self.props["columns"] = ()
-        self.props["pagination"] = {"rowsPerPage": 0}
         self.props["rows"] = _rows(values)
-        self.add_slot("item", template)
+        self.add_slot("item", _compact(template))
 
     def show(self, values: dict[str, Any] | None) -> None:
         """Draw *values* instead, ``None`` for nothing; the same ones as before send nothing."""
@@ -58,6 +55,12 @@ class Drawn(Element):
 def _rows(values: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
     # A tuple, because NiceGUI wraps each list and dict within a list into one that watches its changes.
     return () if values is None else (values,)
+
+
+@cache
+def _compact(template: str) -> str:
+    """*template* without its indentation: each page carries it, and escapes it letter by letter."""
+    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", template.strip()))
 
 
 def _texts(value: Any) -> Iterator[str]:

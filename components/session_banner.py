@@ -6,7 +6,7 @@ is not sent, so rounding is the throttle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from nicegui import ui
@@ -40,18 +40,21 @@ class SessionBanner(Element):
         going = {session.id for session, _ in sessions}
         for session_id in self._strips.keys() - going:
             strip = self._strips.pop(session_id)
-            self._said.text = strip.farewell()
+            self._say(strip.farewell())
             strip.delete()
         for session, live in sessions:
             if session.id in self._strips:
                 self._strips[session.id].tick(now)
                 continue
             with self:
-                self._strips[session.id] = _Strip(session, live, self._reader, now)
+                self._strips[session.id] = _Strip(session, live, self._reader, now, self._say)
             # Who opens the page in mid-charge finds the strip by reading; only news are spoken.
             if self._opened:
-                self._said.text = self._reader.text("banner.said.start", charger=session.charger_name)
+                self._say(self._reader.text("banner.said.start", charger=session.charger_name))
         self._opened = True
+
+    def _say(self, text: str) -> None:
+        self._said.text = text
 
 
 def draw(
@@ -63,28 +66,32 @@ def draw(
     return banner
 
 
-class _Strip(Element):
+class _Strip(Element, default_classes="p-strip", default_props="tag=section flat"):
     """One session. A component of its own, so that a reading draws nothing but this strip anew."""
 
-    def __init__(self, session: ActiveSession, live: LiveSession, reader: Reader, now: datetime) -> None:
+    def __init__(
+        self,
+        session: ActiveSession,
+        live: LiveSession,
+        reader: Reader,
+        now: datetime,
+        say: Callable[[str], None],
+    ) -> None:
         super().__init__("q-card")
-        self.classes("p-strip").props("tag=section flat")
         self.props["aria-label"] = reader.text("banner.region", place=_place(session, reader))
         self._session, self._live, self._reader, self._now = session, live, reader, now
         self._milestone = (live.energy_wh or 0) // SPOKEN_WH
         self._was_silent = self._silent
-        self._saying = ""
+        self._say = say
         with self:
             title = reader.text("banner.title") + "\n" + _place(session, reader)
             ui.label(title).tag = "h2"
-            with ui.element("div").classes("p-live"):
-                number = ui.label().classes("p-number")
-                ui.label("kWh").classes("p-number-unit")
+            # The unit is the style sheet's to draw: the text of this element is the number alone.
+            number = ui.label().classes("p-number").props("data-unit=kWh")
             power = ui.label().classes("p-fact")
             self._time = ui.label().classes("p-fact")
             cost = ui.label().classes("p-fact")
             self._note = ui.label().classes("p-note")
-            self._said = ui.label().classes("p-hidden-text").props("role=status")
         number.bind_text_from(live, "energy_wh", reader.live_kwh)
         # Some texts are made of two fields, which change one after the other: the second sets them right.
         for field in ("power_w", "power_derived"):
@@ -93,7 +100,6 @@ class _Strip(Element):
             cost.bind_text_from(live, field, lambda _: self._cost())
         for field in ("energy_wh", "reading_at"):
             self._note.bind_text_from(live, field, lambda _: self._noted())
-            self._said.bind_text_from(live, field, lambda _: self._spoken())
         self.tick(now)
 
     def tick(self, now: datetime) -> None:
@@ -102,7 +108,6 @@ class _Strip(Element):
         elapsed = self._reader.duration(now - self._session.started_at)
         self._time.text = self._fact("banner.time", elapsed)
         self._note.text = self._noted()
-        self._said.text = self._spoken()
 
     def farewell(self) -> str:
         """What is said when the session is over."""
@@ -117,7 +122,7 @@ class _Strip(Element):
         return self._live.reading_at is not None and self._now - self._live.reading_at > patience
 
     def _fact(self, key: str, value: str) -> str:
-        # Title and value are two lines of one element.
+        # Two lines of one element.
         return self._reader.text(key) + "\n" + value
 
     def _power(self) -> str:
@@ -132,6 +137,7 @@ class _Strip(Element):
         return self._fact("banner.cost", self._reader.estimate(self._live.cost, self._live.currency))
 
     def _noted(self) -> str:
+        self._tell()
         if self._live.energy_wh is None:
             return self._reader.text("banner.waiting")
         if self._silent and self._live.reading_at is not None:
@@ -139,20 +145,20 @@ class _Strip(Element):
             return self._reader.text("banner.last_reading", time=time)
         return ""
 
-    def _spoken(self) -> str:
-        name, reader = self._session.charger_name, self._reader
+    def _tell(self) -> None:
+        """Say what is new since the last time, if anything is worth interrupting somebody."""
+        name, reader, silent = self._session.charger_name, self._reader, self._silent
         milestone = (self._live.energy_wh or 0) // SPOKEN_WH
-        if self._silent and self._live.reading_at is not None:
+        if silent and not self._was_silent and self._live.reading_at is not None:
             time = reader.moment(self._live.reading_at, self._now)
-            self._saying = reader.text("banner.said.silent", charger=name, time=time)
+            self._say(reader.text("banner.said.silent", charger=name, time=time))
         elif milestone > self._milestone:
             energy = reader.whole_kwh(milestone * SPOKEN_WH)
-            self._saying = reader.text("banner.said.energy", charger=name, energy=energy)
-        elif self._was_silent:
-            self._saying = reader.text("banner.said.back", charger=name)
+            self._say(reader.text("banner.said.energy", charger=name, energy=energy))
+        elif self._was_silent and not silent:
+            self._say(reader.text("banner.said.back", charger=name))
         self._milestone = max(milestone, self._milestone)
-        self._was_silent = self._silent
-        return self._saying
+        self._was_silent = silent
 
 
 def _place(session: ActiveSession, reader: Reader) -> str:

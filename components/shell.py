@@ -149,8 +149,8 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
     themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
     names = {code: language.name for code, language in languages().items()}
     all_zones = sorted({*zones(), now.time_zone})
-    with ui.context.client.content, ui.dialog() as dialog, Element("q-card").classes("p-dialog") as card:
-        card.props("tag=section aria-labelledby=settings-title")
+    with ui.context.client.content, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):
+        dialog.props("aria-labelledby=settings-title")
         ui.label(reader.text("settings.title")).props("id=settings-title").tag = "h2"
         language = ui.select(names, value=now.language, label=reader.text("settings.language"))
         colours = ui.select(themes, value=now.theme, label=reader.text("settings.theme"))
@@ -166,7 +166,8 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
             return on_preferences(Preferences(language.value, colours.value, zone.value or now.time_zone))
 
         with ui.element("div").classes("p-actions"):
-            ui.button(reader.text("settings.cancel"), on_click=dialog.close).classes("p-button").props("flat")
-            ui.button(reader.text("settings.save"), on_click=save).classes("p-button is-main")
+            cancel = ui.button(reader.text("settings.cancel"), on_click=dialog.close, color=None)
+            cancel.classes("p-button").props("flat")
+            ui.button(reader.text("settings.save"), on_click=save, color=None).classes("p-button is-main")
     dialog.on_value_change(lambda event: None if event.value else dialog.delete())
     dialog.open()

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nicegui import ui
-from nicegui.events import ValueChangeEventArguments
+from nicegui.elements.mixins.value_element import ValueElement
+from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
 from components.drawn import Card, Drawn
 from components.words import Reader
@@ -28,8 +29,8 @@ TABLE = """
       <tr><th scope="col">{{ props.row.day }}</th><th scope="col">{{ props.row.energy }}</th></tr>
     </thead>
     <tbody>
-      <tr v-for="day in props.row.days" :key="day.id">
-        <th scope="row">{{ day.name }}</th><td>{{ day.energy }}</td>
+      <tr v-for="[name, energy] in props.row.days" :key="name">
+        <th scope="row">{{ name }}</th><td>{{ energy }}</td>
       </tr>
     </tbody>
     <tfoot><tr><th scope="row">{{ props.row.sum }}</th><td>{{ props.row.total }}</td></tr></tfoot>
@@ -38,31 +39,69 @@ TABLE = """
 """
 
 
+class Switch(
+    ValueElement[Period],
+    default_classes="p-switch",
+    # Colour names that Quasar does not know: its own would come with !important.
+    default_props="role=group unelevated no-caps toggle-color=p-main toggle-text-color=p-main",
+):
+    """Which period. `ui.toggle` does the same for 1 ms more a page: it watches its options for changes."""
+
+    def __init__(self, reader: Reader, period: Period, on_period: Callable[[Period], object]) -> None:
+        super().__init__(tag="q-btn-toggle", value=period, on_value_change=self._changed)
+        self._on_period = on_period
+        self._names = tuple(reader.text("usage." + period.value) for period in Period)
+        self._showing = False
+        self.props["aria-label"] = reader.text("usage.period")
+        self.props["options"] = tuple(
+            {"value": period.value, "label": name} for period, name in zip(Period, self._names, strict=True)
+        )
+
+    def show(self, period: Period) -> None:
+        """Stand at *period*, without telling anybody."""
+        self._showing = True
+        self.value = period
+        self._showing = False
+
+    def _changed(self, event: ValueChangeEventArguments[Period]) -> object:
+        return None if self._showing else self._on_period(event.value)
+
+    def _event_args_to_value(self, e: GenericEventArguments) -> Period:
+        return Period.read(e.args)
+
+    def _displayed_contents(self, *, only_visible: bool) -> list[Any]:
+        return [*super()._displayed_contents(only_visible=only_visible), *self._names]
+
+
 class UsageCard(Card):
     """The card. *on_period* is called with the period that somebody switches to."""
 
-    def __init__(self, reader: Reader, on_period: Callable[[Period], object]) -> None:
+    def __init__(
+        self,
+        usage: Usage,
+        period: Period,
+        reader: Reader,
+        now: datetime,
+        on_period: Callable[[Period], object],
+    ) -> None:
         super().__init__("p-usage p-two-thirds", "usage-title")
         self._reader = reader
-        self._showing = False
         with self:
-            with ui.element("div").classes("p-usage-head"):
-                self._head = Drawn(HEAD)
-                self._switch = self._draw_switch(on_period)
+            self._head = Drawn(HEAD).classes("p-usage-head")
+            self._switch = Switch(reader, period, on_period)
             self._chart = ui.element("q-intersection").classes("p-chart").props("once role=img")
             with self._chart:
-                self._plot = ui.plotly({})
+                self._plot = ui.plotly(_figure(usage, reader))
             with ui.element("details").classes("p-table") as self._details:
                 summary = ui.label(reader.text("usage.table")).classes("p-i-expand_more")
                 summary.tag = "summary"
                 self._table = Drawn(TABLE)
+        self.show(usage, period, now)
 
     def show(self, usage: Usage, period: Period, now: datetime) -> None:
         """Show *usage*, the energy of *period* as it is at *now*."""
         reader, window = self._reader, usage.window
-        self._showing = True
-        self._switch.value = period
-        self._showing = False
+        self._switch.show(period)
         last = window.end - timedelta(days=1)
         dates, total = reader.dates(window.first, last), reader.kwh(usage.total_wh)
         drawn = [day for day in usage.days if day.energy_wh]
@@ -77,30 +116,17 @@ class UsageCard(Card):
         if self._chart.props.get("aria-label") != spoken:
             self._chart.props["aria-label"] = spoken
             self._chart.update()
-        figure = _figure(usage, reader) if drawn else {}
+        figure = _figure(usage, reader)
         if self._plot.figure != figure:
             self._plot.update_figure(figure)
         self._table.show(_table(drawn, total, reader))
-
-    def _draw_switch(self, on_period: Callable[[Period], object]) -> ui.toggle:
-        def switched(event: ValueChangeEventArguments[Period]) -> object:
-            return None if self._showing else on_period(event.value)
-
-        options = {period: self._reader.text("usage." + period.value) for period in Period}
-        switch = ui.toggle(options, on_change=switched).classes("p-switch")
-        # Colour names that Quasar does not know: its own would come with !important.
-        switch.props("role=group unelevated no-caps toggle-color=p-main toggle-text-color=p-main")
-        switch.props["aria-label"] = self._reader.text("usage.period")
-        return switch
 
 
 def draw(
     usage: Usage, period: Period, reader: Reader, now: datetime, on_period: Callable[[Period], object]
 ) -> UsageCard:
     """Draw the card; ``show`` of what is returned keeps it up to date."""
-    card = UsageCard(reader, on_period)
-    card.show(usage, period, now)
-    return card
+    return UsageCard(usage, period, reader, now, on_period)
 
 
 def _spoken(usage: Usage, drawn: list[DayEnergy], dates: str, total: str, reader: Reader) -> str:
@@ -126,14 +152,7 @@ def _table(drawn: list[DayEnergy], total: str, reader: Reader) -> dict[str, Any]
         "energy": reader.text("usage.table.energy"),
         "sum": reader.text("usage.table.total"),
         "total": total,
-        "days": [
-            {
-                "id": day.day.isoformat(),
-                "name": reader.weekday_date(day.day),
-                "energy": reader.kwh(day.energy_wh),
-            }
-            for day in drawn
-        ],
+        "days": tuple((reader.weekday_date(day.day), reader.kwh(day.energy_wh)) for day in drawn),
     }
 
 
@@ -155,20 +174,13 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
             reader.short_date(days[place].day) if place in named else str(days[place].day.day)
             for place in ticks
         ]
-    hover = [
-        reader.text("usage.bar", day=reader.weekday_date(day.day), energy=reader.kwh(day.energy_wh))
-        if day.energy_wh
-        else ""
-        for day in days
-    ]
     return {
         "data": [
             {
                 "type": "bar",
-                "x": list(range(len(days))),
-                "y": [day.energy_wh / 1000 for day in days],
-                "hovertext": hover,
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "y": tuple(day.energy_wh / 1000 for day in days),
+                "hovertext": tuple(reader.short_date(day.day) if day.energy_wh else "" for day in days),
+                "hovertemplate": "%{hovertext}: %{y:,.1f} kWh<extra></extra>",
                 "marker": {"color": "#094e94"},
             }
         ],
@@ -183,8 +195,8 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
             "showlegend": False,
             "dragmode": False,
             "xaxis": {
-                "tickvals": ticks,
-                "ticktext": names,
+                "tickvals": tuple(ticks),
+                "ticktext": tuple(names),
                 "tickangle": 0,
                 "ticks": "outside",
                 "ticklen": 6,

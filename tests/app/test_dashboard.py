@@ -12,6 +12,7 @@ from nicegui.testing.user import User
 
 from app import clock
 from app.portal import Portal
+from components.usage import Switch
 from data.periods import Period
 from data.types import ConnectorStatus, Role
 from tests.app.dashboard_world import HOUR, World
@@ -132,12 +133,12 @@ async def test_p13_the_period_of_the_address(visit: Visit, world: World) -> None
 async def test_p16_switching_leads_to_another_address(visit: Visit, world: World) -> None:
     world.session(world.dana, NOW - 24 * HOUR, energy_wh=1_000)
     user = await visit(world.dana)
-    (switch,) = user.find(nicegui.ui.toggle).elements
+    (switch,) = user.find(Switch).elements
     assert switch.value is Period.CURRENT
     switch.set_value(Period.YEAR)
     await user.should_see("Jan 1")
     assert user.back_history[-1].startswith("/?period=year")
-    (switch,) = user.find(nicegui.ui.toggle).elements
+    (switch,) = user.find(Switch).elements
     assert switch.value is Period.YEAR
 
 
