@@ -72,6 +72,7 @@ class Gate:
         self._key = secrets.token_bytes(32)
         self._right: dict[int, tuple[str, bytes]] = {}
         self._wrong: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._running: dict[tuple[str, bytes], asyncio.Task[bool]] = {}
         self._paces: OrderedDict[tuple[int, str], Pace] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="verify")
         self.verifications = 0
@@ -114,25 +115,38 @@ class Gate:
             return True
         if (password_hash, digest) in self._wrong:
             return False
-        # Each wrong secret that is new costs an argon2: they are counted by charger and address, so
-        # that nobody can keep the charger itself out. What was verified before is not held up at all.
-        key = (charger_id, _network(address))
-        pace = self._paces.setdefault(key, Pace(FAILURES_PER_SECOND, FAILURES))
-        if pace.late:
-            raise Denied(429, "too many wrong passwords")
-        pace.take()  # before it is known: many could be tried at the same time
+        running = self._running.get((password_hash, digest))
+        if running is None:
+            # Each wrong secret that is new costs an argon2: they are counted by charger and address,
+            # so that nobody can keep the charger itself out; and before it is known that they are
+            # wrong, for many could be tried at the same time.
+            pace = self._paces.setdefault(
+                (charger_id, _network(address)), Pace(FAILURES_PER_SECOND, FAILURES)
+            )
+            if pace.late:
+                raise Denied(429, "too many wrong passwords")
+            pace.take()
+            running = asyncio.create_task(self._hash(charger_id, password_hash, secret, digest))
+            self._running[password_hash, digest] = running
+        return await asyncio.shield(running)
+
+    async def _hash(self, charger_id: int, password_hash: str, secret: bytes, digest: bytes) -> bool:
         self.verifications += 1
         loop = asyncio.get_running_loop()
-        if await loop.run_in_executor(self._threads, _matches, password_hash, secret):
+        try:
+            right = await loop.run_in_executor(self._threads, _matches, password_hash, secret)
+        finally:
+            del self._running[password_hash, digest]
+        if right:
             self._right[charger_id] = (password_hash, digest)
-            self._paces.pop(key, None)
-            return True
-        self._wrong[password_hash, digest] = None
-        while len(self._wrong) > REMEMBERED_FAILURES:
-            self._wrong.popitem(last=False)
-        while len(self._paces) > REMEMBERED_FAILURES:
-            self._paces.popitem(last=False)
-        return False
+            for key in [key for key in self._paces if key[0] == charger_id]:
+                del self._paces[key]
+        else:
+            self._wrong[password_hash, digest] = None
+        for remembered in (self._wrong, self._paces):
+            while len(remembered) > REMEMBERED_FAILURES:
+                remembered.popitem(last=False)
+        return right
 
     async def _let_in(self, identity: str) -> _Known:
         if not self._settings.pending_chargers or len(identity) > PENDING_IDENTITY_LIMIT:

@@ -35,6 +35,8 @@ BURST = 200
 CLOSING_SECONDS = 5
 
 _VERSIONS: dict[str, Version] = {"ocpp1.6": "ocpp1.6", "ocpp2.0.1": "ocpp2.0.1"}
+_GONE = (WebSocketDisconnect, Offline, OSError, RuntimeError)
+"""How the server says, in one place or another, that a socket is closed."""
 _DENIALS = {
     401: ("A charger needs its password here.", {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}),
     403: ("This connection is not allowed.", {}),
@@ -164,13 +166,19 @@ class Endpoint:
             log.exception("could not decide on a connection of charger %.60r", identity)
             await _deny(websocket, 503)
             return
-        with contextlib.suppress(WebSocketDisconnect, Offline, RuntimeError):
+        try:
             version = await _accept(websocket)
             if version is None:
                 log.warning("charger %.60r offers no subprotocol that is spoken here", identity)
                 await websocket.close(1002, "speak ocpp1.6 or ocpp2.0.1")
                 return
             await self._hold(websocket, admitted, version)
+        except _GONE:
+            pass
+        except Exception:
+            log.exception("the connection of charger %.60r failed", identity)
+            with contextlib.suppress(*_GONE):
+                await websocket.close(1011, "try again later")
 
     async def _hold(self, websocket: WebSocket, admitted: Admitted, version: Version) -> None:
         line = self._lines.get(admitted.charger_id)

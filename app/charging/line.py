@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.charging.desk import Desk
 from app.charging.frames import MessageId, Payload
@@ -53,12 +53,9 @@ class Connection:
         """Send a frame. Raises `Offline`."""
         try:
             await self.websocket.send({"type": "websocket.send", "text": text})
-        except (OSError, RuntimeError) as error:  # the server's several ways to say that it is closed
+        except (OSError, RuntimeError, WebSocketDisconnect) as error:
+            # The server's several ways to say that the socket is closed.
             raise Offline from error
-        except Exception as error:
-            if type(error).__name__ == "WebSocketDisconnect":
-                raise Offline from error
-            raise
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -317,3 +317,23 @@ async def test_an_operator_can_end_a_connection(server):
         assert point.close_code == 1000
     await asyncio.sleep(0.05)
     assert not server.endpoint.connected()
+
+
+async def test_c5_when_the_database_refuses_the_charger_is_told_to_come_again(server, caplog):
+    def refuse(change):
+        change.execute(
+            text("CREATE TRIGGER no BEFORE UPDATE ON chargers BEGIN SELECT RAISE(ABORT, 'full'); END")
+        )
+
+    await server.database.change(refuse)
+    async with ChargePoint(server.url, "OPEN") as point:
+        while point.online:
+            point.arrived.clear()
+            await asyncio.wait_for(point.arrived.wait(), 2)
+        assert point.close_code == 1011
+    assert not server.endpoint.connected()
+    await server.database.change(lambda change: change.execute(text("DROP TRIGGER no")))
+    async with ChargePoint(server.url, "OPEN") as point:
+        await point.heartbeat()
+        assert server.endpoint.connected()
+    assert [record for record in caplog.records if record.levelname == "ERROR"]
