@@ -7,7 +7,7 @@ and no poll is on that way (P9).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +34,17 @@ class Reading:
 
     def announcement(self, account_id: int | None) -> Announcement:
         """The announcement of this reading, as told to the pages of *account_id*."""
-        return Announcement(Topic.READING, account_id, asdict(self))
+        # Not by `dataclasses.asdict`, whose deep copies cost more than the reading's way through SQL.
+        values = {
+            "session_id": self.session_id,
+            "energy_wh": self.energy_wh,
+            "power_w": self.power_w,
+            "power_derived": self.power_derived,
+            "reading_at": self.reading_at,
+            "cost": self.cost,
+            "currency": self.currency,
+        }
+        return Announcement(Topic.READING, account_id, values)
 
 
 @binding.bindable_dataclass(

@@ -66,8 +66,10 @@ Moment = Callable[[datetime | None], Any]
 
 def moment_writer(dialect: Dialect) -> Moment:
     """The function that gives a moment the form in which *dialect* stores it."""
-    kind = Utc().dialect_impl(dialect)
-    return kind.bind_processor(dialect) or (lambda value: value)
+    write = Utc().dialect_impl(dialect).bind_processor(dialect)
+    assert write is not None
+    # The same moment is written several times: as a reading's, as a step's end, as the next one's start.
+    return lru_cache(maxsize=4096)(write)
 
 
 @lru_cache(maxsize=4096)
