@@ -32,6 +32,7 @@ from data.announcements import Topic
 from data.live import LiveSession
 from data.periods import Period, local_day
 from data.queries import mappings, plans, reservations, sessions
+from data.queries.board import SharedBoard
 from data.queries.chargers import VisibleChargers, visible_chargers
 from data.queries.plans import PlanUse
 from data.queries.reservations import NextReservation
@@ -53,10 +54,11 @@ USAGE = "usage-title"
 
 def install(portal: Portal) -> None:
     """Install the page."""
+    board = SharedBoard(portal.live)
 
     @ui.page("/")
     async def dashboard(request: Request, driver: Driver, period: str = "") -> None:
-        page = Dashboard(portal, driver, Period.read(period))
+        page = Dashboard(portal, board, driver, Period.read(period))
         await page.cards.load()
         page.draw(request)
 
@@ -88,8 +90,9 @@ class Planned:
 class Dashboard:
     """One driver's dashboard: its cards are bound at once, and drawn when their answers are there."""
 
-    def __init__(self, portal: Portal, driver: Visitor, period: Period) -> None:
+    def __init__(self, portal: Portal, board: SharedBoard, driver: Visitor, period: Period) -> None:
         self.portal = portal
+        self.board = board
         self.driver = driver
         self.period = period
         self.search = ""
@@ -142,8 +145,10 @@ class Dashboard:
 
     def ask_chargers(self, db: Connection) -> Found:
         """The chargers that match what is searched for."""
-        search = self.search
-        return Found(search, visible_chargers(db, self.driver.id, clock.now(), search))
+        me, now, search = self.driver.id, clock.now(), self.search
+        if not self.chargers.loaded:  # a page that is opened shows what is there, told or not
+            return Found(search, visible_chargers(db, me, now, search))
+        return Found(search, self.board.seen_by(db, me, now, search))
 
     def today(self) -> date:
         """The driver's local day."""

@@ -1,7 +1,7 @@
 """The chargers that a driver can see (P19–P22).
 
-Four statements whatever the number of chargers; the status of P20 is decided here and not in SQL,
-so that it reads as the rule does.
+Four or five statements whatever the number of chargers; the status of P20 is decided here and not in
+SQL, so that it reads as the rule does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from sqlalchemy import Connection, String, bindparam, case, func, or_, select, type_coerce
+from sqlalchemy import Connection, String, bindparam, case, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Connector, GroupAccount, GroupCharger, Reservation, Site
 from data.queries.reservations import not_cancelled
@@ -105,11 +105,11 @@ class _Charger:
     id: int
     name: str
     site_name: str
+    for_all: bool
     heard: bool
     """Within the last hour."""
     silent_since: datetime | None
     plugs: list[_Plug] = field(default_factory=list)
-    mine: bool = False
     status: ChargerStatus = ChargerStatus.ONLINE
     since: datetime | None = None
     until: datetime | None = None
@@ -124,22 +124,19 @@ _chargers = (
         Charger.id,
         Charger.name,
         Site.name,
+        Charger.visible_to_all,
         _heard,
         # Reading a moment costs more than the rest of a row: only where somebody will see it.
         case((~_heard, Charger.last_seen_at)),
     )
     .join(Site, Site.id == Charger.site_id)
-    .where(
-        Charger.admission == Admission.ACCEPTED.value,
-        or_(
-            Charger.visible_to_all,
-            Charger.id.in_(
-                select(GroupCharger.charger_id)
-                .join(GroupAccount, GroupAccount.group_id == GroupCharger.group_id)
-                .where(GroupAccount.account_id == bindparam("account_id"))
-            ),
-        ),
-    )
+    .where(Charger.admission == Admission.ACCEPTED.value)
+)
+
+_in_groups = (
+    select(GroupCharger.charger_id)
+    .join(GroupAccount, GroupAccount.group_id == GroupCharger.group_id)
+    .where(GroupAccount.account_id == bindparam("account_id"))
 )
 
 _plugs = select(
@@ -171,34 +168,63 @@ def visible_chargers(
     db: Connection, account_id: int, now: datetime, search: str = "", limit: int = SHOWN
 ) -> VisibleChargers:
     """The chargers that *account_id* can see, those whose name or site contains *search* in ``shown``."""
-    asked = {"account_id": account_id, "heard_at": now - OFFLINE_AFTER}
-    chargers = {row[0]: _Charger(*row) for row in db.execute(_chargers, asked).all()}
-    _add_plugs(db, chargers, account_id)
-    _add_reservations(db, chargers, now)
-    for charger in chargers.values():
-        _decide(charger)
-    matching = list(chargers.values())
-    if wanted := _folded(search.strip()):
-        matching = [
-            charger
-            for charger in matching
-            if wanted in _folded(charger.name) or wanted in _folded(charger.site_name)
-        ]
-    matching.sort(key=_place)
-    return VisibleChargers(
-        shown=tuple(_card(charger) for charger in matching[:limit]),
-        online=sum(charger.status is ChargerStatus.ONLINE for charger in chargers.values()),
-        visible=len(chargers),
-        matching=len(matching),
-    )
+    return Board(db, now).seen_by(db, account_id, search, limit)
 
 
-def _add_plugs(db: Connection, chargers: dict[int, _Charger], account_id: int) -> None:
-    started = {}
-    for connector_id, charger_id, account, started_at, replayed in db.execute(_in_progress):
-        started[connector_id] = started_at
-        if account == account_id and not replayed and charger_id in chargers:
-            chargers[charger_id].mine = True
+class Board:
+    """All chargers as they are at a moment, whoever looks; what each account sees of them is cheap."""
+
+    def __init__(self, db: Connection, now: datetime) -> None:
+        self.made_at = now
+        asked = {"heard_at": now - OFFLINE_AFTER}
+        chargers = {row[0]: _Charger(*row) for row in db.execute(_chargers, asked).all()}
+        started: dict[int, datetime] = {}
+        self._running: dict[int, frozenset[int]] = {}
+        for connector_id, charger_id, account, started_at, replayed in db.execute(_in_progress):
+            started[connector_id] = started_at
+            if account is not None and not replayed:
+                self._running[account] = self._running.get(account, frozenset()) | {charger_id}
+        _add_plugs(db, chargers, started)
+        _add_reservations(db, chargers, now)
+        for charger in chargers.values():
+            _decide(charger)
+        self._chargers = sorted(chargers.values(), key=_place)
+        self._for_all = all(charger.for_all for charger in self._chargers)
+        self._seen: dict[tuple[object, ...], VisibleChargers] = {}
+
+    def seen_by(
+        self, db: Connection, account_id: int, search: str = "", limit: int = SHOWN
+    ) -> VisibleChargers:
+        """What *account_id* sees: the same object for all who see the same."""
+        groups: frozenset[int] = frozenset()
+        if not self._for_all:
+            groups = frozenset(db.execute(_in_groups, {"account_id": account_id}).scalars())
+        wanted = _folded(search.strip())
+        key = (groups, self._running.get(account_id, frozenset()), wanted, limit)
+        if key not in self._seen:
+            self._seen[key] = self._look(*key)
+        return self._seen[key]
+
+    def _look(self, groups: frozenset[int], mine: frozenset[int], wanted: str, limit: int) -> VisibleChargers:
+        visible = [charger for charger in self._chargers if charger.for_all or charger.id in groups]
+        matching = visible
+        if wanted:
+            matching = [
+                charger
+                for charger in visible
+                if wanted in _folded(charger.name) or wanted in _folded(charger.site_name)
+            ]
+        if mine:
+            matching = sorted(matching, key=lambda charger: charger.id not in mine)
+        return VisibleChargers(
+            shown=tuple(_card(charger, charger.id in mine) for charger in matching[:limit]),
+            online=sum(charger.status is ChargerStatus.ONLINE for charger in visible),
+            visible=len(visible),
+            matching=len(matching),
+        )
+
+
+def _add_plugs(db: Connection, chargers: dict[int, _Charger], started: dict[int, datetime]) -> None:
     whole: dict[int, tuple[str, str | None]] = {}
     for id_, charger_id, place, number, type_, power, status, error, since in db.execute(_plugs).all():
         if (charger := chargers.get(charger_id)) is None:
@@ -270,7 +296,7 @@ def _first_free_at(plugs: Iterable[_Plug]) -> datetime | None:
     )
 
 
-def _card(charger: _Charger) -> VisibleCharger:
+def _card(charger: _Charger, mine: bool) -> VisibleCharger:
     plugs = charger.plugs
     return VisibleCharger(
         id=charger.id,
@@ -285,17 +311,12 @@ def _card(charger: _Charger) -> VisibleCharger:
         out_of_service=charger.out_of_service,
         connectors=len(plugs),
         free=charger.free,
-        mine=charger.mine,
+        mine=mine,
     )
 
 
-def _place(charger: _Charger) -> tuple[bool, bool, tuple[str | int, ...], int]:
-    return (
-        not charger.mine,
-        charger.status is not ChargerStatus.ONLINE,
-        natural_key(charger.name),
-        charger.id,
-    )
+def _place(charger: _Charger) -> tuple[bool, tuple[str | int, ...], int]:
+    return charger.status is not ChargerStatus.ONLINE, natural_key(charger.name), charger.id
 
 
 @lru_cache(maxsize=8192)
