@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import click
 
 from app.settings import Settings
+from app.simulation.demo import HOST, run_demo
+from app.simulation.history import SESSIONS_A_DAY
+
+USUAL_PORT = 8080
 
 
 def demo_command(run: Callable[[Settings], None]) -> click.Command:
     """The command, which serves with *run*."""
 
     @click.command("demo")
-    def demo() -> None:
-        """Run the portal with a simulated site."""
+    @click.option("--days", type=click.IntRange(1, 4_000), default=400, show_default=True, help="Of past.")
+    @click.option(
+        "--drivers",
+        type=click.IntRange(2, 100_000),
+        default=2,
+        show_default=True,
+        help="With a past; 2000 make a large demo in less than a minute.",
+    )
+    @click.option(
+        "--port",
+        type=click.IntRange(0, 65_535),
+        help="On this machine only.  [default: 8080, else a free one]",
+    )
+    @click.option("--seed", type=int, default=1, show_default=True, help="Another one: other coincidences.")
+    @click.option("--password", help="Of the demo's accounts.  [default: a new one, printed]")
+    def demo(days: int, drivers: int, port: int | None, seed: int, password: str | None) -> None:
+        """Run the portal with a simulated site: 60 chargers that speak OCPP to it, cars that come and go.
+
+        Everything is made anew at each start and deleted at its end; your own data is not touched.
+        """
+        chosen = _free(USUAL_PORT if port is None else port, or_another=port is None)
+        expected = round((drivers - 2) * days * SESSIONS_A_DAY)
+        with click.progressbar(length=max(1, expected), label="Making a past", hidden=drivers == 2) as bar:
+
+            def tell(text: str) -> None:
+                bar.render_finish()
+                click.echo(text)
+
+            run_demo(
+                run,
+                port=chosen,
+                days=days,
+                drivers=drivers,
+                password=password,
+                seed=seed,
+                tell=tell,
+                progress=bar.update,
+            )
 
     return demo
+
+
+def _free(port: int, *, or_another: bool) -> int:
+    """*port* if it can be listened on, else another one if that is wanted."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if or_another:
+                return _free(0, or_another=False)
+            raise click.ClickException(
+                f"Port {port} can't be listened on ({error.strerror}): choose another one with --port."
+            ) from error
+        return int(probe.getsockname()[1])

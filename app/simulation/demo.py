@@ -1,0 +1,127 @@
+"""The demo: a portal on a database of its own, and a second process with its chargers.
+
+Everything is made anew at each start, in a temporary folder that goes with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+import nicegui
+
+from app import clock
+from app.settings import Settings, load
+from app.simulation.site import Demo, build
+from app.simulation.traffic import PlannedCharger, encoded
+from data.database import Database
+from data.migrate import migrate
+
+HOST = "127.0.0.1"
+"""The demo's passwords are on the screen: nobody else is to reach it (T22)."""
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 5.0
+"""Seconds that the chargers may take to disconnect."""
+
+
+class Chargers:
+    """The second process, which ends with this one, however this one ends."""
+
+    def __init__(self, url: str, planned: Sequence[PlannedCharger], seed: int) -> None:
+        self._order = encoded(url, planned, seed)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Let the chargers connect."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "app.simulation.traffic"], cwd=ROOT, stdin=subprocess.PIPE
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._order)
+        self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """Wait until all of them have disconnected; calling it twice is harmless."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def run_demo(
+    run: Callable[[Settings], None],
+    *,
+    port: int,
+    days: int,
+    drivers: int,
+    password: str | None = None,
+    seed: int = 1,
+    tell: Callable[[str], object] = print,
+    progress: Callable[[int], object] = lambda done: None,
+) -> None:
+    """Make the demo's world, let *run* serve it on *port* of this machine, and its chargers connect.
+
+    Returns after Ctrl-C or SIGTERM, with the chargers gone and the data deleted.
+    """
+    with TemporaryDirectory(prefix="polaris-demo-", ignore_cleanup_errors=True) as folder:
+        settings = load(
+            host=HOST,
+            port=port,
+            database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
+            public_url=None,
+            extra_hosts="",
+            trusted_proxies="",
+            default_time_zone="Europe/Berlin",
+        )
+        database = Database(settings.database_url)
+        try:
+            migrate(database)
+            demo = build(
+                database,
+                now=clock.now(),
+                days=days,
+                drivers=drivers,
+                password=password,
+                seed=seed,
+                progress=progress,
+            )
+        finally:
+            database.close()
+        tell(_sign_ins(demo))
+        chargers = Chargers(f"ws://{HOST}:{port}/ocpp", demo.chargers, seed)
+        nicegui.app.on_startup(chargers.start)
+        nicegui.app.on_shutdown(lambda: asyncio.to_thread(chargers.stop))
+        before = signal.signal(signal.SIGTERM, _end)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                run(settings)
+        finally:
+            chargers.stop()
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends the demo as Ctrl-C does; the server hands it on when it has closed."""
+    raise KeyboardInterrupt
+
+
+def _sign_ins(demo: Demo) -> str:
+    width = max(len(email) for _, email in demo.sign_ins)
+    lines = [f"A demo with {len(demo.chargers)} chargers and {demo.sessions:,} past sessions. Sign in as"]
+    lines += [f"  {email:<{width}}  {who}" for who, email in demo.sign_ins]
+    lines.append(f"each with the password  {demo.password}")
+    return "\n".join(lines)
