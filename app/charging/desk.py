@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,10 @@ from app.charging.reports import (
     TransactionEvent,
     Values,
 )
+from app.charging.tolerance import masked
 from data.types import Authorization
+
+log = logging.getLogger(__name__)
 
 
 class Sessions(Protocol):
@@ -80,3 +84,8 @@ class Desk:
     presence: Presence
     deviations: Counter[str] = field(default_factory=Counter)
     """How often it broke the standard in which way (C6)."""
+
+    def answered(self, id_tag: str | None, status: Authorization) -> None:
+        """Log that a card was not accepted: the first thing that a driver at the charger asks about."""
+        if status is not Authorization.ACCEPTED:
+            log.info("charger %s: card %s is %s", self.identity, masked(id_tag), status.value)

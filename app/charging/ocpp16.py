@@ -57,11 +57,15 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
     if tag is None:
         message.notes.append("no idTag")
         return _tag_info(Authorization.INVALID)
-    return _tag_info(await desk.sessions.authorize(desk.charger_id, tag))
+    tag_status = await desk.sessions.authorize(desk.charger_id, tag)
+    desk.answered(tag, tag_status)
+    return _tag_info(tag_status)
 
 
 async def _start(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    started = await desk.sessions.start(desk.charger_id, start(message, received_at, desk.zone))
+    begun = start(message, received_at, desk.zone)
+    started = await desk.sessions.start(desk.charger_id, begun)
+    desk.answered(begun.id_tag, started.authorization)
     return {"transactionId": started.session_id, **_tag_info(started.authorization)}
 
 

@@ -56,7 +56,9 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
     tag = _tag(message)
     if tag is None:
         return _token_info(Authorization.INVALID)
-    return _token_info(await desk.sessions.authorize(desk.charger_id, tag))
+    tag_status = await desk.sessions.authorize(desk.charger_id, tag)
+    desk.answered(tag, tag_status)
+    return _token_info(tag_status)
 
 
 async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload:
@@ -69,7 +71,10 @@ async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload
         await desk.presence.quarantine(desk.charger_id, "TransactionEvent", whole(message.payload), reason)
         return {}
     tag_status = await desk.sessions.event(desk.charger_id, found)
-    return {} if tag_status is None or found.id_tag is None else _token_info(tag_status)
+    if tag_status is None or found.id_tag is None:
+        return {}
+    desk.answered(found.id_tag, tag_status)
+    return _token_info(tag_status)
 
 
 async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:

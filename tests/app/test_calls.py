@@ -261,6 +261,39 @@ async def test_c7_what_works_on_a_message_can_not_wait_for_the_same_charger(serv
     await point.heartbeat()
 
 
+async def test_c5_c7_a_late_answer_that_can_not_be_worked_on_does_not_end_the_connection(
+    server, point, charger, caplog
+):
+    async def fail(result: Result) -> None:
+        raise ValueError("not today")
+
+    point.answers["CancelReservation"] = None
+    await calls.cancel_reservation(server.endpoint, charger, 5, late=fail)
+    message_id = orjson.loads(point.frames[-1])[1]
+    await point.send_raw(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+    await point.heartbeat()
+    assert [record for record in caplog.records if record.exc_info and "failed" in record.getMessage()]
+
+
+async def test_c13_a_new_connection_waits_for_what_the_old_one_is_about(server, point, charger):
+    """One message of a charger after another, also when it comes back in the middle of one."""
+    go_on = asyncio.Event()
+
+    async def take_long(result: Result) -> None:
+        await go_on.wait()
+
+    point.answers["CancelReservation"] = None
+    await calls.cancel_reservation(server.endpoint, charger, 5, late=take_long)
+    message_id = orjson.loads(point.frames[-1])[1]
+    await point.send_raw(orjson.dumps([3, message_id, {"status": "Accepted"}]).decode())
+    async with ChargePoint(server.url, "CP1", protocol=point.protocol) as new:
+        asking = asyncio.create_task(new.heartbeat())
+        await asyncio.sleep(0.2)
+        assert not asking.done()
+        go_on.set()
+        await asyncio.wait_for(asking, 2)
+
+
 async def test_c5_answers_that_make_no_sense_are_failures(server, point, charger):
     for nonsense in ({}, {"status": 7}, {"status": ["Accepted"]}, {"status": "x" * 5_000}, {"status": None}):
         point.answers["CancelReservation"] = nonsense

@@ -82,7 +82,7 @@ async def test_c1_t54_only_unknown_offers_are_accepted_and_closed_with_1002(serv
         f"{server.url}/CP1", subprotocols=["ocpp1.5", "soap"], additional_headers=headers, proxy=None
     ) as socket:
         with pytest.raises(ConnectionClosed):
-            await socket.recv()
+            await asyncio.wait_for(socket.recv(), 3)
         assert socket.close_code == 1002
 
 
@@ -295,7 +295,8 @@ async def test_t63_log_lines_hold_no_secret_and_no_whole_tag(server, caplog):
     caplog.set_level("DEBUG", "app")
     async with ChargePoint(server.url, "CP1", PASSWORD) as point:
         await point.boot()
-        await point.authorize("04A1B2C3D4E5F6")
+        assert not await point.authorize("04A1B2C3D4E5F6")
+        await point.start(1, "04A1B2C3D4E5F6", 0)
         await point.send_raw('[2,"7","04A1B2C3D4E5F6",{}]')
         await point.heartbeat()
     await refusal(f"{server.url}/CP1", **basic("CP1", "s3cret-s3cret"))
@@ -304,6 +305,7 @@ async def test_t63_log_lines_hold_no_secret_and_no_whole_tag(server, caplog):
     assert PASSWORD not in ours
     assert "s3cret" not in ours
     assert "04A1B2C3D4E5F6" not in ours
+    assert ours.count("card 04…F6 is Invalid") == 2
 
 
 async def test_an_operator_can_end_a_connection(server):
