@@ -115,7 +115,11 @@ _insert_once: dict[tuple[str, type[Any]], Insert] = {}
 @dataclass(slots=True)
 class _Unit:
     work: Callable[[Change], Any]
-    future: Future[Any]
+    future: Future[Any] | asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop of an asyncio future; ``None`` for one that a thread waits for."""
+    result: Any = None
+    error: BaseException | None = None
     announcements: list[Announcement] = field(default_factory=list)
 
 
@@ -167,13 +171,19 @@ class Database:
         self, work: Callable[Concatenate[Change, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """What *work* returns, after its commit. What it raises undoes it alone and is raised here."""
-        return await asyncio.wrap_future(self._submit(lambda change: work(change, *args, **kwargs)))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._submit(_Unit(lambda change: work(change, *args, **kwargs), answer, loop))
+        return await answer
 
     def change_now(
         self, work: Callable[Concatenate[Change, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As `change`, waiting in the calling thread: for start-up and the command line."""
-        future: Future[T] = self._submit(lambda change: work(change, *args, **kwargs))
+        future: Future[T] = Future()
+        # Running from the first moment, so that a caller who is cancelled can't undo it half-way.
+        future.set_running_or_notify_cancel()
+        self._submit(_Unit(lambda change: work(change, *args, **kwargs), future))
         return future.result()
 
     def start(self) -> None:
@@ -201,17 +211,13 @@ class Database:
         """How many changes wait for the writer."""
         return self._queue.qsize()
 
-    def _submit(self, work: Callable[[Change], Any]) -> Future[Any]:
-        unit = _Unit(work, Future())
-        # Running from the first moment, so that a caller who is cancelled can't undo it half-way.
-        unit.future.set_running_or_notify_cancel()
+    def _submit(self, unit: _Unit) -> None:
         if self._writer is None:
             with self._lock:
                 if self._writer is None:
                     self._writer = threading.Thread(target=self._write, name="change", daemon=True)
                     self._writer.start()
         self._queue.put(unit)
-        return unit.future
 
     def _write(self) -> None:
         ended = False
@@ -235,7 +241,8 @@ class Database:
             results = self._transact(batch)
         except BaseException as error:
             if len(batch) == 1:
-                batch[0].future.set_exception(error)
+                batch[0].error = error
+                _answer(batch)
                 return
             for unit in batch:  # each alone: only what fails by itself fails
                 self._commit([unit])
@@ -244,7 +251,8 @@ class Database:
         # The announcements first: who awaits the change finds the world told of it.
         self._deliver(announcements)
         for unit, result in zip(batch, results, strict=True):
-            unit.future.set_result(result)
+            unit.result = result
+        _answer(batch)
 
     def _transact(self, batch: list[_Unit]) -> list[Any]:
         for left in reversed(range(RETRIES)):
@@ -281,6 +289,29 @@ class Database:
                 payloads.append(f"{self._origin} {announcement.dump().decode()}")
         if payloads:
             connection.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in payloads])
+
+
+def _answer(units: list[_Unit]) -> None:
+    """Let those go on who wait for *units*: a loop is woken once for all of its own."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
+    for unit in units:
+        if unit.loop is None:
+            _resolve([unit])
+        else:
+            by_loop.setdefault(unit.loop, []).append(unit)
+    for loop, waiting in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            loop.call_soon_threadsafe(_resolve, waiting)
+
+
+def _resolve(units: list[_Unit]) -> None:
+    for unit in units:
+        if unit.future.done():
+            continue  # whoever waited was cancelled; the change stands all the same
+        if unit.error is not None:
+            unit.future.set_exception(unit.error)
+        else:
+            unit.future.set_result(unit.result)
 
 
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
