@@ -49,8 +49,8 @@ def install(settings: Settings) -> Portal:
     live = Live()
     live.failed = _failed
     database.announce = live.announce
-    sessions = Sessions(database, live)
-    presence = Presence(database, live, settings)
+    sessions = Sessions(database, live, settings)
+    presence = Presence(database, live, settings, sessions)
     portal = Portal(
         settings=settings,
         database=database,

@@ -77,11 +77,17 @@ class Ledger:
         if at is None:
             at = samples[-1].at if samples else received_at
         self.hear(running.charger_id, at, received_at)
+        gap = at - running.heard_at
         live = running.hear(at, received_at)
         writing = Writing(
             rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment),
             others=list(actions),
         )
+        if live and (interval := running.new_interval(gap)) is not None:
+            row = {"charger": running.charger_id, "interval": interval}
+            writing.others.append((rows.INTERVAL, row))
+            if running.account_id is not None:
+                writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
         if start is not None:
             writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
         if running.ended_at is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select, update
 from app import clock
 from app.charging import quarantine
 from app.charging.connectors import connector
+from app.charging.pace import LATE
 from app.charging.passing import Passing
 from app.charging.reports import Boot, Status
 from app.charging.sessions import Sessions
@@ -50,6 +51,7 @@ _BOOTED = (
         booted_at=bindparam("boot"),
     )
 )
+_SKEW = update(Charger).where(Charger.id == bindparam("charger")).values(clock_skew=bindparam("ahead"))
 _LAST_SEEN = select(Charger.last_seen_at).where(Charger.id == bindparam("charger"))
 _STATUS = select(Connector.status, Connector.status_since, Connector.error_code, Connector.info).where(
     Connector.id == bindparam("plug")
@@ -87,6 +89,7 @@ class Presence:
         self._passing = Passing(database, live)
         self._seen: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
+        self._skews: dict[int, int] = {}
 
     async def seen(self, charger_id: int) -> None:
         """A message came from the charger (C4)."""
@@ -129,7 +132,18 @@ class Presence:
                 since = pace.corrected(charger_id, status.at, status.received_at)
             else:
                 since = min(status.at, status.received_at)
-        await self._database.change(_write_status, charger_id, status, since)
+        await self._database.change(_write_status, charger_id, status, since, self._new_skew(charger_id))
+
+    def _new_skew(self, charger_id: int) -> int | None:
+        """Seconds that the charger's clock is ahead, if that is known and has changed (M14)."""
+        offset = None if self._sessions is None else self._sessions.pace.offset(charger_id)
+        if offset is None:
+            return None
+        skew = round(offset / timedelta(seconds=1))
+        if abs(skew - self._skews.get(charger_id, 0)) <= LATE / timedelta(seconds=1):
+            return None
+        self._skews[charger_id] = skew
+        return skew
 
     async def report(
         self, charger_id: int, action: str, payload: dict[str, Any], received_at: datetime
@@ -212,7 +226,9 @@ def _write_seen(change: Change, seen: dict[int, datetime], protocol: str | None 
             change.announce(Announcement(Topic.CHARGERS, charger))
 
 
-def _write_status(change: Change, charger_id: int, status: Status, since: datetime) -> None:
+def _write_status(change: Change, charger_id: int, status: Status, since: datetime, skew: int | None) -> None:
+    if skew is not None:
+        change.later(_SKEW, {"charger": charger_id, "ahead": skew})
     plug = connector(change, charger_id, status.place)
     known = change.execute(_STATUS, {"plug": plug}).one()
     if known.status_since is not None and since < known.status_since <= status.received_at:

@@ -18,7 +18,7 @@ from app.charging.meter import Progress, Step
 from app.charging.reports import Sample
 from data.announcements import Announcement
 from data.database import Change
-from data.models import ChargingSession, EnergyStep
+from data.models import Charger, ChargingSession, EnergyStep
 from data.types import Utc
 
 SAMPLE = text(
@@ -47,6 +47,9 @@ FLAGS = (
     update(_sessions)
     .where(_sessions.c.id == bindparam("session_id"))
     .values(flags=bindparam("notes"), replayed=bindparam("hidden"))
+)
+INTERVAL = (
+    update(Charger).where(Charger.id == bindparam("charger")).values(reading_interval=bindparam("interval"))
 )
 END = (
     update(_sessions)

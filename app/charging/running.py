@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.charging.meter import Flag, Meter, Progress, rebuild
 from app.charging.pace import is_live_pace
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 from data.live import Reading
-from data.models import ChargingSession, Connector, MeterSample, TransactionEvent
+from data.models import Charger, ChargingSession, Connector, MeterSample, TransactionEvent
 from data.types import Authorization
 
 
@@ -43,6 +43,8 @@ WITHOUT_STOP: frozenset[str] = frozenset({Note.ENDED_BY_NEW_START.value, Note.EN
 """Sessions ended like this may still get their own stop."""
 
 
+_SECOND = timedelta(seconds=1)
+_SHORTEST, _LONGEST = 1, 3_600
 _METER_FLAGS = frozenset(flag.value for flag in Flag)
 
 
@@ -95,6 +97,9 @@ class Running:
     heard_at: datetime
     """Device time of its last message, and when that came."""
     heard_received_at: datetime
+    interval: int
+    """Seconds between its readings that its charger is known for, and as last observed (P8)."""
+    observed: int = -10
     ended_at: datetime | None = None
     meter_stop: int | None = None
     finalized: bool = False
@@ -124,6 +129,17 @@ class Running:
         if at > self.heard_at:
             self.heard_at, self.heard_received_at = at, received_at
         return live
+
+    def new_interval(self, gap: timedelta) -> int | None:
+        """Seconds between readings, if *gap* and the one before say something else than is known (P8)."""
+        seconds, before = round(gap / _SECOND), self.observed
+        self.observed = seconds
+        if not _SHORTEST <= seconds <= _LONGEST or abs(seconds - before) > max(2, seconds // 5):
+            return None
+        if abs(seconds - self.interval) <= max(1, self.interval // 5):
+            return None
+        self.interval = seconds
+        return seconds
 
     def reading(self) -> Reading:
         """What its banner shows."""
@@ -166,7 +182,9 @@ _SESSION = (
             )
         ),
         Connector.number,
+        Charger.reading_interval,
     )
+    .join(Charger, Charger.id == ChargingSession.charger_id)
     .join(Connector, Connector.id == ChargingSession.connector_id)
     .where(ChargingSession.id == bindparam("session_id"))
 )
@@ -236,6 +254,7 @@ def load(
         replayed=row.replayed,
         heard_at=row.started_at if last is None else last.at,
         heard_received_at=row.received_at if last is None else last.received_at,
+        interval=row.reading_interval,
         ended_at=row.ended_at,
         meter_stop=row.meter_stop,
         finalized=row.finalized_at is not None,

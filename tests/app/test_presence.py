@@ -196,6 +196,14 @@ async def test_a_clock_that_was_ahead_blocks_nothing(world: World) -> None:
     assert (plug.status, plug.status_since) == (ConnectorStatus.AVAILABLE, NOW + 30 * S)
 
 
+async def test_a_skew_is_noted(world: World) -> None:
+    """M14: an hour behind, proved by two statuses as far apart by its clock as by ours; shown in our time."""
+    for seconds, status in ((0, ConnectorStatus.PREPARING), (30, ConnectorStatus.CHARGING)):
+        await world.status(status, seconds - 3600, late=3600)
+    assert (await world.charger_row()).clock_skew == -3600
+    assert (await world.plugs())[1].status_since == NOW + 30 * S
+
+
 async def test_a_status_without_a_time(world: World) -> None:
     """C6: it happens when it comes."""
     await world.presence.status(world.charger, Status(Place(1), ConnectorStatus.CHARGING, None, NOW + 5 * S))

@@ -15,7 +15,7 @@ from app.settings import Settings
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
-from data.models import ChargingSession, EnergyStep, MeterSample, QuarantinedMessage
+from data.models import Charger, ChargingSession, EnergyStep, MeterSample, QuarantinedMessage
 from data.types import Authorization
 from tests.world import NOW, add_charger, add_driver, add_mapping, add_site
 
@@ -75,6 +75,10 @@ class World:
 
     async def rows(self, table: Any) -> list[Any]:
         return await self.database.ask(lambda db: list(db.execute(select(table.__table__)).all()))
+
+    async def interval(self) -> int:
+        charger = select(Charger.reading_interval).where(Charger.id == self.charger)
+        return await self.database.ask(lambda db: db.execute(charger).scalar_one())
 
     async def steps(self, session: int) -> list[tuple[float, float, int]]:
         def query(db: Connection) -> list[tuple[float, float, int]]:
@@ -387,6 +391,18 @@ async def test_the_cost_is_estimated(world: World) -> None:
     reading = next(a.values for a in world.told if a.topic is Topic.READING)
     assert reading is not None
     assert (reading["cost"], reading["currency"]) == (280, "EUR")
+
+
+@pytest.mark.parametrize(("gap", "interval"), [(300, 300), (2, 2), (62, 60)])
+async def test_the_interval_of_readings_is_observed(world: World, gap: int, interval: int) -> None:
+    """P8: two readings that lie alike apart say what is expected; nearly the known one says nothing new."""
+    session = await world.start()
+    await world.read(session, gap, 1100)
+    assert await world.interval() == 60
+    world.hush()
+    await world.read(session, 2 * gap, 1200)
+    assert await world.interval() == interval
+    assert world.topics(Topic.SESSIONS) == ([world.driver] if interval != 60 else [])
 
 
 def test_settings_are_optional(sqlite_database: Database) -> None:
