@@ -28,8 +28,8 @@ def safe(app: Starlette, address: str | None) -> str | None:
     look at the first characters is not enough: nothing but printable characters without a backslash,
     no scheme, no host, and the path has to be one that a page of ours answers to.
     """
-    if not address or len(address) > LONGEST or not address.startswith("/"):
-        return None
+    if not address or len(address) > LONGEST or not address.startswith("/") or address.startswith("//"):
+        return None  # browsers take any number of slashes for the start of a host; urlsplit does not
     if any(character <= " " or character == "\\" or "\x7f" <= character <= "\x9f" for character in address):
         return None
     try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import nicegui
 import pytest
+from nicegui import ui
 from sqlalchemy import select, update
 
 from app import clock
@@ -290,6 +291,19 @@ async def test_the_way_back_is_one_of_our_own_pages_or_nowhere(here: Site) -> No
         for address in NOT_OURS:
             answer = await browser.post("/auth/sign-in", data={**FORM, "next": address})
             assert answer.headers["location"] == "/", address
+
+
+async def test_the_way_back_is_no_other_site_even_for_a_page_that_takes_any_path(here: Site) -> None:
+    r"""T18: the list of pages is one guard; what browsers read as another site is refused without it."""
+
+    @ui.page("/{rest:path}")
+    def anything(rest: str) -> None:
+        pass
+
+    assert return_address.safe(nicegui.app, "/no-such-page") == "/no-such-page"
+    ours = {"/no-such-page"}
+    refused = [*(address for address in NOT_OURS if address not in ours), "/?a=\n", "/?a=\\", "/x\x7f"]
+    assert [address for address in refused if return_address.safe(nicegui.app, address)] == []
 
 
 async def test_the_way_back_takes_our_own_pages(here: Site) -> None:

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import nicegui
 import pytest
 import websockets
 from nicegui import Client, ui
 from sqlalchemy import update
+from starlette.websockets import WebSocket
 
 from app import clock
 from app.access.visitor import Driver
@@ -291,6 +293,14 @@ async def test_open_pages_leave_when_their_sign_in_ends_otherwise(
 
 async def test_a_browser_gets_no_charger_s_socket(here: Site, server: Server) -> None:
     """T54: whatever origin it says, our own included; a charger says none."""
+
+    async def charger(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("hello charger")
+
+    nicegui.app.add_api_websocket_route("/ocpp/{identity:path}", charger)
+    async with websockets.connect(f"ws://{server.host}/ocpp/CP1", proxy=None) as connection:
+        assert await connection.recv() == "hello charger"
     for path in ("/ocpp/CP1", "/ocpp/x/y"):
         for origin in (f"http://{server.host}", "http://evil.example", "null"):
             with pytest.raises(websockets.InvalidStatus) as refused:
