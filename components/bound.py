@@ -223,9 +223,10 @@ class Bound(Generic[T]):
 
     def _ask_soon(self, when: When) -> None:
         loop = asyncio.get_running_loop()
-        at = loop.time() + random.uniform(0, when.within)  # noqa: S311  # nothing to guess here
+        at = loop.time()
         if when.at_most_every:
             at = max(at, self._asked_at + when.at_most_every)
+        at += random.uniform(0, when.within)  # noqa: S311  # nothing to guess here
         if at <= loop.time():
             self.ask()
         elif self._timer is None or at < self._timer.when():

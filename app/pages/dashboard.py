@@ -101,7 +101,7 @@ class Dashboard:
 
         me = driver.id
         mine = When(Topic.SESSIONS, me)
-        following = When(Topic.READING, me, at_most_every=FOLLOW)
+        following = When(Topic.READING, me, at_most_every=FOLLOW, within=FOLLOW / 5)
         subscribed = When(Topic.PLAN, me)
         linked = When(Topic.PEOPLE, me)
         any_charger = When(Topic.CHARGERS, within=SPREAD)
