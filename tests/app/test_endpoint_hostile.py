@@ -75,7 +75,7 @@ HOSTILE = {
     "brackets": "[" * 60_000,
     "balanced brackets": "[" * 30_000 + "]" * 30_000,
     "nested payload": NESTED[:60_000],
-    "nested 900 deep": '[2,"1","FirmwareStatusNotification",{"a":' + "[" * 900 + "]" * 900 + "}]",
+    "nested 1010 deep": '[2,"1","FirmwareStatusNotification",{"a":' + "[" * 1010 + "]" * 1010 + "}]",
     "NaN": '[2,"1","StartTransaction",{"meterStart":NaN}]',
     "huge number": '[2,"1","StartTransaction",{"connectorId":1e999,"meterStart":1e999}]',
     "long integer": '[2,"1","StopTransaction",{"transactionId":' + "9" * 400 + "}]",
