@@ -149,7 +149,9 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
     themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
     names = {code: language.name for code, language in languages().items()}
     all_zones = sorted({*zones(), now.time_zone})
-    with ui.context.client.content, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):
+    with ui.context.client.content:
+        place = ui.element().classes("p-slot")
+    with place, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):
         dialog.props("aria-labelledby=settings-title")
         ui.label(reader.text("settings.title")).props("id=settings-title").tag = "h2"
         language = ui.select(names, value=now.language, label=reader.text("settings.language"))
@@ -169,5 +171,11 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
             cancel = ui.button(reader.text("settings.cancel"), on_click=dialog.close, color=None)
             cancel.classes("p-button").props("flat")
             ui.button(reader.text("settings.save"), on_click=save, color=None).classes("p-button is-main")
-    dialog.on_value_change(lambda event: None if event.value else dialog.delete())
+
+    def gone() -> None:
+        dialog.delete()
+        place.delete()
+
+    # Not before the browser says so: what was chosen may still be on its way into the account.
+    dialog.on("hide", gone, args=[])
     dialog.open()

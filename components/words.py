@@ -268,7 +268,7 @@ def reader(language: str | None, zone: str | None) -> Reader:
     locale = Locale.parse(chosen.locale)
     try:
         tz = ZoneInfo(zone or FALLBACK_ZONE)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         tz = ZoneInfo(FALLBACK_ZONE)
     digits = locale.default_numbering_system
     symbols = locale.number_symbols.get(digits) or locale.number_symbols["latn"]

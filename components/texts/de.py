@@ -26,7 +26,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "settings.save": "Speichern",
     "settings.cancel": "Abbrechen",
     # dashboard
-    "dashboard.title": "Ihr Laden",
+    "dashboard.title": "Ihre Ladeübersicht",
     "first_run.title": "Willkommen, Ihr Konto ist bereit.",
     "first_run.text": "Ihr Betreiber muss Ihrem Konto noch eine Ladekarte zuordnen. "
     "Bis dahin bleibt diese Seite größtenteils leer; es ist nichts defekt.",
