@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from argon2 import PasswordHasher
 from babel.numbers import is_currency
 from sqlalchemy import insert, select, update
 
+from app.access.passwords import hash_password
 from app.commands.opening import TimeZone, group, inserted, opened, shown_name
 from app.settings import Settings, load
 from data.announcements import Announcement, Topic
@@ -104,7 +104,7 @@ def add_charger(
     identity = checked_identity(identity)
     name = shown_name(name or identity)
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = PasswordHasher().hash(password)
+    hashed = hash_password(password)
 
     def add(change: Change) -> str:
         if change.execute(select(Charger.id).where(Charger.identity == identity)).first():
@@ -145,7 +145,7 @@ def new_password(identity: str) -> None:
     """
     identity = checked_identity(identity)
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = PasswordHasher().hash(password)
+    hashed = hash_password(password)
 
     def change_it(change: Change) -> None:
         charger = change.execute(select(Charger.id).where(Charger.identity == identity)).scalar()

@@ -6,17 +6,15 @@ import secrets
 import sys
 
 import click
-from argon2 import PasswordHasher
 from sqlalchemy import insert, select, update
 
 from app import clock
+from app.access import passwords
 from app.commands.opening import TimeZone, driver, email_address, group, inserted, opened, shown_name
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Account, ChargingSession, GroupAccount, Mapping
 from data.types import Role
-
-SHORTEST_PASSWORD = 10
 
 
 @click.command("add-driver")
@@ -44,13 +42,13 @@ def add_driver(
     email = email_address(email)
     name = shown_name(name if name is not None else email.partition("@")[0])
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
-    if len(password) < SHORTEST_PASSWORD:
-        raise click.ClickException(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
+        raise click.ClickException(f"A password has at least {passwords.SHORTEST} characters.")
     row = {
         "role": Role.DRIVER,
         "email": email,
         "name": name,
-        "password_hash": PasswordHasher().hash(password),
+        "password_hash": passwords.hash_password(password),
         "time_zone": time_zone,
         "language": language,
         "created_at": clock.now(),

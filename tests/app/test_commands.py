@@ -63,7 +63,7 @@ def test_a_driver_is_added_once(run: Run, sqlite_database: Database) -> None:
     _refused(run("add-driver", "ADA@example.org"), "There is a driver ada@example.org already.")
     _refused(run("add-driver", "ada"), "is no e-mail address")
     _refused(
-        run("add-driver", "b@example.org", "--password-stdin", input="short\n"), "at least 10 characters"
+        run("add-driver", "b@example.org", "--password-stdin", input="short\n"), "at least 12 characters"
     )
 
 
