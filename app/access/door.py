@@ -33,7 +33,10 @@ WRONG_NAME = (
     "This portal does not answer under this name. "
     "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
 )
-WRONG_ORIGIN = "This request does not come from a page of this portal.\n"
+WRONG_ORIGIN = (
+    "This request does not come from a page of this portal. "
+    "Whoever runs it behind a proxy says which address is its own: POLARIS_PUBLIC_URL.\n"
+)
 TOO_MUCH = "This is more than a form can hold.\n"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
@@ -90,7 +93,7 @@ class Door:
         try:
             self._check(scope, Headers(scope=scope))
         except Refusal as refusal:
-            log.info("refused status=%s path=%r", refusal.status, scope["path"][:200])
+            _tell(scope, refusal)
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
@@ -220,6 +223,13 @@ class Door:
             await send(message)
 
         return sealed
+
+
+def _tell(scope: Scope, refusal: Refusal) -> None:
+    headers = Headers(scope=scope)
+    host, origin = headers.get("host", "")[:200], headers.get("origin", "")[:200]
+    # Neither path nor query: a stranger's request can carry somebody's token (T38).
+    log.warning("refused status=%s kind=%s host=%r origin=%r", refusal.status, scope["type"], host, origin)
 
 
 async def _error(request: Request, error: Exception) -> Response:

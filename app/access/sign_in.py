@@ -77,7 +77,15 @@ class Forms:
         if not good:
             log.warning("sign-in refused address=%s", _address(request))
             response = _redirect("/sign-in", problem="wrong", next=wanted)
-            response.set_cookie(TYPED, email, 120, path="/sign-in", httponly=True, samesite="strict")
+            response.set_cookie(
+                TYPED,
+                email,
+                120,
+                path="/sign-in",
+                secure=self._sign_ins.secure,
+                httponly=True,
+                samesite="strict",
+            )
             return response
         self._tries.give_back(*keys)
         account = _wanted_account(good, wanted)

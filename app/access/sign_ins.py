@@ -42,6 +42,11 @@ class SignIns:
         self.cookie = "__Host-polaris" if settings.secure else "polaris"
         """The name of the cookie that carries the token."""
 
+    @property
+    def secure(self) -> bool:
+        """True if browsers reach the portal over TLS, so that cookies may insist on it."""
+        return self._settings.secure
+
     # --- find
 
     def token(self, connection: HTTPConnection) -> str | None:
@@ -100,16 +105,14 @@ class SignIns:
             token,
             max_age=int(self._lasts(True).total_seconds()) if remember else None,
             path="/",
-            secure=self._settings.secure,
+            secure=self.secure,
             httponly=True,
             samesite="lax",
         )
 
     def take(self, response: Response) -> None:
         """Take the cookie away."""
-        response.delete_cookie(
-            self.cookie, path="/", secure=self._settings.secure, httponly=True, samesite="lax"
-        )
+        response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def _lasts(self, remember: bool) -> timedelta:
         return timedelta(days=self._settings.sign_in_days) if remember else self._hours()
