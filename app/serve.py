@@ -47,6 +47,7 @@ def serve(settings: Settings) -> None:
             proxy_headers=False,
             ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
             ws_per_message_deflate=False,
+        ws_ping_timeout=None,  # a charger that never answers pings but talks is alive (C4)
             timeout_graceful_shutdown=3,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import time
@@ -34,7 +35,10 @@ class PageClient:
     async def open(self, path: str = "/") -> Self:
         """Load the page and connect its socket; returns when the socket is accepted."""
         async with self._http.get(
-            self._url + path, headers={**self._headers, "Accept-Encoding": "gzip"}, allow_redirects=False
+            # Browsers open a connection of its own for a websocket; so the page's one is not kept.
+            self._url + path,
+            headers={**self._headers, "Accept-Encoding": "gzip", "Connection": "close"},
+            allow_redirects=False,
         ) as answer:
             text = await answer.text()
             if answer.status != 200:
@@ -42,7 +46,7 @@ class PageClient:
         found = QUERY.search(text)
         if found is None:
             raise RuntimeError("no page ids in the HTML")
-        query = orjson.loads(found[1])
+        query = ast.literal_eval(found[1].replace("true", "True").replace("false", "False"))
         self.client_id = query["client_id"]
         self._next = int(query["next_message_id"])
         parameters = {
