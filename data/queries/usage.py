@@ -10,7 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import pairwise
+from functools import lru_cache
+from itertools import cycle, pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -19,13 +20,12 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     cast,
     column,
     exists,
     func,
     select,
-    values,
+    text,
 )
 
 from data.energy import EnergySpan, energy_until
@@ -63,8 +63,6 @@ _overlapping = select(
     ChargingSession.energy_started_at < bindparam("ends_at"),
     ChargingSession.energy_wh > 0,
 )
-
-_any_step = EnergyStep.__table__.alias("any_step")
 
 
 def usage(db: Connection, account_id: int, window: Window) -> Usage:
@@ -105,44 +103,51 @@ def _energy_between(db: Connection, account_id: int, cuts: Sequence[datetime]) -
 def _drawn_until(db: Connection, asked: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], int]:
     """The Wh of each session *asked* until its moment, by its steps; nothing for one that has none.
 
-    Steps don't overlap: of those that began before the moment all but one are over by then, and the
-    database adds them up.
+    Steps don't overlap: of those that began before the moment all but the last are over by then, and
+    the database adds them up.
     """
     if not asked:
         return {}
+    parameters: dict[str, Any] = {}
+    size = 1 << (len(asked) - 1).bit_length()
+    for number, (session_id, cut) in zip(range(size), cycle(asked), strict=False):
+        parameters[f"session_{number}"], parameters[f"cut_{number}"] = session_id, cut
     drawn = {}
-    for row in db.execute(_steps_before(asked)):
-        if row.has_steps:
-            drawn[row.session_id, row.cut] = row.over_wh or 0
-        if row.across_from is not None:
-            across = EnergySpan(row.across_from, row.across_to, row.across_wh)
-            drawn[row.session_id, row.cut] += energy_until((across,), row.cut)
+    for session_id, cut, has_steps, begun_wh, started_at, ended_at, energy_wh in db.execute(
+        _steps_before(size), parameters
+    ):
+        if started_at is not None:
+            last = EnergySpan(started_at, ended_at, energy_wh)
+            drawn[session_id, cut] = begun_wh - energy_wh + energy_until((last,), cut)
+        elif has_steps:
+            drawn[session_id, cut] = 0
     return drawn
 
 
-def _steps_before(asked: Collection[tuple[int, datetime]]) -> Select[Any]:
-    pairs = (
-        values(column("session_id", BigInteger), column("cut", Utc), name="asked")
-        .data(list(asked))
-        .cte("asked")
-    )
-    over = EnergyStep.ended_at <= pairs.c.cut
-    across = EnergyStep.ended_at > pairs.c.cut
-    return (
-        select(
-            pairs.c.session_id,
-            pairs.c.cut,
-            cast(func.sum(case((over, EnergyStep.energy_wh))), BigInteger).label("over_wh"),
-            # At most one lies across: `max` only picks it out of the group.
-            func.max(case((across, EnergyStep.started_at))).label("across_from"),
-            func.max(case((across, EnergyStep.ended_at))).label("across_to"),
-            func.max(case((across, EnergyStep.energy_wh))).label("across_wh"),
-            exists().where(_any_step.c.session_id == pairs.c.session_id).correlate(pairs).label("has_steps"),
-        )
-        .outerjoin_from(
-            pairs,
-            EnergyStep,
-            and_(EnergyStep.session_id == pairs.c.session_id, EnergyStep.started_at < pairs.c.cut),
-        )
-        .group_by(pairs.c.session_id, pairs.c.cut)
+@lru_cache
+def _steps_before(size: int) -> Select[Any]:
+    """What is asked of *size* sessions: made and compiled once, as `values()` of SQLAlchemy is not."""
+    rows = ", ".join(f"(:session_{number}, :cut_{number})" for number in range(size))
+    types = [bindparam(f"session_{number}", type_=BigInteger) for number in range(size)]
+    types += [bindparam(f"cut_{number}", type_=Utc) for number in range(size)]
+    # SQLite and PostgreSQL give the columns of VALUES the same names.
+    asked = text(f"VALUES {rows}").bindparams(*types)
+    pairs = asked.columns(column("column1", BigInteger), column("column2", Utc())).cte("asked")
+    session_id, cut = pairs.c.column1, pairs.c.column2
+    steps, last = EnergyStep.__table__.alias("steps"), EnergyStep.__table__.alias("last_step")
+    begun = and_(steps.c.session_id == session_id, steps.c.started_at < cut)
+    begun_wh = select(cast(func.sum(steps.c.energy_wh), BigInteger)).where(begun)
+    last_began = select(func.max(steps.c.started_at)).where(begun).correlate(pairs)
+    return select(
+        session_id,
+        cut,
+        exists().where(steps.c.session_id == session_id).correlate(pairs),
+        begun_wh.correlate(pairs).scalar_subquery(),
+        last.c.started_at,
+        last.c.ended_at,
+        last.c.energy_wh,
+    ).outerjoin_from(
+        pairs,
+        last,
+        and_(last.c.session_id == session_id, last.c.started_at == last_began.scalar_subquery()),
     )

@@ -160,7 +160,7 @@ def drawn_sessions(draw: st.DrawFn) -> list[list[EnergySpan]]:
     return sessions
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sessions=drawn_sessions(), zone=st.sampled_from(ZONES))
 def test_p15_the_database_cuts_as_the_pure_functions_do(
     world: World, sessions: list[list[EnergySpan]], zone: str
