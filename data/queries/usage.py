@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Connection,
     Select,
     and_,
@@ -128,7 +129,9 @@ def _drawn_until(db: Connection, asked: Collection[tuple[int, datetime]]) -> dic
 def _steps_before(size: int) -> Select[Any]:
     """What is asked of *size* sessions: made and compiled once, as `values()` of SQLAlchemy is not."""
     rows = ", ".join(f"(:session_{number}, :cut_{number})" for number in range(size))
-    types = [bindparam(f"session_{number}", type_=BigInteger) for number in range(size)]
+    types: list[BindParameter[Any]] = [
+        bindparam(f"session_{number}", type_=BigInteger) for number in range(size)
+    ]
     types += [bindparam(f"cut_{number}", type_=Utc) for number in range(size)]
     # SQLite and PostgreSQL give the columns of VALUES the same names.
     asked = text(f"VALUES {rows}").bindparams(*types)
