@@ -63,6 +63,7 @@ def install(settings: Settings) -> Portal:
     surface.install(nicegui.app, settings, portal.sign_ins)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
+    forget = portal.sign_ins.listen(live)
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
@@ -74,6 +75,7 @@ def install(settings: Settings) -> Portal:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        forget()
         await portal.endpoint.close()
         database.close()
 

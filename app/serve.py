@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 from pathlib import Path
 
 import nicegui
 from nicegui import ui
 
+from app import logs
 from app.portal import Portal, install
 from app.settings import Settings
 
@@ -24,8 +24,7 @@ class PortTaken(RuntimeError):
 def serve(settings: Settings) -> None:
     """Run the portal of *settings* until SIGINT or SIGTERM. Raises `PortTaken`, `DatabaseUnavailable`."""
     settings = settings.model_copy(update={"port": free_port(settings.host, settings.port)})
-    if settings.log_level != "debug":
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings.log_level)
     portal = install(settings)
     nicegui.app.on_startup(lambda: print(_greeting(portal), flush=True))
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed

@@ -56,7 +56,7 @@ ALLOWED = {
         "app.simulation",
         "data",
     },
-    "app.serve": {"app.portal", "app.settings"},
+    "app.serve": {"app.logs", "app.portal", "app.settings"},
     "main": {"app", "components", "data"},
 }
 """For each room the rooms that it may import from."""
