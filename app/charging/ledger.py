@@ -123,7 +123,7 @@ class Ledger:
         try:
             await self.memory.change(writing)
         except BaseException:
-            self.memory.running.pop(running.id, None)
+            self.memory.drop(running.id)
             raise
         if shown:
             self.hidden.drop(running.id)
@@ -209,6 +209,8 @@ class Ledger:
         writing.announcements.append(Announcement(Topic.CHARGERS, running.charger_id))
         try:
             await self.memory.change(writing)
-        finally:
-            self.memory.forget(running.id)
-            self.hidden.drop(running.id)
+        except BaseException:
+            self.memory.drop(running.id)
+            raise
+        self.memory.forget(running.id)
+        self.hidden.drop(running.id)
