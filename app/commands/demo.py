@@ -8,10 +8,11 @@ from collections.abc import Callable
 import click
 
 from app.settings import Settings
-from app.simulation.demo import HOST, run_demo
 from app.simulation.history import SESSIONS_A_DAY
 
 USUAL_PORT = 8080
+HOST = "127.0.0.1"
+"""The demo's passwords are on the screen: nobody else is to reach it (T22)."""
 
 
 def demo_command(run: Callable[[Settings], None]) -> click.Command:
@@ -38,6 +39,8 @@ def demo_command(run: Callable[[Settings], None]) -> click.Command:
 
         Everything is made anew at each start and deleted at its end; your own data is not touched.
         """
+        from app.simulation.demo import run_demo  # with NiceGUI, for which other commands need not wait
+
         chosen = _free(USUAL_PORT if port is None else port, or_another=port is None)
         expected = round((drivers - 2) * days * SESSIONS_A_DAY)
         with click.progressbar(length=max(1, expected), label="Making a past", hidden=drivers == 2) as bar:
@@ -48,6 +51,7 @@ def demo_command(run: Callable[[Settings], None]) -> click.Command:
 
             run_demo(
                 run,
+                host=HOST,
                 port=chosen,
                 days=days,
                 drivers=drivers,

@@ -24,8 +24,6 @@ from app.simulation.traffic import PlannedCharger, encoded
 from data.database import Database
 from data.migrate import migrate
 
-HOST = "127.0.0.1"
-"""The demo's passwords are on the screen: nobody else is to reach it (T22)."""
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 5.0
 """Seconds that the chargers may take to disconnect."""
@@ -65,6 +63,7 @@ class Chargers:
 def run_demo(
     run: Callable[[Settings], None],
     *,
+    host: str,
     port: int,
     days: int,
     drivers: int,
@@ -73,13 +72,13 @@ def run_demo(
     tell: Callable[[str], object] = print,
     progress: Callable[[int], object] = lambda done: None,
 ) -> None:
-    """Make the demo's world, let *run* serve it on *port* of this machine, and its chargers connect.
+    """Make the demo's world, let *run* serve it on *host* and *port*, and its chargers connect.
 
     Returns after Ctrl-C or SIGTERM, with the chargers gone and the data deleted.
     """
     with TemporaryDirectory(prefix="polaris-demo-", ignore_cleanup_errors=True) as folder:
         settings = load(
-            host=HOST,
+            host=host,
             port=port,
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
             public_url=None,
@@ -102,7 +101,7 @@ def run_demo(
         finally:
             database.close()
         tell(_sign_ins(demo))
-        chargers = Chargers(f"ws://{HOST}:{port}/ocpp", demo.chargers, seed)
+        chargers = Chargers(f"ws://{host}:{port}/ocpp", demo.chargers, seed)
         nicegui.app.on_startup(chargers.start)
         nicegui.app.on_shutdown(lambda: asyncio.to_thread(chargers.stop))
         before = signal.signal(signal.SIGTERM, _end)

@@ -57,7 +57,7 @@ def sessions(
     slow = [spot for spot in spots if not is_dc(spot.type)]
     fast = sorted((spot for spot in spots if is_dc(spot.type)), key=lambda spot: spot.max_power_w)
     today = now.astimezone(place).date()
-    large = today - _DAY * min(9, days // 2)
+    large = today - _DAY * min(47, days // 2)
     free = now - _DAY * (days + 1)
     for back in range(days, 0, -1):
         day = today - _DAY * back
