@@ -149,7 +149,11 @@ class Charger(Base):
 
 
 class Connector(Base):
-    """One plug of a charger. ``evse`` is 0 for OCPP 1.6, where connectors are numbered through."""
+    """One plug of a charger. ``evse`` is 0 for OCPP 1.6, where connectors are numbered through.
+
+    The row with ``number`` 0 is no plug: it holds the status of the charger as a whole (P20), and a
+    2.0.1 transaction whose connector nobody has named yet.
+    """
 
     __tablename__ = "connectors"
     __table_args__ = (UniqueConstraint("charger_id", "evse", "number"),)
