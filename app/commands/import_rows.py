@@ -170,14 +170,17 @@ class Reader:
         )
 
     def _text(self, record: Sequence[str], key: str) -> str:
-        return " ".join(part for place in self._found[key] if (part := record[place].strip()))
+        places = self._found[key]
+        if len(places) == 1:  # nearly always, and ten times a row
+            return record[places[0]].strip()
+        return " ".join(part for place in places if (part := record[place].strip()))
 
     def _moment(
         self, record: Sequence[str], key: str, missing: Refused, unreadable: Refused, fold: int = 0
     ) -> datetime:
         text = self._text(record, key)
         # Of a date and a time in two columns, one alone is as good as none.
-        if any(not record[place].strip() for place in self._found[key]):
+        if not text or (len(self._found[key]) > 1 and not all(record[p].strip() for p in self._found[key])):
             raise WrongRow(missing)
         try:
             if self._format.date_format is None:
