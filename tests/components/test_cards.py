@@ -97,6 +97,7 @@ async def test_p12_no_reservation_no_card(paper: Paper) -> None:
     await user.should_see("Monday, November 23, 2026")
     await user.should_see("07:30–09:20")
     cards[0].show(None, NOW)
+    assert not cards[0].visible
     await user.should_not_see("Next reservation")
     cards[0].show(RESERVATION, NOW)
     await user.should_see("Next reservation")
@@ -231,7 +232,9 @@ async def test_p17_what_a_plan_says(
 
 
 async def test_p18_no_plan_no_card(paper: Paper) -> None:
-    user = await paper.draw(lambda: plan.draw(None, EN, NOW))
+    cards: list[plan.Plan] = []
+    user = await paper.draw(lambda: cards.append(plan.draw(None, EN, NOW)))
+    assert not cards[0].visible
     await user.should_not_see("Your plan")
 
 

@@ -89,6 +89,7 @@ async def test_p8_before_the_first_reading_it_waits(paper: Paper) -> None:
     await page.user.should_see("Waiting for the first reading from the charger.")
     page.read(READING)
     await page.user.should_see("12.46")
+    await page.user.should_see("≈ €3.47")
     await page.user.should_not_see("Waiting")
 
 
