@@ -40,6 +40,7 @@ def serve(settings: Settings) -> None:
             reconnect_timeout=30,
             uvicorn_logging_level="warning",
             dark=None,
+        tailwind=False,  # the style sheet is our own: 68 kB and compiling in the browser are saved
             # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
             access_log=False,
             server_header=False,

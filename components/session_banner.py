@@ -13,7 +13,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from components.words import Reader
-from data.live import LiveSession
+from data.live import LiveSession, Reading
 from data.queries.sessions import ActiveSession
 
 GRACE = timedelta(seconds=60)
@@ -80,7 +80,7 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         super().__init__("q-card")
         self.props["aria-label"] = reader.text("banner.region", place=_place(session, reader))
         self._session, self._live, self._reader, self._now = session, live, reader, now
-        self._milestone = (live.energy_wh or 0) // SPOKEN_WH
+        self._milestone = (live.reading.energy_wh or 0) // SPOKEN_WH
         self._was_silent = self._silent
         self._say = say
         with self:
@@ -92,14 +92,10 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
             self._time = ui.label().classes("p-fact")
             cost = ui.label().classes("p-fact")
             self._note = ui.label().classes("p-note")
-        number.bind_text_from(live, "energy_wh", reader.live_kwh)
-        # Some texts are made of two fields, which change one after the other: the second sets them right.
-        for field in ("power_w", "power_derived"):
-            power.bind_text_from(live, field, lambda _: self._power())
-        for field in ("cost", "currency"):
-            cost.bind_text_from(live, field, lambda _: self._cost())
-        for field in ("energy_wh", "reading_at"):
-            self._note.bind_text_from(live, field, lambda _: self._noted())
+        number.bind_text_from(live, "reading", lambda reading: self._reader.live_kwh(reading.energy_wh))
+        power.bind_text_from(live, "reading", self._power)
+        cost.bind_text_from(live, "reading", self._cost)
+        self._note.bind_text_from(live, "reading", self._noted)
         self.tick(now)
 
     def tick(self, now: datetime) -> None:
@@ -107,11 +103,11 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         self._now = now
         elapsed = self._reader.duration(now - self._session.started_at)
         self._time.text = self._fact("banner.time", elapsed)
-        self._note.text = self._noted()
+        self._note.text = self._noted(self._live.reading)
 
     def farewell(self) -> str:
         """What is said when the session is over."""
-        name, energy_wh = self._session.charger_name, self._live.energy_wh
+        name, energy_wh = self._session.charger_name, self._live.reading.energy_wh
         if energy_wh is None:
             return self._reader.text("banner.said.stop_unknown", charger=name)
         return self._reader.text("banner.said.stop", charger=name, energy=self._reader.kwh(energy_wh))
@@ -119,38 +115,40 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
     @property
     def _silent(self) -> bool:
         patience = timedelta(seconds=self._session.reading_interval) + GRACE
-        return self._live.reading_at is not None and self._now - self._live.reading_at > patience
+        return (
+            self._live.reading.reading_at is not None and self._now - self._live.reading.reading_at > patience
+        )
 
     def _fact(self, key: str, value: str) -> str:
         # Two lines of one element.
         return self._reader.text(key) + "\n" + value
 
-    def _power(self) -> str:
-        if self._live.power_w is None:
+    def _power(self, reading: Reading) -> str:
+        if reading.power_w is None:
             return ""
-        key = "banner.power_derived" if self._live.power_derived else "banner.power"
-        return self._fact(key, self._reader.kw(self._live.power_w))
+        key = "banner.power_derived" if reading.power_derived else "banner.power"
+        return self._fact(key, self._reader.kw(reading.power_w))
 
-    def _cost(self) -> str:
-        if self._live.cost is None or self._live.currency is None:
+    def _cost(self, reading: Reading) -> str:
+        if reading.cost is None or reading.currency is None:
             return ""
-        return self._fact("banner.cost", self._reader.estimate(self._live.cost, self._live.currency))
+        return self._fact("banner.cost", self._reader.estimate(reading.cost, reading.currency))
 
-    def _noted(self) -> str:
+    def _noted(self, reading: Reading) -> str:
         self._tell()
-        if self._live.energy_wh is None:
+        if reading.energy_wh is None:
             return self._reader.text("banner.waiting")
-        if self._silent and self._live.reading_at is not None:
-            time = self._reader.moment(self._live.reading_at, self._now)
+        if self._silent and reading.reading_at is not None:
+            time = self._reader.moment(reading.reading_at, self._now)
             return self._reader.text("banner.last_reading", time=time)
         return ""
 
     def _tell(self) -> None:
         """Say what is new since the last time, if anything is worth interrupting somebody."""
         name, reader, silent = self._session.charger_name, self._reader, self._silent
-        milestone = (self._live.energy_wh or 0) // SPOKEN_WH
-        if silent and not self._was_silent and self._live.reading_at is not None:
-            time = reader.moment(self._live.reading_at, self._now)
+        milestone = (self._live.reading.energy_wh or 0) // SPOKEN_WH
+        if silent and not self._was_silent and self._live.reading.reading_at is not None:
+            time = reader.moment(self._live.reading.reading_at, self._now)
             self._say(reader.text("banner.said.silent", charger=name, time=time))
         elif milestone > self._milestone:
             energy = reader.whole_kwh(milestone * SPOKEN_WH)

@@ -7,7 +7,7 @@ and no poll is on that way (P9).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,19 +47,28 @@ class Reading:
         return Announcement(Topic.READING, account_id, values)
 
 
-@binding.bindable_dataclass(
-    bindable_fields=["energy_wh", "power_w", "power_derived", "reading_at", "cost", "currency"]
-)
-class LiveSession:  # type: ignore[call-arg]  # the decorator's overloads hide the class
-    """One session in progress. Fields have the units of `Reading`."""
+class LiveSession:
+    """One session in progress, for labels to bind to.
 
-    id: int = 0
-    energy_wh: int | None = None
-    power_w: int | None = None
-    power_derived: bool = False
-    reading_at: datetime | None = None
-    cost: int | None = None
-    currency: str | None = None
+    One property holds all that a reading tells: one assignment, one round of bindings, and no label
+    that is made of two values ever shows an old one beside a new one.
+    """
+
+    reading = binding.BindableProperty()
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def take(self, reading: Reading) -> None:
+        """Show *reading*. A kWh that was shown never falls (P7).
+
+        The meter keeps that rule; it is kept here again for readings that cross on their way from
+        another process, and for a session that is counted anew after a late message.
+        """
+        shown: Reading = self.reading
+        if shown.energy_wh is not None and (reading.energy_wh is None or reading.energy_wh < shown.energy_wh):
+            reading = replace(reading, energy_wh=shown.energy_wh, cost=shown.cost, currency=shown.currency)
+        self.reading = reading
 
 
 class Live(Announcer):
@@ -72,9 +81,7 @@ class Live(Announcer):
     def session(self, reading: Reading) -> LiveSession:
         """The bindable session of *reading*; known from now on, with these values if it was not."""
         if (live := self._sessions.get(reading.session_id)) is None:
-            live = self._sessions[reading.session_id] = LiveSession()
-            live.id = reading.session_id
-            _assign(live, reading)
+            live = self._sessions[reading.session_id] = LiveSession(reading)
         return live
 
     def forget(self, session_id: int) -> None:
@@ -89,20 +96,8 @@ class Live(Announcer):
             if announcement.topic is Topic.READING and announcement.values is not None:
                 reading = _reading(announcement.values)
                 if (live := self._sessions.get(reading.session_id)) is not None:
-                    _assign(live, reading)
+                    live.take(reading)
         super().announce(announcements)
-
-
-def _assign(live: LiveSession, reading: Reading) -> None:
-    # The rule that a shown kWh never falls (P7) is kept by the meter; it is kept here again for
-    # readings of several processes that cross each other.
-    if reading.energy_wh is not None and (live.energy_wh is None or reading.energy_wh >= live.energy_wh):
-        live.energy_wh = reading.energy_wh
-        live.cost = reading.cost
-        live.currency = reading.currency
-    live.power_w = reading.power_w
-    live.power_derived = reading.power_derived
-    live.reading_at = reading.reading_at
 
 
 def _reading(values: dict[str, Any]) -> Reading:

@@ -405,12 +405,12 @@ async def test_m18_a_restart_in_mid_session(sqlite_database: Database, repeat: b
             await before.read(session, 60, wh(1100))
         async with ocpp_server(sqlite_database) as server, ChargePoint(server.url, "CP1", PASSWORD) as point:
             await server.sessions.resume()
-            assert server.live._sessions[session].energy_wh == 100
+            assert server.live._sessions[session].reading.energy_wh == 100
             after = Field(server, point)
             if repeat:
                 await after.read(session, 60, wh(1100))
             await after.read(session, 120, wh(1250))
-            assert server.live._sessions[session].energy_wh == 250
+            assert server.live._sessions[session].reading.energy_wh == 250
             await after.stop(session, 180, 1300)
             assert await after.steps(session) == [(0, 60, 100), (60, 120, 150), (120, 180, 50)]
 

@@ -151,9 +151,9 @@ async def test_the_live_session_follows(world: World) -> None:
     """P9: what a page binds to has the reading once the charger has its answer."""
     session = await world.start()
     live = world.live._sessions[session]
-    assert live.energy_wh is None
+    assert live.reading.energy_wh is None
     await world.read(session, 60, 1234)
-    assert live.energy_wh == 234
+    assert live.reading.energy_wh == 234
     await world.stop(session, 90, 1234)
     assert world.live._sessions == {}
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import nicegui
@@ -18,7 +19,6 @@ from nicegui import ui
 from app import portal as portal_module
 from app import serve
 from app.settings import Settings
-from data.live import Reading
 
 
 def main(port: int, file: str, cpu: int | None) -> None:
@@ -59,14 +59,10 @@ def _probes(portal: portal_module.Portal) -> None:
                     await nicegui.core.sio.emit("update", payload, room=client.id)
             else:
                 portal.live.announce(
-                    Reading(
-                        session_id=session.id,
-                        energy_wh=(session.energy_wh or 0) + 10,
-                        power_w=session.power_w,
-                        power_derived=session.power_derived,
+                    replace(
+                        session.reading,
+                        energy_wh=(session.reading.energy_wh or 0) + 10,
                         reading_at=datetime.now(UTC),
-                        cost=session.cost,
-                        currency=session.currency,
                     ).announcement(None)
                     for session in live
                 )
