@@ -137,9 +137,7 @@ class _Charger:
 
     async def _idle(self, number: int) -> None:
         """Until the next car comes, or somebody starts from afar."""
-        pause = (
-            45.0 if self.planned.always else self.chance.expovariate(1 / (240 / (0.2 + self.planned.busy)))
-        )
+        pause = 45.0 if self.planned.always else self.chance.expovariate((0.2 + self.planned.busy) / 600)
         pause = max(5.0, pause) / self.speed
         while self.point.plugs[number].transaction is None:
             await asyncio.sleep(min(1.0, pause))
@@ -190,7 +188,8 @@ class _Charger:
             register += car.charge(loop.time() - last, plug.max_power_w, dc=dc)
             last = loop.time()
             if car.soc >= until or last >= leaves or not charge.accepted:
-                await point.stop(number, register, reason="EVDisconnected" if last >= leaves else "Local")
+                reason = "EVDisconnected" if last >= leaves else "Local"
+                await point.stop(number, round(register), reason=reason)
                 return
             await point.meter_values(
                 number,
