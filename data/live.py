@@ -79,9 +79,11 @@ class Live(Announcer):
         self._sessions: dict[int, LiveSession] = {}
 
     def session(self, reading: Reading) -> LiveSession:
-        """The bindable session of *reading*; known from now on, with these values if it was not."""
+        """The bindable session of *reading*; known from now on, with these values if they are news."""
         if (live := self._sessions.get(reading.session_id)) is None:
             live = self._sessions[reading.session_id] = LiveSession(reading)
+        elif (reading.energy_wh or 0) > (live.reading.energy_wh or 0):
+            live.take(reading)
         return live
 
     def forget(self, session_id: int) -> None:
