@@ -140,7 +140,7 @@ class _Charger:
         pause = 45.0 if self.planned.always else self.chance.expovariate((0.2 + self.planned.busy) / 600)
         pause = max(5.0, pause) / self.speed
         while self.point.plugs[number].transaction is None:
-            await asyncio.sleep(min(1.0, pause))
+            await asyncio.sleep(min(1.0, pause) if pause > 0 else 1.0)
             pause -= 1.0
             reserved = self.point.plugs[number].reservation_id is not None
             if pause <= 0 and self.planned.tags and not reserved and self.point.online:

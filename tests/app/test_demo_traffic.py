@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ CHARGERS = [
     )
     for protocol in ("ocpp1.6", "ocpp2.0.1")
 ]
+QUIET = PlannedCharger("SIM-quiet", PASSWORD)
+"""No car ever comes here."""
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
     def fill(change: Change) -> None:
         site = add_site(change)
-        for planned in CHARGERS:
+        for planned in (*CHARGERS, QUIET):
             hashed = PasswordHasher(time_cost=1, memory_cost=1_024, parallelism=1).hash(PASSWORD)
             add_charger(change, planned.identity, site=site, connectors=0, password_hash=hashed)
         add_driver(change, tag="CAR1")
@@ -52,6 +55,20 @@ def _sessions(db: Connection) -> list[tuple[int, bool, str]]:
     session = ChargingSession
     columns = session.energy_wh, session.ended_at.is_not(None), session.charger_id
     return [tuple(row) for row in db.execute(select(*columns).where(session.has_reading))]  # type: ignore[misc]
+
+
+async def test_waiting_costs_nothing(server: Server) -> None:
+    """A charger without cars sleeps, also when its time has come."""
+    server.start()
+    work = asyncio.create_task(run_chargers(server.ocpp, [QUIET], speed=100))
+    await asyncio.sleep(2)
+    before = time.process_time()
+    await asyncio.sleep(1.5)
+    spent = time.process_time() - before
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    assert spent < 0.2
 
 
 async def test_cars_come_and_go(server: Server) -> None:
