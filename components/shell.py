@@ -19,7 +19,7 @@ SIGN_OUT = "/auth/sign-out"
 """Where the sign-out form is posted to."""
 
 HEADER = """
-<header>
+<div class="p-bar-line">
   <a class="p-skip" href="#content">{{ props.row.skip }}</a>
   <a class="p-brand" href="/" :aria-label="props.row.home">
     <i class="p-icon p-i-ev_station" aria-hidden="true"></i><span>{{ props.row.brand }}</span>
@@ -30,10 +30,6 @@ HEADER = """
     </button>
     <div id="account-menu" class="p-menu" popover="auto">
       <div class="p-who"><strong>{{ props.row.name }}</strong><span>{{ props.row.email }}</span></div>
-      <button v-if="props.row.settings" type="button" popovertarget="account-menu"
-          popovertargetaction="hide" @click="$parent.$emit('settings')">
-        <i class="p-icon p-i-tune" aria-hidden="true"></i>{{ props.row.settings }}
-      </button>
       <form method="post" :action="props.row.sign_out_path">
         <button type="submit">
           <i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.sign_out }}
@@ -41,7 +37,7 @@ HEADER = """
       </form>
     </div>
   </template>
-</header>
+</div>
 """
 ERROR = """
 <p class="p-error-text" role="status">
@@ -103,11 +99,14 @@ def page(
     theme.dress(reader, colours)
     ui.page_title(f"{title} · {reader.text('brand')}")
     client = ui.context.client
-    with client.layout:
-        header = Drawn(HEADER, _header(reader, person, settings=on_preferences is not None))
-        header.classes("p-bar").move(target_index=0)
-    if person is not None and on_preferences is not None:
-        header.on("settings", lambda: _settings(reader, person.preferences, on_preferences), args=[])
+    with client.layout, Element("header").classes("p-head") as header:
+        Drawn(HEADER, _header(reader, person)).classes("p-bar")
+        if person is not None and on_preferences is not None:
+            # An element of its own: what is clicked is told by NiceGUI, not by a template.
+            settings = Element("button").classes("p-round p-settings p-i-tune").props("type=button")
+            settings.props["aria-label"] = settings.props["title"] = reader.text("shell.settings")
+            settings.on("click", lambda: _settings(reader, person.preferences, on_preferences), args=[])
+    header.move(target_index=0)
     client.content.classes("p-content")
     with Element("q-card").classes("p-title").props("flat") as row:
         heading = ui.label(title).props("id=content tabindex=-1")
@@ -130,7 +129,7 @@ def first_run(reader: Reader) -> Card:
     return card
 
 
-def _header(reader: Reader, person: Person | None, *, settings: bool) -> dict[str, str]:
+def _header(reader: Reader, person: Person | None) -> dict[str, str]:
     return {
         "skip": reader.text("shell.skip"),
         "home": reader.text("shell.home"),
@@ -138,7 +137,6 @@ def _header(reader: Reader, person: Person | None, *, settings: bool) -> dict[st
         "name": "" if person is None else person.name,
         "email": "" if person is None else person.email,
         "account": "" if person is None else reader.text("shell.account", name=person.name),
-        "settings": reader.text("shell.settings") if settings else "",
         "sign_out": reader.text("shell.sign_out"),
         "sign_out_path": SIGN_OUT,
     }

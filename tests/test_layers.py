@@ -116,7 +116,7 @@ def test_what_is_never_imported(name: str, path: Path) -> None:
             assert not within(imported, "nicegui.ui"), f"{name} draws"
 
 
-FORBIDDEN = ("run_javascript", "js_handler", "add_body_html", "<script", "javascript:")
+FORBIDDEN = ("run_javascript", "js_handler", "add_body_html", "<script", "javascript:", "$emit", '@click="')
 
 
 @pytest.mark.parametrize(("name", "path"), [pytest.param(*module, id=module[0]) for module in modules()])

@@ -96,9 +96,9 @@ async def test_p25_settings_are_chosen_and_handed_over(paper: Paper) -> None:
     chosen: list[Preferences] = []
     user = await paper.draw(lambda: frame(JANA, on_preferences=chosen.append))
     elements = len(user.client.elements)
-    (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
-    listener = next(one for one in header._event_listeners.values() if one.type == "settings")
-    header._handle_event({"listener_id": listener.id, "args": []})
+    (button,) = (one for one in user.client.elements.values() if "p-settings" in one.classes)
+    listener = next(one for one in button._event_listeners.values() if one.type == "click")
+    button._handle_event({"listener_id": listener.id, "args": []})
     await user.should_see("Time zone")
     language, colours, zone = sorted(user.find(ui.select).elements, key=lambda one: one.id)
     assert (language.value, colours.value, zone.value) == ("en", Theme.SYSTEM, "Europe/Berlin")
