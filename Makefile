@@ -33,6 +33,7 @@ check:  ## lint, types, layers
 
 bench:  ## measure speed and memory; the report goes to docs/benchmarks.md
 	@scripts/set-up dev
+	@scripts/set-up browser
 	@exec $(python) -m tests.bench $(ARGS)
 
 lock:  ## resolve the dependencies of pyproject.toml anew into both lock files (needs uv)

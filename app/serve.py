@@ -40,14 +40,14 @@ def serve(settings: Settings) -> None:
             reconnect_timeout=30,
             uvicorn_logging_level="warning",
             dark=None,
-        tailwind=False,  # the style sheet is our own: 68 kB and compiling in the browser are saved
+            tailwind=False,  # the style sheet is our own: 68 kB and compiling in the browser are saved
             # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
             access_log=False,
             server_header=False,
             proxy_headers=False,
             ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
             ws_per_message_deflate=False,
-        ws_ping_timeout=None,  # a charger that never answers pings but talks is alive (C4)
+            ws_ping_timeout=None,  # a charger that never answers pings but talks is alive (C4)
             timeout_graceful_shutdown=3,
         )
 

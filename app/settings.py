@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,6 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
     from data.database import Database
+
+
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 
 
 class WrongSettings(ValueError):
@@ -76,21 +81,41 @@ class Settings(BaseSettings):
     def _public_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.path.strip("/")
-            or parts.query
-        ):
-            raise ValueError("give scheme and host only, such as https://charge.example.org")
+        remedy = "give scheme and host only, such as https://charge.example.org"
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(remedy) from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise ValueError(remedy)
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+            raise ValueError(remedy)
         return value.rstrip("/")
+
+    @field_validator("extra_hosts")
+    @classmethod
+    def _extra_hosts(cls, value: str) -> str:
+        for name in _listed(value):
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError("give host names without scheme and port, such as ocpp.example.org")
+        return value
 
     @field_validator("database_url")
     @classmethod
     def _database_url(cls, value: str) -> str:
-        if value.split(":", 1)[0].split("+", 1)[0] not in ("sqlite", "postgresql", "postgres"):
+        scheme, separator, rest = value.partition("://")
+        if not separator or scheme.split("+", 1)[0] not in ("sqlite", "postgresql", "postgres"):
             raise ValueError("give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+        if scheme == "sqlite" and (not rest.startswith("/") or not rest.strip("/") or ":memory:" in rest):
+            raise ValueError("name a file after three slashes, such as sqlite:///polaris-data/polaris.db")
+        if scheme != "sqlite":
+            try:
+                named = urlsplit(value).port != 0 and urlsplit(value).path.strip("/")
+            except ValueError:
+                named = ""
+            if not named:
+                raise ValueError("name host and database, such as postgresql://USER:PASSWORD@HOST/NAME")
         return value.replace("postgres://", "postgresql://", 1)
 
     @field_validator("log_level")
@@ -112,7 +137,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _trusted_proxies(cls, value: str) -> str:
-        for part in filter(None, (part.strip() for part in value.split(","))):
+        for part in _listed(value):
             try:
                 ipaddress.ip_network(part, strict=False)
             except ValueError as error:
@@ -131,8 +156,12 @@ class Settings(BaseSettings):
         if self.public_url is not None:
             # Behind its public address the portal answers to that one alone, and to this machine.
             names.add((urlsplit(self.public_url).hostname or "").lower())
-        names.update(name.strip().lower() for name in self.extra_hosts.split(",") if name.strip())
+        names.update(name.lower() for name in _listed(self.extra_hosts))
         return frozenset(names)
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def load(**overrides: Any) -> Settings:
@@ -144,7 +173,8 @@ def load(**overrides: Any) -> Settings:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"])
             message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"POLARIS_{name.upper()}={problem['input']!r}: {message}")
+            value = PASSWORD.sub(r"\1***@", str(problem["input"]))
+            lines.append(f"POLARIS_{name.upper()}={value!r}: {message}")
         raise WrongSettings("\n".join(lines)) from None
 
 
@@ -159,5 +189,8 @@ def open_database(settings: Settings) -> Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DatabaseUnavailable(f"the folder {folder} can't be made: {error.strerror}") from error
+            raise DatabaseUnavailable(
+                f"POLARIS_DATABASE_URL={settings.database_url}: the folder {folder} can't be made "
+                f"({error.strerror}); name another file, or make the folder"
+            ) from error
     return Database(settings.database_url)

@@ -35,7 +35,8 @@ def migrate(database: Database) -> str | None:
                     connection.commit()
     except OperationalError as error:
         raise DatabaseUnavailable(
-            f"the database {database.url.render_as_string()} can't be opened: {error.orig}"
+            f"POLARIS_DATABASE_URL={database.url.render_as_string()}: the database can't be opened "
+            f"({' '.join(str(error.orig).split())}); start it, or correct the setting"
         ) from error
 
 

@@ -16,7 +16,8 @@ def test_each_setting_is_in_the_table_with_its_default_and_meaning() -> None:
     rows = dict(re.findall(r"^\| `(POLARIS_\w+)` \| (.+) \|$", README, re.MULTILINE))
     expected = {}
     for name, field in Settings.model_fields.items():
-        default = "–" if field.default in (None, "") else f"`{field.default}`".lower()
+        value = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        default = "–" if value in (None, "") else f"`{value}`"
         expected[f"POLARIS_{name.upper()}"] = f"{default} | {field.description}"
     assert rows == expected
 

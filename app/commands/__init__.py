@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.commands.chargers import add_charger, add_site, new_password
 from app.commands.demo import demo_command
-from app.commands.people import add_driver, add_mapping
+from app.commands.people import add_driver, add_mapping, new_driver_password
 from app.commands.plans import add_plan, subscribe
 from app.commands.sessions_import import import_sessions
 from app.commands.settings_table import settings_command, write_settings
@@ -49,6 +49,7 @@ def commands(run: Callable[[Settings], None]) -> click.Group:
         add_charger,
         new_password,
         add_mapping,
+        new_driver_password,
         add_plan,
         subscribe,
         import_sessions,

@@ -218,9 +218,10 @@ class Reader:
         text = self._text(record, "connector")
         if not text:
             return 1
-        if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 100_000):
+        number = text.lstrip("0")
+        if not (number.isascii() and number.isdigit() and len(number) <= 5):
             raise WrongRow(Refused.BAD_CONNECTOR)
-        return int(text[:6])
+        return int(number)
 
     def _fingerprint(self, record: Sequence[str]) -> str:
         """Stands for the row where the list has no id: the same row gives the same one."""

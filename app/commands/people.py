@@ -6,14 +6,14 @@ import secrets
 import sys
 
 import click
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app import clock
 from app.access import passwords
 from app.commands.opening import TimeZone, driver, email_address, group, inserted, opened, shown_name
 from data.announcements import Announcement, Topic
 from data.database import Change
-from data.models import Account, ChargingSession, GroupAccount, Mapping
+from data.models import Account, ChargingSession, GroupAccount, Mapping, SignIn
 from data.types import Role
 
 
@@ -41,9 +41,7 @@ def add_driver(
     """Add a driver who signs in with EMAIL and a password (printed once)."""
     email = email_address(email)
     name = shown_name(name if name is not None else email.partition("@")[0])
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
-    if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
-        raise click.ClickException(f"A password has at least {passwords.SHORTEST} characters.")
+    password = _password(password_stdin)
     row = {
         "role": Role.DRIVER,
         "email": email,
@@ -69,6 +67,48 @@ def add_driver(
     if not password_stdin:
         click.echo(f"  password  {password}  (shown this once)")
     click.echo(f"Next: python main.py add-mapping CARD {email}")
+
+
+@click.command("new-driver-password")
+@click.argument("email")
+@click.option("--new-email", help="Another e-mail address to sign in with, from now on.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of making one."
+)
+def new_driver_password(email: str, new_email: str | None, password_stdin: bool) -> None:
+    """Give the driver EMAIL a new password (printed once) and end all sign-ins that the old one made.
+
+    For a forgotten password, and for drivers that an import made.
+    """
+    address = email_address(email if new_email is None else new_email)
+    password = _password(password_stdin)
+    hashed = passwords.hash_password(password)
+
+    def renew(change: Change) -> None:
+        account = driver(change, email)
+        taken = select(Account.id).where(
+            Account.email == address, Account.role == Role.DRIVER, Account.id != account
+        )
+        if change.execute(taken).first():
+            raise click.ClickException(f"There is another driver {address} already.")
+        change.execute(
+            update(Account).where(Account.id == account).values(email=address, password_hash=hashed)
+        )
+        change.execute(delete(SignIn).where(SignIn.account_id == account))
+        change.announce(Announcement(Topic.PEOPLE, account))
+
+    with opened() as database:
+        database.change_now(renew)
+    click.echo(f"{address} signs in with a new password.")
+    if not password_stdin:
+        click.echo(f"  password  {password}  (shown this once)")
+
+
+def _password(from_stdin: bool) -> str:
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
+    if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
+        raise click.ClickException(f"A password has at least {passwords.SHORTEST} characters.")
+    return password
 
 
 @click.command("add-mapping")

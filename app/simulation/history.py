@@ -1,7 +1,7 @@
 """A large history in little time: for the big demo and for the bench.
 
-The sessions are made by the database itself (one INSERT … SELECT a slice), so that three million take
-well under a minute. Everything follows from the seed: the same call makes the same history.
+The sessions are made by the database itself (one INSERT … SELECT a slice): some 50,000 a second on a
+small machine. Everything follows from the seed: the same call makes the same history.
 """
 
 from __future__ import annotations

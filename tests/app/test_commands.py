@@ -9,14 +9,24 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from app import clock
 from app.commands import commands
 from app.commands.chargers import ocpp_address
 from app.settings import Settings
 from data.database import Database, DatabaseUnavailable
-from data.models import Account, Charger, Connector, GroupAccount, GroupCharger, Mapping, Plan, Subscription
+from data.models import (
+    Account,
+    Charger,
+    Connector,
+    GroupAccount,
+    GroupCharger,
+    Mapping,
+    Plan,
+    SignIn,
+    Subscription,
+)
 from tests.world import NOW, add_charger, add_driver, add_site
 
 Run = Callable[..., Result]
@@ -73,6 +83,33 @@ def test_a_password_can_come_by_standard_input(run: Run, sqlite_database: Databa
     assert "correct" not in said.output
     ((hashed,),) = _rows(sqlite_database, Account.password_hash)
     assert PasswordHasher().verify(str(hashed), "correct horse")
+
+
+def test_a_driver_gets_a_new_password_and_old_sign_ins_end(run: Run, sqlite_database: Database) -> None:
+    """T16: whoever signed in with the old one is out; an imported driver gets an address at the same time."""
+    account = sqlite_database.change_now(add_driver, "Dana Driver")
+    sqlite_database.change_now(
+        lambda change: change.execute(
+            insert(SignIn),
+            {
+                "token_hash": "x",
+                "account_id": account,
+                "created_at": NOW,
+                "last_seen_at": NOW,
+                "expires_at": NOW,
+            },
+        )
+    )
+    said = run("new-driver-password", "dana@example.org", "--new-email", "D@Example.org")
+    assert said.exit_code == 0, said.output
+    password = said.output.split("password  ")[1].split()[0]
+    ((email, hashed),) = _rows(sqlite_database, Account.email, Account.password_hash)
+    assert email == "d@example.org"
+    assert PasswordHasher().verify(str(hashed), password)
+    assert _rows(sqlite_database, SignIn.id) == []
+    sqlite_database.change_now(add_driver, "Eva Else")
+    _refused(run("new-driver-password", "eva@example.org", "--new-email", "d@example.org"), "another driver")
+    _refused(run("new-driver-password", "nobody@example.org"), "There is no driver")
 
 
 def test_a_charger_is_added_with_its_password(run: Run, sqlite_database: Database) -> None:

@@ -27,7 +27,7 @@ NOTES = "<!-- what the figures mean -->"
 
 
 def main(names: list[str]) -> int:
-    """Run the measures *names* (none: all); the number of goals missed."""
+    """Run the measures *names* (none: all); 2 if there is no such measure, else 0, goals missed or not."""
     unknown = set(names) - set(MEASURES)
     if unknown:
         print(f"There is no measure {', '.join(sorted(unknown))}; there are: {', '.join(MEASURES)}.")

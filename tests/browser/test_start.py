@@ -43,6 +43,11 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         ("port", "70000", "65535"),
         ("public_url", "charge.example.org", "https://"),
         ("database_url", "mysql://localhost/x", "sqlite:///"),
+        ("public_url", "https://charge.example.org:99999", "https://"),
+        ("extra_hosts", "https://ocpp.example.org", "without scheme"),
+        ("database_url", "sqlite://", "sqlite:///"),
+        ("database_url", "sqlite:///", "sqlite:///"),
+        ("database_url", "postgresql://127.0.0.1:5432", "HOST/NAME"),
         ("default_time_zone", "Europe/Atlantis", "Europe/Berlin"),
         ("trusted_proxies", "proxy", "10.0.0.2"),
         ("log_level", "loud", "info"),
@@ -60,6 +65,18 @@ def test_a_wrong_setting_ends_the_start_with_name_value_and_remedy(
     assert value in said
     assert remedy in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/polaris/polaris.db", "postgresql://u:hidden-word@127.0.0.1:1/polaris"]
+)
+def test_a_database_that_cannot_be_opened_is_one_sentence(tmp_path: Path, url: str) -> None:
+    """The setting, what is wrong and the remedy; and no password."""
+    done = run(tmp_path, database_url=url, port="0")
+    assert done.returncode != 0
+    assert "POLARIS_DATABASE_URL=" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden-word" not in done.stderr + done.stdout
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
