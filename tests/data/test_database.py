@@ -7,7 +7,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from data.announcements import Announcement, Topic
@@ -204,3 +204,21 @@ def _reserve(change: Change, connector: int | None, start: int, end: int) -> Non
             "created_at": NOW,
         },
     )
+
+
+def test_constraints_are_named_by_convention(database: Database) -> None:
+    """A later migration can name what it changes, on both databases."""
+    inspector = inspect(database.engine)
+    for table in inspector.get_table_names():
+        if table == "alembic_version":
+            continue
+        names = {
+            "pk": [inspector.get_pk_constraint(table)["name"]],
+            "fk": [key["name"] for key in inspector.get_foreign_keys(table)],
+            "uq": [key["name"] for key in inspector.get_unique_constraints(table)],
+            "ck": [key["name"] for key in inspector.get_check_constraints(table)],
+        }
+        for kind, found in names.items():
+            for name in found:
+                assert name is not None, table
+                assert name.startswith(f"{kind}_{table}"), name
