@@ -242,7 +242,11 @@ class ChargingSession(Base):
         Index("ix_sessions_connector_id_started_at", "connector_id", "started_at"),
         Index(
             "ix_sessions_active",
+            # All that the banner's order needs: else SQLite, which has no statistics, takes the index
+            # of a driver's whole history.
             "account_id",
+            "started_at",
+            "id",
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),

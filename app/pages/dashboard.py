@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from app import clock
 from app.access.visitor import Driver, Visitor
-from app.charging.cost import costs
+from app.charging.cost import Costs, costs
 from app.pages import preferences
 from components import (
     chargers,
@@ -87,6 +87,29 @@ class Planned:
     asked_on: date
 
 
+def active_with_costs(
+    db: Connection, account_id: int, default_zone: str, now: datetime
+) -> tuple[ActiveSession, ...]:
+    """The sessions in progress of *account_id* and what each is estimated to cost so far (P6, P7).
+
+    The terms and the use of the billing period are asked for once, however many sessions there are.
+    """
+    found = sessions.active(db, account_id)
+    if all(session.reading.energy_wh is None for session in found):
+        return tuple(found)
+    terms = costs(db, account_id, 0, now, default_zone)
+    return tuple(_estimated(session, terms) for session in found)
+
+
+def _estimated(session: ActiveSession, terms: Costs) -> ActiveSession:
+    energy_wh = session.reading.energy_wh
+    if energy_wh is None:
+        return session
+    others = replace(terms, used_wh=max(0, terms.used_wh - energy_wh))
+    cost, currency = others.estimate(energy_wh)
+    return replace(session, reading=replace(session.reading, cost=cost, currency=currency))
+
+
 class Dashboard:
     """One driver's dashboard: its cards are bound at once, and drawn when their answers are there."""
 
@@ -122,15 +145,7 @@ class Dashboard:
 
     def ask_active(self, db: Connection) -> tuple[ActiveSession, ...]:
         """The sessions in progress with their cost so far, which each reading brings up to date."""
-        me, zone, now = self.driver.id, self.portal.settings.default_time_zone, clock.now()
-        found = []
-        for session in sessions.active(db, me):
-            if (energy_wh := session.reading.energy_wh) is not None:
-                cost, currency = costs(db, me, energy_wh, now, zone).estimate(energy_wh)
-                reading = replace(session.reading, cost=cost, currency=currency)
-                session = replace(session, reading=reading)
-            found.append(session)
-        return tuple(found)
+        return active_with_costs(db, self.driver.id, self.portal.settings.default_time_zone, clock.now())
 
     def ask_usage(self, db: Connection) -> Used:
         """The energy of the period that the address names."""

@@ -366,7 +366,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_sessions_active",
-            ["account_id"],
+            ["account_id", "started_at", "id"],
             unique=False,
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
