@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
+from typing import Any
 
 import nicegui
 from nicegui import ui
@@ -41,15 +42,28 @@ def serve(settings: Settings) -> None:
             uvicorn_logging_level="warning",
             dark=None,
             tailwind=False,  # the style sheet is our own: 68 kB and compiling in the browser are saved
-            # What goes to uvicorn: nothing is believed or told that was not asked for (T20, T39).
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws_max_size=max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
-            ws_per_message_deflate=False,
-            ws_ping_timeout=None,  # a charger that never answers pings but talks is alive (C4)
-            timeout_graceful_shutdown=3,
+            **server_options(settings),
         )
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told, here and in the tests of sockets: nothing is believed or told that was not
+    asked for (T20, T39).
+
+    Pings go out every 20 s, and nobody is hung up for not answering them: a charger that talks is alive
+    (C4). A socket whose other end has vanished still ends: what a ping sends is never acknowledged, and
+    the kernel gives up on it after some minutes; until then a newer connection replaces it (C3).
+    """
+    return {
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "ws_max_size": max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),
+        "ws_per_message_deflate": False,
+        "ws_ping_interval": 20.0,
+        "ws_ping_timeout": None,
+        "timeout_graceful_shutdown": 3,
+    }
 
 
 def address(settings: Settings) -> str:

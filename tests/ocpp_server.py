@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from app.charging.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
+from app.serve import server_options
 from app.settings import Settings
 from data.database import Database
 from data.live import Live
@@ -49,15 +50,19 @@ async def ocpp_server(
     endpoint = Endpoint(made, database, sessions, presence, rate=rate, burst=burst)
     app = FastAPI(openapi_url=None)
     endpoint.install(app)
+    # The options of the real server, with faster pings; a time-out for them would be as much faster.
+    options = {"ws_ping_interval": 20.0, "ws_ping_timeout": 20.0, **server_options(made)}
+    if options["ws_ping_timeout"] is not None:
+        options["ws_ping_timeout"] *= ping_interval / options["ws_ping_interval"]
+    options["ws_ping_interval"] = ping_interval
     config = uvicorn.Config(
         app,
         "127.0.0.1",
         0,
         ws="wsproto",
-        ws_ping_interval=ping_interval,
-        ws_ping_timeout=None,
         lifespan="off",
         log_level="warning",
+        **options,
     )
     config.load()
     server = uvicorn.Server(config)
