@@ -99,6 +99,12 @@ class _Plug:
     occupied_since: datetime | None
     reserved_until: datetime | None = None
 
+    def take(self, since: datetime) -> None:
+        """A session runs here, *since* then; what the plug reports may be older, or never have come."""
+        self.occupied_since = since
+        if self.status in READY:
+            self.status = ConnectorStatus.OCCUPIED.value
+
 
 @dataclass(slots=True)
 class _Charger:
@@ -139,25 +145,31 @@ _in_groups = (
     .where(GroupAccount.account_id == bindparam("account_id"))
 )
 
-_plugs = select(
-    Connector.id,
-    Connector.charger_id,
-    place_number,
-    Connector.number,
-    Connector.type,
-    Connector.max_power_w,
-    type_coerce(Connector.status, String),
-    Connector.error_code,
-    case((Connector.status.in_(sorted(OCCUPIED)), Connector.status_since)),
-).order_by(Connector.charger_id, Connector.evse, Connector.number)
+plugs = (
+    select(
+        Connector.id,
+        Connector.charger_id,
+        place_number,
+        Connector.number,
+        Connector.type,
+        Connector.max_power_w,
+        type_coerce(Connector.status, String),
+        Connector.error_code,
+        case((Connector.status.in_(sorted(OCCUPIED)), Connector.status_since)),
+    )
+    .join(Charger, Charger.id == Connector.charger_id)
+    .where(Charger.admission == Admission.ACCEPTED.value)
+    .order_by(Connector.charger_id, Connector.evse, Connector.number)
+)
+"""All that people can see; a stranger that waits for its admission (C2) costs nobody anything."""
 
 _in_progress = select(
     ChargingSession.connector_id,
     ChargingSession.charger_id,
     ChargingSession.account_id,
     ChargingSession.started_at,
-    ChargingSession.replayed,
-).where(ChargingSession.ended_at.is_(None))
+).where(ChargingSession.ended_at.is_(None), ChargingSession.replayed.is_(False))
+"""Not the replayed ones: they may be over for hours, so what their plugs report counts (C13)."""
 
 _reserved_now = select(Reservation.charger_id, Reservation.connector_number, Reservation.ends_at).where(
     Reservation.ends_at > bindparam("now"), Reservation.starts_at <= bindparam("now"), not_cancelled
@@ -180,9 +192,9 @@ class Board:
         chargers = {row[0]: _Charger(*row) for row in db.execute(_chargers, asked).all()}
         started: dict[int, datetime] = {}
         self._running: dict[int, frozenset[int]] = {}
-        for connector_id, charger_id, account, started_at, replayed in db.execute(_in_progress):
+        for connector_id, charger_id, account, started_at in db.execute(_in_progress):
             started[connector_id] = started_at
-            if account is not None and not replayed:
+            if account is not None:
                 self._running[account] = self._running.get(account, frozenset()) | {charger_id}
         _add_plugs(db, chargers, started)
         _add_reservations(db, chargers, now)
@@ -225,17 +237,23 @@ class Board:
 
 
 def _add_plugs(db: Connection, chargers: dict[int, _Charger], started: dict[int, datetime]) -> None:
-    whole: dict[int, tuple[str, str | None]] = {}
-    for id_, charger_id, place, number, type_, power, status, error, since in db.execute(_plugs).all():
+    whole: dict[int, tuple[str, str | None, datetime | None]] = {}
+    for id_, charger_id, place, number, type_, power, status, error, since in db.execute(plugs).all():
         if (charger := chargers.get(charger_id)) is None:
             continue
         if number == 0:  # OCPP 1.6 §4.9: the charger as a whole
-            whole[charger_id] = status, error
+            whole[charger_id] = status, error, started.get(id_)
             continue
-        charger.plugs.append(_Plug(place, type_, power, status, error, started.get(id_, since)))
-    for charger_id, (status, error) in whole.items():
+        plug = _Plug(place, type_, power, status, error, since)
+        if id_ in started:
+            plug.take(started[id_])
+        charger.plugs.append(plug)
+    for charger_id, (status, error, started_at) in whole.items():
+        here = chargers[charger_id].plugs
+        if started_at is not None and len(here) == 1:  # a transaction that names no plug has but this one
+            here[0].take(started_at)
         if status in OUT_OF_SERVICE:
-            for plug in chargers[charger_id].plugs:
+            for plug in here:
                 if plug.status not in OCCUPIED and plug.status not in OUT_OF_SERVICE:
                     plug.status, plug.error_code = status, error
 

@@ -64,7 +64,7 @@ async def test_the_first_html_is_complete(portal: Portal, world: World) -> None:
     page = await html(portal, world.dana)
     for words in (
         "Your charging",
-        "2 of 2 chargers free",
+        "1 of 2 chargers free",
         "12.46",
         "7.2 kW",
         "18.4 kWh",

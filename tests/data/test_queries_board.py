@@ -92,7 +92,7 @@ def test_many_pages_are_one_look(world: World) -> None:
 
 @pytest.mark.parametrize("topic", [Topic.CHARGERS, Topic.SESSIONS, Topic.RESERVATIONS])
 def test_p22_what_was_told_is_seen_at_once(world: World, topic: Topic) -> None:
-    assert world.see(world.drivers[2]).online == 2
+    assert world.see(world.drivers[2]).online == 1
     world.plug_in(Announcement(topic, 1))
     assert {charger.status for charger in world.see(world.drivers[2]).shown} == {ChargerStatus.IN_USE}
     assert world.looks == 2
@@ -102,7 +102,7 @@ def test_a_look_is_shared_for_a_moment_only(world: World) -> None:
     """What another process changed without telling is seen a second later."""
     world.see(world.drivers[2])
     world.plug_in()
-    assert world.see(world.drivers[2], FRESH - timedelta(microseconds=1)).online == 2
+    assert world.see(world.drivers[2], FRESH - timedelta(microseconds=1)).online == 1
     assert world.see(world.drivers[2], FRESH).online == 0
     assert world.see(world.drivers[2], -FRESH).online == 0  # and a clock set back is no reason to wait
     assert world.looks == 3

@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 
 from data.database import Change, Database
 from data.models import Charger, ChargerGroup, Connector, GroupAccount, GroupCharger
+from data.queries import chargers
 from data.queries.chargers import (
     ChargerStatus,
     VisibleCharger,
@@ -253,6 +254,67 @@ def test_p20_a_place_of_ocpp_201_is_reserved_by_its_evse(site: Site) -> None:
     site.database.change_now(renumber)
     site.reserve(charger, 2)
     assert (site.one().status, site.one().free) == (ChargerStatus.ONLINE, 1)
+
+
+@pytest.mark.parametrize("status", [S.AVAILABLE, S.UNKNOWN])
+def test_p20_a_plug_with_a_session_in_progress_is_not_free(site: Site, status: ConnectorStatus) -> None:
+    """P19, P20: whatever its charger has not reported yet, or reports a moment later."""
+    charger = site.charger("Bay 1", status)
+    site.session(charger, site.eve)
+    seen = site.one()
+    assert (seen.status, seen.free, seen.since) == (ChargerStatus.IN_USE, 0, NOW - timedelta(hours=1))
+    assert site.see().online == 0
+
+
+def test_p20_a_plug_with_a_session_in_progress_leaves_the_other_one_free(site: Site) -> None:
+    charger = site.charger("Bay 1", S.AVAILABLE, S.AVAILABLE)
+    site.session(charger, site.dana, number=2)
+    seen = site.one()
+    assert (seen.status, seen.free, seen.mine) == (ChargerStatus.ONLINE, 1, True)
+
+
+def test_p20_a_session_that_goes_on_while_the_charger_goes_out_of_service_is_in_use(site: Site) -> None:
+    """OCPP 1.6 §5.2: to be unavailable is scheduled for when the transaction is over."""
+    charger = site.charger("Bay 1", S.AVAILABLE)
+    site.session(charger, site.eve)
+    site.database.change_now(
+        lambda change: change.execute(
+            insert(Connector), {"charger_id": charger, "number": 0, "status": S.UNAVAILABLE}
+        )
+    )
+    assert site.one().status is ChargerStatus.IN_USE
+
+
+def test_p20_a_session_without_a_plug_takes_the_only_one(site: Site) -> None:
+    """OCPP 2.0.1: a transaction may begin before anybody says at which connector."""
+    charger = site.charger("Bay 1", S.AVAILABLE)
+    site.database.change_now(
+        lambda change: change.execute(insert(Connector), {"charger_id": charger, "number": 0})
+    )
+    site.session(charger, site.eve, number=0)
+    assert (site.one().status, site.one().free) == (ChargerStatus.IN_USE, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(S.AVAILABLE, ChargerStatus.ONLINE), (S.CHARGING, ChargerStatus.IN_USE)]
+)
+def test_p20_c13_a_replayed_session_occupies_nothing(
+    site: Site, status: ConnectorStatus, expected: ChargerStatus
+) -> None:
+    """It may be over for hours: until it is seen alive what the plug reports counts, and since then."""
+    charger = site.charger("Bay 1", status)
+    site.session(charger, site.eve, replayed=True)
+    assert site.one().status is expected
+    assert site.one().since == (NOW if status is S.CHARGING else None)
+
+
+def test_p19_plugs_of_chargers_that_nobody_sees_are_not_read(site: Site) -> None:
+    """A stranger that was let in as pending (C2) can't make every dashboard slower."""
+    site.charger("Bay 1")
+    site.charger("Pending", *[S.AVAILABLE] * 5, admission=Admission.PENDING)
+    site.charger("Blocked", *[S.AVAILABLE] * 5, admission=Admission.BLOCKED)
+    rows = site.database.ask_now(lambda db: db.execute(chargers.plugs).all())
+    assert len(rows) == 1
 
 
 def test_p19_in_use_says_since_when(site: Site) -> None:
