@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from app.settings import Settings, WrongSettings, load
+try:
+    from app.settings import Settings, WrongSettings, load
+except ModuleNotFoundError as missing:
+    sys.exit(f"Error: {missing.name} is not installed for {sys.executable}; 'make run' sets everything up.")
 
 
 def serve(settings: Settings) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -160,12 +163,26 @@ class Settings(BaseSettings):
         return frozenset(names)
 
 
+def _unknown() -> list[str]:
+    """A line for each name that looks like a setting and is none: a slip would go unnoticed otherwise."""
+    known = {f"POLARIS_{name.upper()}" for name in Settings.model_fields}
+    named = {*os.environ, *(dotenv_values(".env") if Path(".env").is_file() else ())}
+    lines = []
+    for name in sorted(name for name in named if name.upper().startswith("POLARIS_")):
+        if name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, 1)
+            lines.append(f"{name}: there is no such setting" + (f"; is {close[0]} meant?" if close else ""))
+    return lines
+
+
 def _listed(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def load(**overrides: Any) -> Settings:
     """The settings of the environment. Raises `WrongSettings`."""
+    if unknown := _unknown():
+        raise WrongSettings("\n".join(unknown))
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -41,7 +41,7 @@ def postgres() -> Iterator[Postgres]:
     try:
         server = Postgres.start()
     except PostgresMissing as error:
-        if os.environ.get("POLARIS_TESTS_NEED_POSTGRES"):
+        if os.environ.get("TESTS_NEED_POSTGRES"):
             raise
         pytest.skip(str(error))
     yield server

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.commands.chargers import add_charger, add_site, new_password
 from app.commands.demo import demo_command
+from app.commands.opening import PROGRAM
 from app.commands.people import add_driver, add_mapping, new_driver_password
 from app.commands.plans import add_plan, subscribe
 from app.commands.sessions_import import import_sessions
@@ -23,7 +24,7 @@ def command_line(run: Callable[[Settings], None], arguments: Sequence[str] | Non
 
     *run* serves the portal until it is told to end. Exit code 0, or 1 after one clear sentence.
     """
-    commands(run).main(args=None if arguments is None else list(arguments), prog_name="python main.py")
+    commands(run).main(args=None if arguments is None else list(arguments), prog_name=PROGRAM)
 
 
 def commands(run: Callable[[Settings], None]) -> click.Group:

@@ -35,6 +35,25 @@ class Currency(click.ParamType[str]):
         return code
 
 
+TYPES = {
+    "".join(kind.split()).casefold(): kind
+    for kind in (
+        "Type 1",
+        "Type 2",
+        "CCS",
+        "CCS 1",
+        "CCS 2",
+        "CHAdeMO",
+        "NACS",
+        "GB/T",
+        "Type 3",
+        "Schuko",
+        "CEE",
+    )
+}
+"""Connector types as pages show them, by how somebody may write them."""
+
+
 class Plug(click.ParamType[tuple[str, int | None]]):
     """A connector as ``TYPE`` or ``TYPE:KW``; becomes type and watts."""
 
@@ -51,9 +70,15 @@ class Plug(click.ParamType[tuple[str, int | None]]):
             watts = round(float(power) * 1000) if colon else None
         except (ValueError, OverflowError):
             watts = 0
-        if not kind.strip() or len(kind.strip()) > 32 or (watts is not None and not 0 < watts <= 10_000_000):
-            self.fail(f"{value!r} is no connector; give TYPE or TYPE:KW, such as CCS:150.", param, ctx)
-        return kind.strip(), watts
+        known = TYPES.get("".join(kind.split()).casefold())
+        if known is None or (watts is not None and not 0 < watts <= 10_000_000):
+            types = ", ".join(dict.fromkeys(TYPES.values()))
+            self.fail(
+                f"{value!r} is no connector; give TYPE or TYPE:KW, such as CCS:150 (types: {types}).",
+                param,
+                ctx,
+            )
+        return known, watts
 
 
 @click.command("add-site")
@@ -197,6 +222,11 @@ def _site(change: Change, name: str | None) -> tuple[int, str]:
 
 
 def _tell(identity: str, password: str) -> None:
-    click.echo(f"  OCPP address  {ocpp_address(load(), identity)}  (1.6J or 2.0.1)")
+    settings = load()
+    click.echo(f"  OCPP address  {ocpp_address(settings, identity)}  (1.6J or 2.0.1)")
+    if settings.public_url is None:
+        click.echo(
+            "                (as seen from this machine; POLARIS_PUBLIC_URL sets the one for chargers)"
+        )
     click.echo(f"  user          {identity}")
     click.echo(f"  password      {password}  (shown this once)")

@@ -19,21 +19,29 @@ def demo_command(run: Callable[[Settings], None]) -> click.Command:
     """The command, which serves with *run*."""
 
     @click.command("demo")
-    @click.option("--days", type=click.IntRange(1, 4_000), default=400, show_default=True, help="Of past.")
+    @click.option(
+        "--days",
+        type=click.IntRange(1, 4_000),
+        default=400,
+        show_default=True,
+        help="How many days back its history goes.",
+    )
     @click.option(
         "--drivers",
         type=click.IntRange(2, 100_000),
         default=2,
         show_default=True,
-        help="With a past; 2000 make a large demo in less than a minute.",
+        help="How many have a history; 2000 make a large demo in less than a minute.",
     )
     @click.option(
         "--port",
         type=click.IntRange(0, 65_535),
         help="On this machine only.  [default: 8080, else a free one]",
     )
-    @click.option("--seed", type=int, default=1, show_default=True, help="Another one: other coincidences.")
-    @click.option("--password", help="Of the demo's accounts.  [default: a new one, printed]")
+    @click.option(
+        "--seed", type=int, default=1, show_default=True, help="Another seed makes another history."
+    )
+    @click.option("--password", help="The password of its accounts.  [default: a new one, printed]")
     def demo(days: int, drivers: int, port: int | None, seed: int, password: str | None) -> None:
         """Run the portal with a simulated site: 60 chargers that speak OCPP to it, cars that come and go.
 
@@ -42,6 +50,8 @@ def demo_command(run: Callable[[Settings], None]) -> click.Command:
         from app.simulation.demo import run_demo  # with NiceGUI, for which other commands need not wait
 
         chosen = _free(USUAL_PORT if port is None else port, or_another=port is None)
+        if port is None and chosen != USUAL_PORT:
+            click.echo(f"Port {USUAL_PORT} is in use; the demo takes {chosen}.")
         expected = round((drivers - 2) * days * SESSIONS_A_DAY)
         with click.progressbar(length=max(1, expected), label="Making a past", hidden=drivers == 2) as bar:
 

@@ -17,6 +17,9 @@ from data.migrate import migrate
 from data.models import Account, ChargerGroup
 from data.types import Role
 
+PROGRAM = ".venv/bin/python main.py"
+"""How the program is called: with the environment that the set-up made."""
+
 
 @contextmanager
 def opened() -> Iterator[Database]:
@@ -24,6 +27,8 @@ def opened() -> Iterator[Database]:
     database = open_database(load())
     try:
         migrate(database)
+        # On the error stream: whoever works beside a demo or in another folder sees it at once.
+        click.echo(f"Database: {database.url.render_as_string()}", err=True)
         yield database
     finally:
         database.close()

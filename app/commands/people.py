@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from app import clock
 from app.access import passwords
-from app.commands.opening import TimeZone, driver, email_address, group, inserted, opened, shown_name
+from app.commands.opening import PROGRAM, TimeZone, driver, email_address, group, inserted, opened, shown_name
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Account, ChargingSession, GroupAccount, Mapping, SignIn
@@ -66,7 +66,7 @@ def add_driver(
     click.echo(f"Driver {name} <{email}> added.")
     if not password_stdin:
         click.echo(f"  password  {password}  (shown this once)")
-    click.echo(f"Next: python main.py add-mapping CARD {email}")
+    click.echo(f"Next: {PROGRAM} add-mapping CARD {email}")
 
 
 @click.command("new-driver-password")

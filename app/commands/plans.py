@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from app import clock
 from app.commands.chargers import Currency
-from app.commands.opening import Amount, driver, email_address, opened, shown_name
+from app.commands.opening import PROGRAM, Amount, driver, email_address, opened, shown_name
 from app.settings import load
 from data.announcements import Announcement, Topic
 from data.database import Change
@@ -55,7 +55,7 @@ def add_plan(
 
     with opened() as database:
         database.change_now(add)
-    click.echo(f"Plan {name} added. Next: python main.py subscribe EMAIL {name!r}")
+    click.echo(f"Plan {name} added. Next: {PROGRAM} subscribe EMAIL {name!r}")
 
 
 @click.command("subscribe")

@@ -120,7 +120,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _sign_ins(demo: Demo) -> str:
     width = max(len(email) for _, email in demo.sign_ins)
-    lines = [f"A demo with {len(demo.chargers)} chargers and {demo.sessions:,} past sessions. Sign in as"]
+    lines = [
+        f"A demo with 60 chargers ({len(demo.chargers)} are on the line, the others silent for hours) "
+        f"and {demo.sessions:,} past sessions. Sign in as"
+    ]
     lines += [f"  {email:<{width}}  {who}" for who, email in demo.sign_ins]
     lines.append(f"each with the password  {demo.password}")
     return "\n".join(lines)

@@ -55,7 +55,7 @@ def _rows(database: Database, *columns: object) -> list[tuple[object, ...]]:
 def _refused(result: Result, sentence: str) -> None:
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
-    assert re.fullmatch(r"Error: .*\n", result.output), result.output
+    assert re.fullmatch(r"(Database: .*\n)?Error: .*\n", result.output), result.output
     assert sentence in result.output
 
 

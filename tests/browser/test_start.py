@@ -67,6 +67,15 @@ def test_a_wrong_setting_ends_the_start_with_name_value_and_remedy(
     assert "Traceback" not in said
 
 
+def test_a_setting_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    """In the environment and in the file: a slip would go unnoticed otherwise."""
+    assert "POLARIS_PRT: there is no such setting; is POLARIS_PORT meant?" in run(tmp_path, prt="9").stderr
+    (tmp_path / ".env").write_text("POLARIS_DATABASE=sqlite:///x.db\n")
+    done = run(tmp_path)
+    assert done.returncode != 0
+    assert "is POLARIS_DATABASE_URL meant?" in done.stderr
+
+
 @pytest.mark.parametrize(
     "url", ["sqlite:////proc/polaris/polaris.db", "postgresql://u:hidden-word@127.0.0.1:1/polaris"]
 )
