@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from app.charging import quarantine, rows, tags
 from app.charging.beginning import tell
 from app.charging.connectors import connector
-from app.charging.ledger import Action, Ledger
+from app.charging.ledger import Action, Ledger, late_after_final
 from app.charging.reports import Place, Start, Stop, TransactionEvent
 from app.charging.running import Note, Running
 from data.database import Change
@@ -62,7 +62,7 @@ class Events:
         running = await self._memory.of_transaction(charger_id, event.transaction_id)
         if running is None:
             running = await self._begun(charger_id, event)
-        else:
+        elif not running.finalized:
             running = await self._completed(running, event)
         answer = await self._answer(running, event)
         actions: list[Action] = []
@@ -72,12 +72,15 @@ class Events:
                 return answer
             # Another event under a used number (some always send 0): its energy counts all the same.
             actions.append(_kept(running, event, "sequence number used twice"))
-        elif running.has_own_stop and event.type == "Ended":
+        elif event.type == "Ended" and running.has_own_stop:
             actions.append(_kept(running, event, "ended twice"))
             samples = ()  # kept with it: a second closing value would count as the first one's
+        elif event.type == "Ended" and running.finalized:
+            actions += [_kept(running, event, "ended after it was finalized"), late_after_final(running)]
+            samples = ()
         actions.append((rows.EVENT, self._row(running, event)))
         running.events.add(event.seq_no)
-        if event.type == "Ended" and not running.has_own_stop:
+        if event.type == "Ended" and not running.has_own_stop and not running.finalized:
             await self._ledger.finish(running, _stop(event), actions)
             return answer
         started = event.type == "Started" and Note.START_MISSING in running.notes
@@ -110,7 +113,7 @@ class Events:
             (*event.flags, *missing),
         )
         begun = await self._ledger.begin(charger_id, start, offline=event.offline, over=event.type == "Ended")
-        running = await self._memory.known(begun.session_id)
+        running = await self._memory.known(charger_id, begun.session_id)
         assert running is not None
         running.offline = event.offline
         return running
@@ -124,7 +127,7 @@ class Events:
         await self._memory.change(_complete, running.id, running.charger_id, tag, place)
         offline = running.offline
         self._memory.drop(running.id)
-        again = await self._memory.known(running.id)
+        again = await self._memory.known(running.charger_id, running.id)
         assert again is not None
         again.offline = offline
         return again

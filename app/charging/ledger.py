@@ -52,7 +52,7 @@ class Ledger:
         if begun.new and not begun.over and not live:
             self.hidden.add(begun.session_id, charger_id, start.received_at)
         if begun.new:
-            await self.memory.known(begun.session_id)
+            await self.memory.known(charger_id, begun.session_id)
         return begun
 
     # -- readings
@@ -74,6 +74,24 @@ class Ledger:
         *at* is the message's own device time, if it has one; *alive*: it says that it happens now;
         *start*: a session that was known from later messages only began then.
         """
+        try:
+            await self._add(running, samples, received_at, flags, actions, at, alive, start)
+        except BaseException:
+            # The meter in memory may have counted what is not stored: it is made anew from what is (C8).
+            self.memory.drop(running.id)
+            raise
+
+    async def _add(
+        self,
+        running: Running,
+        samples: Sequence[Sample],
+        received_at: datetime,
+        flags: Iterable[str],
+        actions: Sequence[Action],
+        at: datetime | None,
+        alive: bool,
+        start: datetime | None,
+    ) -> None:
         if at is None:
             at = samples[-1].at if samples else received_at
         self.hear(running.charger_id, at, received_at)
@@ -88,7 +106,7 @@ class Ledger:
             writing.others.append((rows.INTERVAL, row))
             if running.account_id is not None:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
-        if start is not None:
+        if start is not None and not running.finalized:
             writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
         if running.ended_at is not None:
             await self._add_late(running, samples, writing, start)
@@ -120,11 +138,7 @@ class Ledger:
             if shown:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
             writing.announcements.append(running.reading().announcement(running.account_id))
-        try:
-            await self.memory.change(writing)
-        except BaseException:
-            self.memory.drop(running.id)
-            raise
+        await self.memory.change(writing)
         if shown:
             self.hidden.drop(running.id)
 
@@ -134,8 +148,7 @@ class Ledger:
         """Values of a session that is over: they refine it by device time, its stop stands (C13, M7)."""
         if running.finalized:
             if samples:
-                running.notes |= {Note.LATE_AFTER_FINAL.value}
-                writing.others.append((rows.FLAGS, running.flags_row()))
+                writing.others.append(late_after_final(running))
         elif samples or start is not None:
             fresh, progress = await self.rebuilt(running, samples, start=start)
             ended_at = fresh.ended_at
@@ -164,7 +177,7 @@ class Ledger:
     ) -> tuple[Running, Progress]:
         """The session anew, from what is stored and *samples*; its progress has all its steps."""
         await self.memory.settled()
-        fresh = await self.memory.database.ask(load, running.id, samples, stop, start)
+        fresh = await self.memory.database.ask(load, running.charger_id, running.id, samples, stop, start)
         assert fresh is not None
         fresh.costs, fresh.replayed = running.costs, running.replayed
         fresh.notes |= running.notes
@@ -180,6 +193,15 @@ class Ledger:
 
     async def finish(self, running: Running, stop: Stop, actions: Sequence[Action] = ()) -> None:
         """The session is over, at *stop*."""
+        try:
+            await self._finish(running, stop, actions)
+        except BaseException:
+            self.memory.drop(running.id)
+            raise
+        self.memory.forget(running.id)
+        self.hidden.drop(running.id)
+
+    async def _finish(self, running: Running, stop: Stop, actions: Sequence[Action]) -> None:
         self.hear(running.charger_id, stop.at, stop.received_at)
         at = max(stop.at, running.started_at)
         writing = Writing(
@@ -207,10 +229,10 @@ class Ledger:
         if running.account_id is not None:
             writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
         writing.announcements.append(Announcement(Topic.CHARGERS, running.charger_id))
-        try:
-            await self.memory.change(writing)
-        except BaseException:
-            self.memory.drop(running.id)
-            raise
-        self.memory.forget(running.id)
-        self.hidden.drop(running.id)
+        await self.memory.change(writing)
+
+
+def late_after_final(running: Running) -> Action:
+    """Flag a finalized session: something came that would have changed it, and did not."""
+    running.notes |= {Note.LATE_AFTER_FINAL.value}
+    return rows.FLAGS, running.flags_row()

@@ -51,12 +51,16 @@ class Memory:
             await self.database.change(lambda change: None)
             self._unsettled = False
 
-    async def known(self, session_id: int) -> Running | None:
-        """The session, from memory or restored; one that is over is not kept. ``None``: there is none."""
+    async def known(self, charger_id: int, session_id: int) -> Running | None:
+        """The charger's session, from memory or restored; one that is over is not kept.
+
+        ``None``: it has no such one. Another charger's is none of its business (T58), and is not even
+        loaded: only its own charger's turn keeps what is loaded from being older than what is stored.
+        """
         if (running := self.running.get(session_id)) is not None:
-            return running
+            return running if running.charger_id == charger_id else None
         await self.settled()
-        running = await self.database.ask(load, session_id)
+        running = await self.database.ask(load, charger_id, session_id)
         if running is not None and running.ended_at is None:
             running.progress = replace(running.progress, steps=())
             self.remember(running)
@@ -72,7 +76,7 @@ class Memory:
         if session_id is None:
             await self.settled()
             session_id = await self.database.ask(matching.of_transaction, charger_id, transaction_id)
-        return None if session_id is None else await self.known(session_id)
+        return None if session_id is None else await self.known(charger_id, session_id)
 
     def remember(self, running: Running) -> None:
         """Keep *running*, in place of what was kept of it."""

@@ -36,7 +36,7 @@ class Note(StrEnum):
     START_MISSING = "start_missing"
     """Known from a later event only; its start has not arrived (2.0.1)."""
     LATE_AFTER_FINAL = "late_after_final"
-    """Values came after the session was finalized; they are stored and not billed."""
+    """Values or a stop came after the session was finalized; they are kept and not billed."""
 
 
 WITHOUT_STOP: frozenset[str] = frozenset({Note.ENDED_BY_NEW_START.value, Note.ENDED_BY_OPERATOR.value})
@@ -186,7 +186,9 @@ _SESSION = (
     )
     .join(Charger, Charger.id == ChargingSession.charger_id)
     .join(Connector, Connector.id == ChargingSession.connector_id)
-    .where(ChargingSession.id == bindparam("session_id"))
+    .where(
+        ChargingSession.id == bindparam("session_id"), ChargingSession.charger_id == bindparam("charger_id")
+    )
 )
 _SAMPLES = (
     select(
@@ -211,18 +213,19 @@ _EVENTS = select(TransactionEvent.seq_no).where(TransactionEvent.session_id == b
 
 def load(
     db: Connection,
+    charger_id: int,
     session_id: int,
     more: Iterable[Sample] = (),
     stop: tuple[datetime, int | None] | None = None,
     start: datetime | None = None,
 ) -> Running | None:
-    """The session as it is stored, its meter rebuilt from its samples; ``None``: no such one.
+    """The charger's session as it is stored, its meter rebuilt from its samples; ``None``: no such one.
 
     *more* are samples that are about to be stored, *stop* (device time, register) and *start* what is
     about to take the place of what is stored. ``progress.steps`` are all its steps.
     """
     key = {"session_id": session_id}
-    row = db.execute(_SESSION, key).one_or_none()
+    row = db.execute(_SESSION, {**key, "charger_id": charger_id}).one_or_none()
     if row is None:
         return None
     samples = db.execute(_SAMPLES, key).all()

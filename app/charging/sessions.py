@@ -19,7 +19,7 @@ from app import clock
 from app.charging import beginning, matching, quarantine, tags
 from app.charging.device_time import TimeFlag
 from app.charging.events import Events
-from app.charging.ledger import Action, Ledger
+from app.charging.ledger import Action, Ledger, late_after_final
 from app.charging.memory import Memory
 from app.charging.reports import Start, Started, Stop, TransactionEvent, Values
 from app.charging.rows import Writing
@@ -72,11 +72,9 @@ class Sessions:
         async with self._turns[charger_id]:
             running = None
             if stop.session_id is not None:
-                running = await self._memory.known(stop.session_id)
+                running = await self._memory.known(charger_id, stop.session_id)
             elif stop.transaction_id is not None:
                 running = await self._memory.of_transaction(charger_id, stop.transaction_id)
-            if running is not None and running.charger_id != charger_id:
-                running = None
             await self._stop(charger_id, running, stop)
         if stop.id_tag is None:
             return None
@@ -113,7 +111,7 @@ class Sessions:
                 self._hidden.add(session_id, charger_id, now)
             elif account_id is not None and session_id not in self._memory.running:
                 async with self._turns[charger_id]:
-                    await self._memory.known(session_id)
+                    await self._memory.known(charger_id, session_id)
 
     async def show_alive(self, now: datetime) -> datetime | None:
         """Show the sessions whose burst is over without a stop (C13); returns when the next one is due."""
@@ -132,17 +130,17 @@ class Sessions:
         """The session of *values*: the one they name, else the one in progress on the connector."""
         running = None
         if values.session_id is not None:
-            running = await self._memory.known(values.session_id)
+            running = await self._memory.known(charger_id, values.session_id)
         elif values.transaction_id is not None:
             running = await self._memory.of_transaction(charger_id, values.transaction_id)
-        if running is not None and running.charger_id == charger_id:
+        if running is not None:
             return running
         samples = [sample for sample in values.samples if sample.context != "Sample.Clock"]
         if not samples or not (values.place.number or values.place.evse):
             return None  # clock-aligned values, or the charger's own meter (M9)
         first = min(sample.at for sample in samples)
         found = await self._database.ask(matching.on_connector, charger_id, values.place, first)
-        return None if found is None else await self._memory.known(found)
+        return None if found is None else await self._memory.known(charger_id, found)
 
     async def _stop(self, charger_id: int, running: Running | None, stop: Stop) -> None:
         reasons = []
@@ -150,12 +148,14 @@ class Sessions:
         if running is None:
             reasons.append("unknown transaction")
             found = await self._database.ask(matching.for_stop, charger_id, stop)
-            running = None if found is None else await self._memory.known(found)
+            running = None if found is None else await self._memory.known(charger_id, found)
             if running is not None:
                 running.notes |= {Note.STOP_MATCHED.value}
         twice = running is not None and running.has_own_stop
         if twice:
             reasons.append("stopped twice")
+        elif running is not None and running.finalized:
+            reasons.append("stopped after it was finalized")
         elif running is not None:
             below = stop.meter_stop is not None and running.meter_start is not None
             if below and (stop.meter_stop or 0) < (running.meter_start or 0):
@@ -179,6 +179,8 @@ class Sessions:
                     ),
                 )
             )
+        if running is not None and running.finalized and not twice:
+            actions.append(late_after_final(running))
         if running is None or twice or running.finalized:
             await self._memory.change(Writing(others=actions))
             return

@@ -234,7 +234,7 @@ async def test_a_boot_closes_no_session(world: World) -> None:
         "1.2",
         NOW + MIN,
     )
-    assert (await world.sessions._memory.known(session)).ended_at is None  # type: ignore[union-attr]
+    assert (await world.sessions._memory.known(world.charger, session)).ended_at is None  # type: ignore[union-attr]
 
 
 async def test_the_newest_report_of_a_kind_is_kept(world: World) -> None:

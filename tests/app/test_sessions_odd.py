@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.charging.reports import Place
+from app.charging.reports import Place, TransactionEvent
 from data.announcements import Topic
-from data.database import Database
-from data.models import QuarantinedMessage
+from data.database import Change, Database
+from data.models import ChargingSession, QuarantinedMessage
 from tests.app.test_sessions import MIN, S, World, sample, start, values
 from tests.world import NOW
 
@@ -235,3 +235,45 @@ async def test_a_session_known_alive_stays_in_the_banner_through_an_outage(world
     await world.read(session, 60, 1100, late=HOUR)
     assert (await world.row(session)).replayed is False
     assert world.topics(Topic.READING) == [world.driver]
+
+
+async def finalize(world: World) -> None:
+    def work(change: Change) -> None:
+        change.connection.exec_driver_sql("UPDATE sessions SET finalized_at = ended_at")
+
+    await world.database.change(work)
+
+
+async def test_c11_the_stop_of_a_finalized_session_is_kept(world: World) -> None:
+    """C11: a new start ended it, it was billed, then its own stop came: kept whole, flagged, not applied."""
+    session = await world.start(meter_start=3000)
+    await world.read(session, 60, 5000)
+    await world.start(600, meter_start=9000)
+    await finalize(world)
+    before = await world.row(session)
+    await world.stop(session, 500, 9000, late=200, payload=PAYLOAD)
+    after = await world.row(session)
+    assert await kept(world) == [(session, "stopped after it was finalized")]
+    assert after.flags == ["ended_by_new_start", "late_after_final"]
+    assert {**after._mapping, "flags": before.flags} == dict(before._mapping)
+
+
+async def test_c11_a_finalized_sessions_ended_is_kept(world: World) -> None:
+    """C11, C14: the same of OCPP 2.0.1, and neither its tag nor its start changes any more."""
+
+    def event(kind: Any, seq_no: int, seconds: float, **more: Any) -> TransactionEvent:
+        at = NOW + seconds * S
+        return TransactionEvent(kind, "tx", seq_no, at, at, place=Place(1, 1), **more)
+
+    await world.sessions.event(world.charger, event("Updated", 1, 60))
+    session = (await world.rows(ChargingSession))[0].id
+    await world.sessions.end(session)
+    await finalize(world)
+    before = await world.row(session)
+    closing = (sample(100, 9000, context="Transaction.End"),)
+    await world.sessions.event(world.charger, event("Ended", 2, 100, samples=closing))
+    await world.sessions.event(world.charger, event("Started", 0, 0, id_tag="CARD1"))
+    after = await world.row(session)
+    assert await kept(world) == [(session, "ended after it was finalized")]
+    assert "late_after_final" in after.flags
+    assert {**after._mapping, "flags": before.flags} == dict(before._mapping)
