@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import nicegui
 
-from app import pages
+from app import alone, pages
 from app.access import surface
 from app.access.sign_ins import SignIns
 from app.charging.endpoint import Endpoint
@@ -45,6 +45,7 @@ def install(settings: Settings) -> Portal:
     Everything but the server itself. Raises `data.database.DatabaseUnavailable`.
     """
     database = open_database(settings)
+    let_go = alone.hold(database)
     migrate(database)
     live = Live()
     live.failed = _failed
@@ -63,7 +64,7 @@ def install(settings: Settings) -> Portal:
     surface.install(nicegui.app, settings, portal.sign_ins)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
-    forget = portal.sign_ins.listen(live)
+    stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live))
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
@@ -75,9 +76,11 @@ def install(settings: Settings) -> Portal:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        forget()
+        for stop in stops:
+            stop()
         await portal.endpoint.close()
         database.close()
+        let_go()
 
     nicegui.app.on_startup(begin)
     nicegui.app.on_shutdown(end)

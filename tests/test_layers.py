@@ -14,6 +14,7 @@ ALLOWED = {
     "data": {"data"},
     "components": {"components", "data"},
     "app.settings": {"data"},
+    "app.alone": {"data"},
     "app.clock": set(),
     "app.logs": set(),
     "app.billing": {"app.billing", "app.clock", "app.settings", "data"},
@@ -36,6 +37,7 @@ ALLOWED = {
     },
     "app.portal": {
         "app.access",
+        "app.alone",
         "app.charging",
         "app.clock",
         "app.logs",

@@ -141,6 +141,16 @@ def test_the_first_start_prints_a_link_that_makes_the_first_operator_once(server
     assert server.output().count("/welcome/") == 1  # an operator exists: no further link
 
 
+def test_a_second_portal_on_the_same_file_is_refused(server: Server, tmp_path: Path) -> None:
+    """It would not hear what the first announces; once the first is gone, even by SIGKILL, it may start."""
+    server.start()
+    done = run(tmp_path, database_url=server.database_url, port="0")
+    assert done.returncode != 0
+    assert "another portal runs on" in done.stderr
+    server.kill()
+    server.start()
+
+
 def test_it_ends_cleanly(server: Server) -> None:
     server.start()
     server.stop()
