@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from app import clock
 from app.charging.reports import (
     Boot,
     Start,
@@ -84,6 +85,8 @@ class Desk:
     presence: Presence
     deviations: Counter[str] = field(default_factory=Counter)
     """How often it broke the standard in which way (C6)."""
+    connected_at: datetime = field(default_factory=clock.now)
+    """Since when it is on the line: tells what happens now from what is replayed (C13, P6)."""
 
     def answered(self, id_tag: str | None, status: Authorization) -> None:
         """Log that a card was not accepted: the first thing that a driver at the charger asks about."""

@@ -111,6 +111,7 @@ class Events:
             event.transaction_id,
             event.reservation_id,
             (*event.flags, *missing),
+            event.connected_at,
         )
         begun = await self._ledger.begin(charger_id, start, offline=event.offline, over=event.type == "Ended")
         running = await self._memory.known(charger_id, begun.session_id)

@@ -13,6 +13,9 @@ class Hidden:
     def __init__(self) -> None:
         self._sessions: dict[int, int] = {}
         self._heard: dict[int, datetime] = {}
+        """By charger, of those that have hidden sessions."""
+        self._last: dict[int, datetime] = {}
+        """By charger: its last message about a transaction."""
 
     def add(self, session_id: int, charger_id: int, now: datetime) -> None:
         """*session_id* is hidden until its charger has been quiet, or something shows it alive."""
@@ -21,8 +24,14 @@ class Hidden:
 
     def hear(self, charger_id: int, now: datetime) -> None:
         """A message about a transaction came from the charger: its burst goes on."""
+        self._last[charger_id] = now
         if charger_id in self._heard:
             self._heard[charger_id] = now
+
+    def is_quiet(self, charger_id: int, now: datetime) -> bool:
+        """True if the charger is in no burst: nothing of it is hidden, and nothing came just now."""
+        last = self._last.get(charger_id)
+        return charger_id not in self._heard and (last is None or now - last >= QUIET)
 
     def drop(self, session_id: int) -> None:
         """*session_id* is over, or was shown."""

@@ -43,7 +43,13 @@ class Ledger:
 
     async def begin(self, charger_id: int, start: Start, *, offline: bool, over: bool = False) -> Begun:
         """Store the session of *start*, or find it (C9); *offline*: it says itself that it is told late."""
-        live = not offline and self.pace.is_live(charger_id, start.at, start.received_at)
+        live = not offline and self.pace.is_live(
+            charger_id,
+            start.at,
+            start.received_at,
+            start.connected_at,
+            quiet=self.hidden.is_quiet(charger_id, start.received_at),
+        )
         begun = await self.memory.change(beginning.begin, charger_id, start, live=live, over=over)
         self.hear(charger_id, start.at, start.received_at)
         for ended in begun.ended:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from app.charging import tags
 from app.charging.beginning import tell
@@ -14,7 +14,7 @@ from app.charging.connectors import find_connector
 from app.charging.pace import LATE
 from app.charging.reports import Place, Stop
 from data.database import Change
-from data.models import ChargingSession, Connector
+from data.models import ChargingSession, Connector, MeterSample, TransactionEvent
 
 MOST_WH = 1_000_000
 """No session draws more than these Wh between two readings (M16)."""
@@ -43,8 +43,12 @@ _ON_CHARGER = select(
 _IN_PROGRESS = select(_sessions.id, _sessions.charger_id, _sessions.replayed, _sessions.account_id).where(
     _sessions.ended_at.is_(None)
 )
-_HIDDEN = select(_sessions.charger_id, _sessions.account_id).where(
+_HIDDEN = select(_sessions.charger_id, _sessions.account_id, _sessions.received_at).where(
     _sessions.id == bindparam("session_id"), _sessions.ended_at.is_(None), _sessions.replayed
+)
+_LAST_TOLD = tuple(
+    select(func.max(table.received_at)).where(table.session_id == bindparam("session_id"))
+    for table in (MeterSample, TransactionEvent)
 )
 _SHOW = update(_sessions).where(_sessions.id == bindparam("session_id")).values(replayed=False)
 MOVE_END = update(_sessions).where(_sessions.id == bindparam("session_id")).values(ended_at=bindparam("end"))
@@ -93,12 +97,23 @@ def _register_fits(row: Any, meter_stop: int | None) -> bool:
     return bool(0 <= meter_stop - row.meter_start - row.energy_wh <= MOST_WH)
 
 
-def show(change: Change, session_id: int) -> None:
-    """Put a session into the banner that was taken for a replayed one (C13)."""
-    row = change.execute(_HIDDEN, {"session_id": session_id}).one_or_none()
-    if row is not None:
-        change.execute(_SHOW, {"session_id": session_id})
-        tell(change, row.charger_id, row.account_id)
+def show(change: Change, session_id: int, quiet_since: datetime) -> datetime | None:
+    """Put a session into the banner that was taken for a replayed one (C13).
+
+    Not if a message about it was stored after *quiet_since*, which another process may have taken:
+    then returned is when the last one came.
+    """
+    key = {"session_id": session_id}
+    row = change.execute(_HIDDEN, key).one_or_none()
+    if row is None:
+        return None
+    told = [change.execute(statement, key).scalar_one() for statement in _LAST_TOLD]
+    last: datetime = max(at for at in (row.received_at, *told) if at is not None)
+    if last > quiet_since:
+        return last
+    change.execute(_SHOW, key)
+    tell(change, row.charger_id, row.account_id)
+    return None
 
 
 def is_to_come(stop: Stop) -> bool:

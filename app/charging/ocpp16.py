@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from app.charging.desk import Desk
@@ -63,7 +64,7 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _start(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    begun = start(message, received_at, desk.zone)
+    begun = replace(start(message, received_at, desk.zone), connected_at=desk.connected_at)
     started = await desk.sessions.start(desk.charger_id, begun)
     desk.answered(begun.id_tag, started.authorization)
     return {"transactionId": started.session_id, **_tag_info(started.authorization)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
@@ -70,6 +71,7 @@ async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload
         message.notes.append(reason)
         await desk.presence.quarantine(desk.charger_id, "TransactionEvent", whole(message.payload), reason)
         return {}
+    found = replace(found, connected_at=desk.connected_at)
     tag_status = await desk.sessions.event(desk.charger_id, found)
     if tag_status is None or found.id_tag is None:
         return {}

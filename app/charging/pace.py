@@ -14,6 +14,8 @@ LATE = timedelta(seconds=5)
 """A start that arrives later than this after its device time may be a replayed one."""
 QUIET = timedelta(seconds=10)
 """No message about a transaction for this long: the burst is over."""
+SETTLED = timedelta(minutes=5)
+"""A connection as old as this has nothing left to replay."""
 PROOF = timedelta(seconds=5)
 """Receptions at least this far apart tell the offset of a clock."""
 TOLERANCE = timedelta(seconds=2)
@@ -58,13 +60,29 @@ class Pace:
         clock = self._clocks.get(charger_id)
         return None if clock is None else clock.offset
 
-    def is_live(self, charger_id: int, at: datetime, received_at: datetime) -> bool:
-        """True if what the charger dates *at* has just happened; false if it may be a replay (C13)."""
+    def is_live(
+        self,
+        charger_id: int,
+        at: datetime,
+        received_at: datetime,
+        connected_at: datetime | None = None,
+        *,
+        quiet: bool = False,
+    ) -> bool:
+        """True if what the charger dates *at* has just happened; false if it may be a replay (C13).
+
+        Since *connected_at* it is on the line; *quiet*: it was in no burst of messages before this one.
+        """
         lag = received_at - at
         offset = self.offset(charger_id)
-        if offset is None:
-            return lag <= LATE  # a clock that is ahead is wrong, and its message is not from the future
-        return abs(lag) <= LATE or lag + offset <= LATE
+        if offset is not None:
+            return abs(lag) <= LATE or lag + offset <= LATE
+        if lag <= LATE:
+            return True  # a clock that is ahead is wrong, and its message is not from the future
+        # The clock is behind, or this was kept for later; and it is kept only while there is no line.
+        return connected_at is not None and (
+            at >= connected_at or (quiet and received_at - connected_at >= SETTLED)
+        )
 
     def corrected(self, charger_id: int, at: datetime, received_at: datetime) -> datetime:
         """*at* by our clock, as far as the charger's offset is known; never later than *received_at*."""

@@ -59,6 +59,8 @@ class Start:
     """The charger's own (2.0.1); null in 1.6, where ours is the answer."""
     reservation_id: int | None = None
     flags: tuple[str, ...] = ()
+    connected_at: datetime | None = None
+    """Since when the charger has been on the line, by our clock; null where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class TransactionEvent:
     reservation_id: int | None = None
     payload: dict[str, Any] | None = None
     flags: tuple[str, ...] = ()
+    connected_at: datetime | None = None
+    """As `Start.connected_at`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from app.charging.device_time import TimeFlag
 from app.charging.events import Events
 from app.charging.ledger import Action, Ledger, late_after_final
 from app.charging.memory import Memory
+from app.charging.pace import QUIET
 from app.charging.reports import Start, Started, Stop, TransactionEvent, Values
 from app.charging.rows import Writing
 from app.charging.running import Note, Running
@@ -118,7 +119,10 @@ class Sessions:
         for session_id, charger_id in self._hidden.due(now):
             async with self._turns[charger_id]:
                 if (session_id, charger_id) in self._hidden.due(now):
-                    await self._memory.change(matching.show, session_id)
+                    heard = await self._memory.change(matching.show, session_id, now - QUIET)
+                    if heard is not None:
+                        self._hidden.hear(charger_id, heard)
+                        continue
                     self._hidden.drop(session_id)
                     if (running := self._memory.running.get(session_id)) is not None:
                         running.replayed = False

@@ -394,6 +394,13 @@ async def test_m17_each_moment_once(charger: Field) -> None:
     assert (await charger.row(session)).energy_wh == 100
 
 
+@pytest.mark.parametrize("seconds", [20, 4], ids=["on the line", "right after connecting"])
+async def test_m14_a_clock_somewhat_behind(charger: Field, seconds: int) -> None:
+    """M14, P6, C13: a start dated 8 s ago is no replay, if the charger was on the line then already."""
+    session = await charger.start(1000, seconds, timestamp=stamp(seconds - 8))
+    assert (await charger.row(session)).replayed is (seconds < 8)
+
+
 @pytest.mark.parametrize("repeat", [False, True], ids=["", "the last reading comes again"])
 async def test_m18_a_restart_in_mid_session(sqlite_database: Database, repeat: bool) -> None:
     """M18: the process is another one; the total goes on where it was, and the banner is there (P6)."""
