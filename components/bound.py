@@ -35,6 +35,11 @@ log = logging.getLogger("polaris.cards")
 MINUTE_WITHIN = 4.0
 """Seconds within which pages tell times anew after a minute has gone by: not all in one instant."""
 
+ASKED_LATELY = 60.0
+"""Seconds for which an answer is not doubted only because time has changed what it means."""
+SOONEST = 0.2
+"""Seconds: no card is shown anew more often by the passing of time."""
+
 Show: TypeAlias = Callable[[T], object]
 """Shows a newer value on what is drawn already."""
 
@@ -79,13 +84,15 @@ class BoundCards:
         *when: When,
         tells_time: bool = False,
         over: Callable[[T], bool] = lambda value: False,
+        until: Callable[[T], float | None] = lambda value: None,
     ) -> Bound[T]:
         """What *query* answers, as a card or several show it; call `load` before the first is drawn.
 
         *tells_time*: shown anew each minute, because words such as "3 min ago" change by themselves.
         *over*: whether time alone has made the value wrong, such as at the end of a period.
+        *until*: seconds until the value is shown anew, before the minute is over; ``None``: no need.
         """
-        bound = Bound(self, query, when, tells_time, over)
+        bound = Bound(self, query, when, tells_time, over, until)
         self._bound.append(bound)
         return bound
 
@@ -137,15 +144,18 @@ class Bound(Generic[T]):
         when: Sequence[When],
         tells_time: bool,
         over: Callable[[T], bool],
+        until: Callable[[T], float | None],
     ) -> None:
         self.query = query
         self.loaded = False
         self._cards = cards
         self._tells_time = tells_time
         self._over = over
+        self._until = until
+        self._due: asyncio.TimerHandle | None = None
         self._answer: T | Failed = Failed(LookupError("not asked yet"))
         self._faces: list[_Face[T]] = []
-        self._asking = self._again = self._missed = self._closed = False
+        self._asking = self._again = self._missed = self._closed = self._anew = False
         self._asked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._stops = [cards.live.listen(one.topic, self._listener(one), about=one.about) for one in when]
@@ -182,10 +192,32 @@ class Bound(Generic[T]):
         before, self._answer = self._answer, answer
         if isinstance(answer, Failed):
             _report(answer.error, again=isinstance(before, Failed))
-        elif not isinstance(before, Failed) and answer == before and not self._broken:
+        elif not isinstance(before, Failed) and answer == before and not self._broken and not self._anew:
             return
+        self._anew = False
         for face in list(self._faces):
             face.show(answer)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Set the one timer of this card to when its answer is to be shown anew, if ever."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if not isinstance(self._answer, Failed) and (seconds := self._until(self._answer)) is not None:
+            self._due = asyncio.get_running_loop().call_later(max(seconds, SOONEST), self._came_due)
+
+    def _came_due(self) -> None:
+        self._due = None
+        if asyncio.get_running_loop().time() - self._asked_at >= ASKED_LATELY:
+            # Before anything is said: what the moment follows from may have changed untold.
+            self._anew = True
+            self.ask()
+        elif not isinstance(self._answer, Failed):
+            for face in list(self._faces):
+                face.show(self._answer)
+        if not self._anew or self._missed:
+            self._watch()
 
     def tick(self) -> None:
         """A minute went by: ask again what failed or is over, tell the times of the rest anew."""
@@ -205,8 +237,9 @@ class Bound(Generic[T]):
     def close(self) -> None:
         """Stop listening; nothing is drawn any more."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._due):
+            if timer is not None:
+                timer.cancel()
         for stop in self._stops:
             stop()
         self._cards.forget(self)

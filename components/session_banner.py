@@ -18,6 +18,8 @@ from data.queries.sessions import ActiveSession
 
 GRACE = timedelta(seconds=60)
 """A reading may be this much older than the charger's interval before it is shown with its time (P8)."""
+LOOK_AGAIN = timedelta(seconds=10)
+"""How soon to look at a strip whose reading is old or has not come yet: one that comes may be old soon."""
 SPOKEN_WH = 5000
 """Screen readers hear of each of these; the ticking number itself is no live region."""
 
@@ -44,7 +46,7 @@ class SessionBanner(Element):
             strip.delete()
         for session, live in sessions:
             if session.id in self._strips:
-                self._strips[session.id].tick(now)
+                self._strips[session.id].show(session, now)
                 continue
             with self:
                 self._strips[session.id] = _Strip(session, live, self._reader, now, self._say)
@@ -66,6 +68,16 @@ def draw(
     return banner
 
 
+def until_stale(sessions: Sequence[tuple[ActiveSession, LiveSession]], now: datetime) -> float | None:
+    """Seconds until the banner of *sessions* is to be shown anew, because a reading becomes old (P8)."""
+    waits = []
+    for session, live in sessions:
+        taken = live.reading.reading_at
+        wait = LOOK_AGAIN if taken is None else taken + _patience(session) - now
+        waits.append(wait if wait >= timedelta(0) else LOOK_AGAIN)
+    return min(waits).total_seconds() if waits else None
+
+
 class _Strip(Element, default_classes="p-strip", default_props="tag=section flat"):
     """One session. A component of its own, so that a reading draws nothing but this strip anew."""
 
@@ -78,14 +90,13 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         say: Callable[[str], None],
     ) -> None:
         super().__init__("q-card")
-        self.props["aria-label"] = reader.text("banner.region", place=_place(session, reader))
         self._session, self._live, self._reader, self._now = session, live, reader, now
         self._milestone = (live.reading.energy_wh or 0) // SPOKEN_WH
         self._was_silent = self._silent
         self._say = say
         with self:
-            title = reader.text("banner.title") + "\n" + _place(session, reader)
-            ui.label(title).tag = "h2"
+            self._title = ui.label()
+            self._title.tag = "h2"
             # The unit is the style sheet's to draw: the text of this element is the number alone.
             number = ui.label().classes("p-number").props("data-unit=kWh")
             power = ui.label().classes("p-fact")
@@ -96,11 +107,16 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         power.bind_text_from(live, "reading", self._power)
         cost.bind_text_from(live, "reading", self._cost)
         self._note.bind_text_from(live, "reading", self._noted)
-        self.tick(now)
+        self.show(session, now)
 
-    def tick(self, now: datetime) -> None:
-        """Bring what depends on the time of day to *now*."""
-        self._now = now
+    def show(self, session: ActiveSession, now: datetime) -> None:
+        """Bring to *now* what depends on the time, and to *session* what became known of it (P7)."""
+        self._session, self._now = session, now
+        place = _place(session, self._reader)
+        self._title.text = self._reader.text("banner.title") + "\n" + place
+        region = self._reader.text("banner.region", place=place)
+        if self.props.get("aria-label") != region:
+            self.props["aria-label"] = region
         elapsed = self._reader.duration(now - self._session.started_at)
         self._time.text = self._fact("banner.time", elapsed)
         self._note.text = self._noted(self._live.reading)
@@ -114,10 +130,8 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
 
     @property
     def _silent(self) -> bool:
-        patience = timedelta(seconds=self._session.reading_interval) + GRACE
-        return (
-            self._live.reading.reading_at is not None and self._now - self._live.reading.reading_at > patience
-        )
+        taken = self._live.reading.reading_at
+        return taken is not None and self._now - taken > _patience(self._session)
 
     def _fact(self, key: str, value: str) -> str:
         # Two lines of one element.
@@ -157,6 +171,10 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
             self._say(reader.text("banner.said.back", charger=name))
         self._milestone = max(milestone, self._milestone)
         self._was_silent = silent
+
+
+def _patience(session: ActiveSession) -> timedelta:
+    return timedelta(seconds=session.reading_interval) + GRACE
 
 
 def _place(session: ActiveSession, reader: Reader) -> str:

@@ -129,7 +129,7 @@ class Dashboard:
         linked = When(Topic.PEOPLE, me)
         any_charger = When(Topic.CHARGERS, within=SPREAD)
         self.linked = cards.bind(lambda db: mappings.has_active_mapping(db, me), linked)
-        self.active = cards.bind(self.ask_active, mine, tells_time=True)
+        self.active = cards.bind(self.ask_active, mine, tells_time=True, until=self.until_stale)
         self.recent = cards.bind(lambda db: tuple(sessions.recent(db, me)), mine, following, tells_time=True)
         self.reservation = cards.bind(
             lambda db: reservations.next_reservation(db, me, clock.now()),
@@ -208,6 +208,10 @@ class Dashboard:
         """P6–P9: the strips, each bound to what its charger says."""
         banner = session_banner.draw(self.with_live(found), self.reader, clock.now())
         return lambda found: banner.show(self.with_live(found), clock.now())
+
+    def until_stale(self, found: Sequence[ActiveSession]) -> float | None:
+        """P8, P22: seconds until a reading is old enough to be shown with its time."""
+        return session_banner.until_stale(self.with_live(found), clock.now())
 
     def with_live(self, found: Sequence[ActiveSession]) -> list[tuple[ActiveSession, LiveSession]]:
         """Each session with the object that readings are assigned to."""

@@ -14,7 +14,7 @@ from sqlalchemy import event, text, update
 from app import clock
 from app.pages import dashboard
 from app.portal import Portal
-from components import bound
+from components import bound, session_banner
 from components.usage import UsageCard
 from data.announcements import Announcement, Topic
 from data.database import Change
@@ -111,6 +111,39 @@ async def test_p7_what_is_shown_never_falls(visit: Visit, world: World) -> None:
     world.read(session, world.dana, 5_010)
     await user.should_see("5.01", retries=SOON)
     await user.should_not_see("4.00")
+
+
+async def test_p8_a_reading_that_grows_old_says_so_by_itself(
+    visit: Visit, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P22: within ten seconds and not with the next minute; nothing is announced here."""
+    monkeypatch.setattr(session_banner, "GRACE", timedelta(seconds=0.5))
+    interval(world, 0)
+    world.begin(world.dana, energy_wh=1_000)
+    user = await visit(world.dana)
+    await user.should_not_see("Last reading")
+    clock.advance(timedelta(seconds=2))
+    await user.should_see("Last reading 13:00", retries=SOON)
+
+
+async def test_p8_a_longer_interval_is_asked_for_before_a_reading_is_called_old(
+    visit: Visit, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the charger keeps was learned after the page was opened."""
+    monkeypatch.setattr(session_banner, "GRACE", timedelta(seconds=0.5))
+    monkeypatch.setattr(bound, "ASKED_LATELY", 0.0)
+    interval(world, 0)
+    world.begin(world.dana, energy_wh=1_000)
+    user = await visit(world.dana)
+    interval(world, 900)
+    clock.advance(timedelta(seconds=2))
+    await asyncio.sleep(1.5)
+    await user.should_not_see("Last reading")
+
+
+def interval(world: World, seconds: int) -> None:
+    """Nobody is told, as when it is learned from the readings."""
+    world.database.change_now(lambda change: change.execute(update(Charger).values(reading_interval=seconds)))
 
 
 async def test_p14_p17_usage_and_plan_follow_a_session_but_not_each_reading(

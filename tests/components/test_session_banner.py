@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from nicegui import ui
 from nicegui.testing.user import User
 
@@ -104,6 +105,48 @@ async def test_p8_an_old_reading_is_shown_with_its_time(paper: Paper) -> None:
     page.read(replace(READING, energy_wh=12_500, reading_at=NOW + 2 * MINUTE))
     await page.user.should_not_see("Last reading")
     assert page.said == "Readings from Garage left are arriving again."
+
+
+async def test_p8_the_interval_that_counts_is_the_newest(paper: Paper) -> None:
+    """A charger's interval is learned, or set, while the page is open."""
+    page = await Page(paper).open(session())
+    page.show(session(reading_interval=900), now=NOW + 5 * MINUTE)
+    await page.user.should_not_see("Last reading")
+    assert page.said == ""
+    page.show(session(reading_interval=30), now=NOW + 5 * MINUTE)
+    await page.user.should_see("Last reading 15:19")
+
+
+async def test_p7_what_becomes_known_later_is_shown(paper: Paper) -> None:
+    """OCPP 2.0.1 names the connector after the start; an operator renames a charger."""
+    page = await Page(paper).open(session(connector_type=None))
+    await page.user.should_not_see("Type 2")
+    page.show(session(name="Garage right", connector_number=2))
+    await page.user.should_see("Garage right · connector 2 · Type 2")
+    await page.user.should_not_see("Garage left")
+    (strip,) = page.user.find("Charging now").elements
+    region = strip.parent_slot.parent  # type: ignore[union-attr]
+    assert region.props["aria-label"] == "Charging in progress: Garage right · connector 2 · Type 2"
+    page.show()
+    assert page.said == "Charging ended at Garage right: 12.5 kWh."
+
+
+@pytest.mark.parametrize(
+    ("reading", "seconds"),
+    [
+        (READING, 100),  # 60 + 60 s after it was taken, 20 s of which are over
+        (replace(READING, reading_at=NOW - timedelta(minutes=3)), 10),  # stale: one look, until one comes
+        (WAITING, 10),
+    ],
+)
+def test_p8_it_is_known_when_a_reading_becomes_old(reading: Reading, seconds: float) -> None:
+    """P22: what the passing of time changes shows within ten seconds."""
+    live = Live()
+    pair = session(reading), live.session(reading)
+    assert session_banner.until_stale([pair], NOW) == seconds
+    other = session(replace(READING, session_id=7), reading_interval=0)
+    assert session_banner.until_stale([pair, (other, live.session(other.reading))], NOW) == min(seconds, 40)
+    assert session_banner.until_stale([], NOW) is None
 
 
 async def test_p9_readings_reach_the_strip_by_binding(paper: Paper) -> None:
