@@ -50,6 +50,7 @@ async def ocpp_server(
     endpoint = Endpoint(made, database, sessions, presence, rate=rate, burst=burst)
     app = FastAPI(openapi_url=None)
     endpoint.install(app)
+    endpoint.listen(live)
     # The options of the real server, with faster pings; a time-out for them would be as much faster.
     options = {"ws_ping_interval": 20.0, "ws_ping_timeout": 20.0, **server_options(made)}
     if options["ws_ping_timeout"] is not None:

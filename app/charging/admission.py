@@ -48,7 +48,16 @@ class Admitted:
     identity: str
     zone: str
     pending: bool
-    has_password: bool
+    password_hash: str | None
+    """What its password was checked against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the operator has decided about a charger."""
+
+    admission: Admission
+    password_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +110,12 @@ class Gate:
             identity,
             known.zone,
             known.admission is Admission.PENDING,
-            known.password_hash is not None,
+            known.password_hash,
         )
+
+    async def decided(self, charger_id: int) -> Decided | None:
+        """What is decided about *charger_id* right now; None if it is gone."""
+        return await self._database.ask(_decided, charger_id)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -169,6 +182,13 @@ def _find(db: Connection, identity: str) -> _Known | None:
         .where(Charger.identity == identity)
     ).one_or_none()
     return None if row is None else _Known(*row)
+
+
+def _decided(db: Connection, charger_id: int) -> Decided | None:
+    row = db.execute(
+        select(Charger.admission, Charger.password_hash).where(Charger.id == charger_id)
+    ).one_or_none()
+    return None if row is None else Decided(*row)
 
 
 def _add_pending(change: Change, identity: str, limit: int, zone: str) -> _Known | None:

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import uuid
 from collections import Counter
+from collections.abc import Callable
 
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
@@ -26,7 +27,9 @@ from app.charging.line import CallRefused, Connection, Late, Line, NoAnswer, Off
 from app.charging.schemas import Version
 from app.charging.tolerance import Message
 from app.settings import Settings
+from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
+from data.types import Admission
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +89,46 @@ class Endpoint:
         """The chargers that are connected."""
         return frozenset(line.charger_id for line in self._lines.values() if line.connection is not None)
 
+    def listen(self, live: Announcer) -> Callable[[], None]:
+        """Follow what *live* tells of chargers: who is accepted, blocked or has another password while
+        connected (C2, T50). Returns the function that ends it.
+        """
+        return live.listen(Topic.CHARGERS, self._changed)
+
+    def _changed(self, announcement: Announcement) -> None:
+        """Look again at the charger that *announcement* is about, or at all for one about nobody."""
+        about = announcement.about
+        for charger_id in list(self._lines) if about is None else (about,):
+            line = self._lines.get(charger_id)
+            if line is None or line.connection is None:
+                continue
+            line.look_again = True
+            if line.looking is None:
+                line.looking = asyncio.create_task(self._look_again(line))
+
+    async def _look_again(self, line: Line) -> None:
+        """Let the charger's connection follow what the operator decided; one look at a time."""
+        try:
+            while line.look_again and (connection := line.connection) is not None:
+                line.look_again = False
+                decided = await self._gate.decided(line.charger_id)
+                if line.connection is not connection or connection.closed:
+                    line.look_again = True  # another connection, which may have asked before the decision
+                elif decided is None or decided.admission is Admission.BLOCKED:
+                    log.warning("charger %s is no longer allowed here", connection.desk.identity)
+                    self._close_soon(connection, 1008, "not allowed")
+                elif decided.password_hash != connection.password_hash:
+                    log.warning("charger %s has another password now", connection.desk.identity)
+                    self._close_soon(connection, 1008, "the password has changed")
+                else:
+                    connection.desk.pending = decided.admission is Admission.PENDING
+        except Exception:
+            log.exception("could not look again at charger %d", line.charger_id)
+        finally:
+            line.looking = None
+
     def hang_up(self, charger_id: int, reason: str = "") -> None:
-        """Close the charger's connection, if there is one: it was blocked, or its password changed."""
+        """Close the charger's connection, if there is one."""
         line = self._lines.get(charger_id)
         if line is not None and line.connection is not None:
             self._close_soon(line.connection, 1000, reason)
@@ -100,6 +141,8 @@ class Endpoint:
                 self._close_soon(line.connection, 1001, "restarting")
                 if line.connection.task is not None:
                     waited.add(line.connection.task)
+            if line.looking is not None:
+                line.looking.cancel()
         waited |= self._closing
         if waited:
             await asyncio.wait(waited, timeout=CLOSING_SECONDS)
@@ -195,18 +238,19 @@ class Endpoint:
             self._presence,
             line.deviations,
         )
-        connection = Connection(websocket, version, desk, asyncio.current_task())
+        connection = Connection(websocket, version, desk, asyncio.current_task(), admitted.password_hash)
         old, line.connection = line.connection, connection
         if old is not None:
             log.info("charger %s has connected anew, its older connection is closed", admitted.identity)
             line.hang_up()
             self._close_soon(old, 1000, "replaced by a newer connection")
+        self._changed(Announcement(Topic.CHARGERS, line.charger_id))  # told since it was admitted?
         if line.alternates():
             log.error("charger %s connects again and again: do two share its id?", admitted.identity)
         try:
             async with line.presence:
                 await self._presence.connected(admitted.charger_id, version)
-            if not admitted.has_password:
+            if admitted.password_hash is None:
                 log.warning("charger %s is connected without a password", admitted.identity)
             await self._listen(line, connection)
         finally:
@@ -247,15 +291,16 @@ class Endpoint:
             if (pause := line.pace.take()) > 0:
                 await asyncio.sleep(pause)
             text = message.get("text")
-            if text is None:
-                self._note(line, connection, "a binary frame")
-                continue
-            if len(text) > limit or (not text.isascii() and len(text.encode()) > limit):
-                self._note(line, connection, "a frame over the limit")
-                await websocket.close(1009, "frame over the limit")
-                return
             try:
-                await self._take(line, connection, text)
+                if text is None:
+                    self._note(line, connection, "a binary frame")
+                    await self._presence.seen(line.charger_id)
+                elif len(text) > limit or (not text.isascii() and len(text.encode()) > limit):
+                    self._note(line, connection, "a frame over the limit")
+                    await websocket.close(1009, "frame over the limit")
+                    return
+                else:
+                    await self._take(line, connection, text)
             except Offline:
                 return
             except Exception:

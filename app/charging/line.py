@@ -17,6 +17,9 @@ from app.charging.schemas import Version
 REMEMBERED_CALLS = 32
 """Requests without an answer that are remembered for a late one."""
 
+SEND_SECONDS = 30.0
+"""How long a charger may take no data before its connection is given up."""
+
 Late = Callable[[Payload], Awaitable[None]]
 """What to do with an answer that comes after the time-out (C7)."""
 
@@ -46,15 +49,22 @@ class Connection:
     version: Version
     desk: Desk
     task: asyncio.Task[None] | None
+    password_hash: str | None = None
+    """What its password was checked against; another one ends the connection."""
     closed: bool = False
     """Replaced by a newer one, or closed by us: what it still says is not listened to."""
 
     async def send(self, text: str) -> None:
-        """Send a frame. Raises `Offline`."""
+        """Send a frame. Raises `Offline`.
+
+        A charger that takes nothing any more (its cable is cut, and what was sent before fills the
+        buffers) is given up after `SEND_SECONDS`: nobody but its own task waits for it until then.
+        """
         try:
-            await self.websocket.send({"type": "websocket.send", "text": text})
+            async with asyncio.timeout(SEND_SECONDS):
+                await self.websocket.send({"type": "websocket.send", "text": text})
         except (OSError, RuntimeError, WebSocketDisconnect) as error:
-            # The server's several ways to say that the socket is closed.
+            # The server's several ways to say that the socket is closed; a time-out is an OSError too.
             raise Offline from error
 
 
@@ -106,6 +116,10 @@ class Line:
     """Held while a request of ours is out: one at a time (C7)."""
     waiting: OrderedDict[MessageId, Waiting] = field(default_factory=OrderedDict)
     deviations: Counter[str] = field(default_factory=Counter)
+    looking: asyncio.Task[None] | None = None
+    """Asks what the operator has decided about the charger."""
+    look_again: bool = False
+    """Something was told of the charger since that was asked."""
     connects: deque[float] = field(default_factory=lambda: deque(maxlen=4))
     """When it connected, on the monotonic clock."""
 
