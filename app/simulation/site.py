@@ -292,11 +292,11 @@ def _plans(change: Change, robin: int, kim: int, now: datetime, since: datetime)
     commuter = _key(
         change,
         Plan,
-        name="Commuter 300",
+        name="Commuter 200",
         currency="EUR",
         base_fee=2_900,
         price_per_kwh=3_900,
-        included_wh=300_000,
+        included_wh=200_000,
     )
     flexible = _key(change, Plan, name="Pay as you go", currency="EUR", price_per_kwh=4_900)
     began = (now - timedelta(days=18)).date()
