@@ -6,10 +6,12 @@ and no poll is on that way (P9).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from nicegui import binding
 
@@ -71,35 +73,59 @@ class LiveSession:
         self.reading = reading
 
 
+KEPT_SECONDS = 60.0
+"""How long a reading is kept for the pages that asked before it was told and draw after it."""
+
+
 class Live(Announcer):
     """What is going on right now in this process: the announcer, and the sessions in progress."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._sessions: dict[int, LiveSession] = {}
+        # A binding holds its source: a live session is here as long as something is bound to it.
+        self._sessions: WeakValueDictionary[int, LiveSession] = WeakValueDictionary()
+        self._told: dict[int, tuple[float, dict[str, Any]]] = {}
+        """The last reading of each session, and when it was told; the latest told stand last."""
 
     def session(self, reading: Reading) -> LiveSession:
-        """The bindable session of *reading*; known from now on, with these values if they are news."""
+        """The bindable session of *reading*, which a page has asked for some time ago.
+
+        It shows what was told meanwhile, if that is news; and follows while something is bound to it.
+        """
+        told = self._told.get(reading.session_id)
+        if told is not None and not _is_news(reading, last := _reading(told[1])):
+            reading = last
         if (live := self._sessions.get(reading.session_id)) is None:
             live = self._sessions[reading.session_id] = LiveSession(reading)
-        elif (reading.energy_wh or 0) > (live.reading.energy_wh or 0):
+        elif _is_news(reading, live.reading):
             live.take(reading)
         return live
-
-    def forget(self, session_id: int) -> None:
-        """Let go of a session that ended, and of what is bound to it."""
-        if (live := self._sessions.pop(session_id, None)) is not None:
-            binding.remove([live])
 
     def announce(self, announcements: Iterable[Announcement]) -> None:
         """As `Announcer.announce`; readings are assigned to their live session on the way."""
         announcements = list(announcements)
         for announcement in announcements:
             if announcement.topic is Topic.READING and announcement.values is not None:
-                reading = _reading(announcement.values)
-                if (live := self._sessions.get(reading.session_id)) is not None:
-                    live.take(reading)
+                self._tell(announcement.values)
         super().announce(announcements)
+
+    def _tell(self, values: dict[str, Any]) -> None:
+        session_id, now = values["session_id"], time.monotonic()
+        self._told.pop(session_id, None)
+        self._told[session_id] = (now, values)
+        while now - self._told[oldest := next(iter(self._told))][0] > KEPT_SECONDS:
+            del self._told[oldest]
+        if (live := self._sessions.get(session_id)) is not None:
+            live.take(_reading(values))
+
+
+def _is_news(reading: Reading, known: Reading) -> bool:
+    """Whether *reading* tells more than *known* does."""
+    if reading.reading_at is None or known.reading_at is None:
+        return known.reading_at is None and reading.reading_at is not None
+    if reading.reading_at == known.reading_at:
+        return (reading.energy_wh or 0) > (known.energy_wh or 0)
+    return reading.reading_at > known.reading_at
 
 
 def _reading(values: dict[str, Any]) -> Reading:

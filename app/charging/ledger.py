@@ -53,7 +53,7 @@ class Ledger:
         begun = await self.memory.change(beginning.begin, charger_id, start, live=live, over=over)
         self.hear(charger_id, start.at, start.received_at)
         for ended in begun.ended:
-            self.memory.forget(ended)
+            self.memory.drop(ended)
             self.hidden.drop(ended)
         if begun.new and not begun.over and not live:
             self.hidden.add(begun.session_id, charger_id, start.received_at)
@@ -137,9 +137,8 @@ class Ledger:
             running.replayed = running.replayed and not shown
             writing.others.append((rows.FLAGS, running.flags_row()))
         if running.account_id is not None and not running.replayed:
-            if running.costs is None or (
-                running.costs.until is not None and received_at >= running.costs.until
-            ):
+            until = None if running.costs is None else running.costs.until
+            if running.costs_due or (until is not None and received_at >= until):
                 await self.memory.ask_costs(running)
             if shown:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
@@ -185,7 +184,8 @@ class Ledger:
         await self.memory.settled()
         fresh = await self.memory.database.ask(load, running.charger_id, running.id, samples, stop, start)
         assert fresh is not None
-        fresh.costs, fresh.replayed = running.costs, running.replayed
+        fresh.costs, fresh.costs_due = running.costs, running.costs_due
+        fresh.replayed = running.replayed
         fresh.notes |= running.notes
         if fresh.ended_at is None:
             self.memory.remember(fresh)
@@ -204,7 +204,7 @@ class Ledger:
         except BaseException:
             self.memory.drop(running.id)
             raise
-        self.memory.forget(running.id)
+        self.memory.drop(running.id)
         self.hidden.drop(running.id)
 
     async def _finish(self, running: Running, stop: Stop, actions: Sequence[Action]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,8 +40,11 @@ _ON_CHARGER = select(
     _sessions.connector_id.in_(select(Connector.id).where(Connector.charger_id == bindparam("charger_id"))),
     _sessions.ended_at.is_(None),
 )
-_IN_PROGRESS = select(_sessions.id, _sessions.charger_id, _sessions.replayed, _sessions.account_id).where(
-    _sessions.ended_at.is_(None)
+_ALL_HIDDEN = select(_sessions.id, _sessions.charger_id).where(
+    _sessions.ended_at.is_(None), _sessions.replayed
+)
+_GOING_ON = select(_sessions.id).where(
+    _sessions.id.in_(bindparam("session_ids", expanding=True)), _sessions.ended_at.is_(None)
 )
 _HIDDEN = select(_sessions.charger_id, _sessions.account_id, _sessions.received_at).where(
     _sessions.id == bindparam("session_id"), _sessions.ended_at.is_(None), _sessions.replayed
@@ -58,9 +61,14 @@ MOVE_START = (
 )
 
 
-def in_progress(db: Connection) -> Sequence[Any]:
-    """Sessions in progress: id, charger, replayed, account."""
-    return db.execute(_IN_PROGRESS).all()
+def hidden(db: Connection) -> Sequence[Any]:
+    """Sessions in progress that are in no banner: id, charger."""
+    return db.execute(_ALL_HIDDEN).all()
+
+
+def still_in_progress(db: Connection, session_ids: Collection[int]) -> set[int]:
+    """Those of *session_ids* that are in progress."""
+    return set(db.execute(_GOING_ON, {"session_ids": list(session_ids)}).scalars())
 
 
 def of_transaction(db: Connection, charger_id: int, transaction_id: str) -> int | None:

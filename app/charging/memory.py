@@ -11,7 +11,7 @@ from app import clock
 from app.charging import matching
 from app.charging.cost import costs
 from app.charging.running import Running, load
-from data.announcements import Announcement, Topic
+from data.announcements import Announcement, Topic, moment
 from data.database import Change, Database
 from data.live import Live
 
@@ -26,13 +26,17 @@ class Memory:
 
     def __init__(self, database: Database, live: Live, default_zone: str) -> None:
         self.database = database
-        self._live = live
         self._default_zone = default_zone
         self.running: dict[int, Running] = {}
         self._transactions: dict[tuple[int, str], int] = {}
         self._unsettled = False
         """A change was cut off while it waited, and may still be committed."""
-        live.listen(Topic.PLAN, self._terms_changed)
+        self._told: set[int] = set()
+        """Sessions whose charger was announced since `drop_ended`: they may have ended."""
+        live.listen(Topic.READING, self._read)
+        live.listen(Topic.CHARGERS, self._charger_changed)
+        live.listen(Topic.SESSIONS, self._costs_changed)
+        live.listen(Topic.PLAN, self._costs_changed)
         live.listen(Topic.PEOPLE, self._people_changed)
 
     async def change(
@@ -66,8 +70,6 @@ class Memory:
             self.remember(running)
             if running.account_id is not None:
                 await self.ask_costs(running)
-                if not running.replayed:
-                    self._live.session(running.reading())
         return running
 
     async def of_transaction(self, charger_id: int, transaction_id: str) -> Running | None:
@@ -90,29 +92,49 @@ class Memory:
         if running is not None and running.transaction_id is not None:
             self._transactions.pop((running.charger_id, running.transaction_id), None)
 
-    def forget(self, session_id: int) -> None:
-        """The session is over: let go of it, and of what pages bind to."""
-        self.drop(session_id)
-        self._live.forget(session_id)
+    async def drop_ended(self) -> None:
+        """Let go of sessions that another process has ended."""
+        told, self._told = self._told & self.running.keys(), set()
+        if told:
+            for session_id in told - await self.database.ask(matching.still_in_progress, told):
+                self.drop(session_id)
 
     async def ask_costs(self, running: Running) -> None:
         """Learn the terms of the session's driver; without them there is no estimate."""
         assert running.account_id is not None
+        running.costs_due = False  # first: what is told while the question is under way is news
         try:
             running.costs = await self.database.ask(
-                costs,
-                running.account_id,
-                running.progress.energy_wh or 0,
-                clock.now(),
-                self._default_zone,
+                costs, running.account_id, running.id, clock.now(), self._default_zone
             )
-        except Exception:
+        except BaseException as error:
+            running.costs_due = True
+            if not isinstance(error, Exception):
+                raise
             log.exception("no cost estimate for session %d", running.id)
 
-    def _terms_changed(self, announcement: Announcement) -> None:
+    def _costs_changed(self, announcement: Announcement) -> None:
+        # Other terms, or another session that has used up what is included.
         for running in self.running.values():
             if announcement.about in (None, running.account_id):
-                running.costs = None
+                running.costs_due = True
+
+    def _charger_changed(self, announcement: Announcement) -> None:
+        # The end of a session is told of its charger too, of a session that is nobody's as well.
+        for running in self.running.values():
+            if announcement.about in (None, running.charger_id):
+                self._told.add(running.id)
+
+    def _read(self, announcement: Announcement) -> None:
+        # Its charger talks to another process now: what is kept here is behind what is stored.
+        if announcement.values is None:
+            return
+        running = self.running.get(announcement.values["session_id"])
+        at = moment(announcement.values["reading_at"])
+        if running is not None and at is not None:
+            known = running.progress.reading_at
+            if known is None or at > known:
+                self.drop(running.id)
 
     def _people_changed(self, announcement: Announcement) -> None:
         # A tag may have got its driver, or have lost it (C10).

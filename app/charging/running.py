@@ -107,7 +107,8 @@ class Running:
     offline: bool = False
     """2.0.1: its events said that they were told after the fact."""
     costs: Costs | None = None
-    """``None``: to be asked for again."""
+    costs_due: bool = True
+    """They are to be asked for (again) at the next reading."""
 
     @property
     def has_own_stop(self) -> bool:

@@ -99,23 +99,20 @@ class Sessions:
                     beginning.end_without_stop(change, active.charger_id, active, Note.ENDED_BY_OPERATOR)
 
             await self._memory.change(work)
-            self._memory.forget(session_id)
+            self._memory.drop(session_id)
             self._hidden.drop(session_id)
 
     # -- what time does
 
     async def resume(self) -> None:
-        """The process has started: sessions in progress get their cost, replayed ones wait."""
+        """The process has started: replayed sessions wait for the end of their burst."""
         now = clock.now()
-        for session_id, charger_id, replayed, account_id in await self._database.ask(matching.in_progress):
-            if replayed:
-                self._hidden.add(session_id, charger_id, now)
-            elif account_id is not None and session_id not in self._memory.running:
-                async with self._turns[charger_id]:
-                    await self._memory.known(charger_id, session_id)
+        for session_id, charger_id in await self._database.ask(matching.hidden):
+            self._hidden.add(session_id, charger_id, now)
 
     async def show_alive(self, now: datetime) -> datetime | None:
         """Show the sessions whose burst is over without a stop (C13); returns when the next one is due."""
+        await self._memory.drop_ended()
         for session_id, charger_id in self._hidden.due(now):
             async with self._turns[charger_id]:
                 if (session_id, charger_id) in self._hidden.due(now):

@@ -78,8 +78,17 @@ def total_wh(db: Connection, account_id: int, window: Window) -> int:
     return sum(_energy_between(db, account_id, (window.starts_at, window.ends_at)))
 
 
-def _energy_between(db: Connection, account_id: int, cuts: Sequence[datetime]) -> list[int]:
-    """Whole Wh of *account_id* from each of *cuts* to the next one."""
+def by_session(db: Connection, account_id: int, window: Window) -> dict[int, int]:
+    """What each session of *account_id* has drawn in *window*; these add up to `total_wh`."""
+    parts: dict[int, int] = {}
+    _energy_between(db, account_id, (window.starts_at, window.ends_at), parts)
+    return parts
+
+
+def _energy_between(
+    db: Connection, account_id: int, cuts: Sequence[datetime], parts: dict[int, int] | None = None
+) -> list[int]:
+    """Whole Wh of *account_id* from each of *cuts* to the next one; into *parts* what each session drew."""
     energy = [0] * (len(cuts) - 1)
     crossing = []
     window = {"account_id": account_id, "starts_at": cuts[0], "ends_at": cuts[-1]}
@@ -90,6 +99,8 @@ def _energy_between(db: Connection, account_id: int, cuts: Sequence[datetime]) -
             crossing.append((id_, EnergySpan(starts_at, ends_at, energy_wh), first, cuts[first:beyond]))
         elif 0 < first < len(cuts):
             energy[first - 1] += energy_wh
+            if parts is not None:
+                parts[id_] = energy_wh
     drawn = _drawn_until(db, {(id_, cut) for id_, _, _, crossed in crossing for cut in crossed})
     for id_, whole, first, crossed in crossing:
         # Without steps (an import may know no more) the energy is spread over the whole session.
@@ -98,6 +109,8 @@ def _energy_between(db: Connection, account_id: int, cuts: Sequence[datetime]) -
         for place, (already, then) in enumerate(pairwise([0, *until, whole.energy_wh]), first - 1):
             if 0 <= place < len(energy):
                 energy[place] += then - already
+                if parts is not None:
+                    parts[id_] = parts.get(id_, 0) + then - already
     return energy
 
 

@@ -16,6 +16,7 @@ from app import clock
 from app.simulation.charge_point import ChargePoint
 from data.database import Change, Database
 from data.models import ChargingSession, EnergyStep, MeterSample, QuarantinedMessage
+from data.queries.sessions import active
 from tests.ocpp_server import OcppServer, ocpp_server
 from tests.world import NOW, add_charger, add_driver, add_site
 
@@ -412,12 +413,14 @@ async def test_m18_a_restart_in_mid_session(sqlite_database: Database, repeat: b
             await before.read(session, 60, wh(1100))
         async with ocpp_server(sqlite_database) as server, ChargePoint(server.url, "CP1", PASSWORD) as point:
             await server.sessions.resume()
-            assert server.live._sessions[session].reading.energy_wh == 100
+            (asked,) = await sqlite_database.ask(active, 1)
+            live = server.live.session(asked.reading)
+            assert live.reading.energy_wh == 100
             after = Field(server, point)
             if repeat:
                 await after.read(session, 60, wh(1100))
             await after.read(session, 120, wh(1250))
-            assert server.live._sessions[session].reading.energy_wh == 250
+            assert live.reading.energy_wh == 250
             await after.stop(session, 180, 1300)
             assert await after.steps(session) == [(0, 60, 100), (60, 120, 150), (120, 180, 50)]
 

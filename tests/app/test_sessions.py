@@ -16,6 +16,7 @@ from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
 from data.models import Charger, ChargingSession, EnergyStep, MeterSample, QuarantinedMessage
+from data.queries.sessions import active
 from data.types import Authorization
 from tests.world import NOW, add_charger, add_driver, add_mapping, add_site
 
@@ -150,12 +151,11 @@ async def test_a_whole_session(world: World) -> None:
 async def test_the_live_session_follows(world: World) -> None:
     """P9: what a page binds to has the reading once the charger has its answer."""
     session = await world.start()
-    live = world.live._sessions[session]
+    (asked,) = await world.database.ask(active, world.driver)
+    live = world.live.session(asked.reading)
     assert live.reading.energy_wh is None
     await world.read(session, 60, 1234)
     assert live.reading.energy_wh == 234
-    await world.stop(session, 90, 1234)
-    assert world.live._sessions == {}
 
 
 async def test_a_repeated_start_gets_the_same_answer(world: World) -> None:
