@@ -160,12 +160,21 @@ class Bound(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
         self._stops = [cards.live.listen(one.topic, self._listener(one), about=one.about) for one in when]
 
-    def draw(self, draw: Callable[[T], Show[T]], *, silent: bool = False) -> None:
+    def draw(
+        self,
+        draw: Callable[[T], Show[T]],
+        *,
+        silent: bool = False,
+        sorry: Callable[[], object] | None = None,
+        outdated: Callable[[T], T] | None = None,
+    ) -> None:
         """Draw the answer here. *draw* draws a first value and returns what shows a newer one.
 
         *silent*: where the answer failed nothing is drawn, because another place of it says so.
+        *sorry*: draws a sentence of this card's own then, instead of that of all cards.
+        *outdated*: the last answer is shown on then, as this makes one that says its age of it.
         """
-        face = _Face(draw, None if silent else self._cards.sorry)
+        face = _Face(draw, None if silent else sorry or self._cards.sorry, outdated)
         face.place.on_removed = lambda: self._removed(face)
         self._faces.append(face)
         face.show(self._answer)
@@ -193,6 +202,8 @@ class Bound(Generic[T]):
         if isinstance(answer, Failed):
             _report(answer.error, again=isinstance(before, Failed))
         elif not isinstance(before, Failed) and answer == before and not self._broken and not self._anew:
+            for face in self._faces:
+                face.last = answer
             return
         self._anew = False
         for face in list(self._faces):
@@ -291,14 +302,25 @@ class Bound(Generic[T]):
 class _Face(Generic[T]):
     """One place on the page where an answer is shown, or the sentence that there is none."""
 
-    def __init__(self, draw: Callable[[T], Show[T]], sorry: Callable[[], object] | None) -> None:
+    def __init__(
+        self,
+        draw: Callable[[T], Show[T]],
+        sorry: Callable[[], object] | None,
+        outdated: Callable[[T], T] | None,
+    ) -> None:
         self.place = _Place()
         self.failed = False
+        self._outdated = outdated
+        self.last: T | Failed = Failed(LookupError("nothing shown yet"))
         self._draw = draw
         self._sorry = sorry
         self._show: Show[T] | None = None
 
     def show(self, answer: T | Failed) -> None:
+        if not isinstance(answer, Failed):
+            self.last = answer
+        elif self._outdated is not None and not isinstance(self.last, Failed):
+            answer = self._outdated(self.last)
         if isinstance(answer, Failed):
             self._fail()
             return

@@ -25,6 +25,15 @@ TEMPLATE = """
   <p v-for="line in props.row.lines" :key="line">{{ line }}</p>
 </div>
 <div class="p-lines"><p v-for="line in props.row.terms" :key="line">{{ line }}</p></div>
+<p v-if="props.row.as_of" class="p-note-box" role="status">
+  <i class="p-icon p-i-schedule" aria-hidden="true"></i><span>{{ props.row.as_of }}</span>
+</p>
+"""
+UNAVAILABLE = """
+<h2 id="plan-title">{{ props.row.title }}</h2>
+<p class="p-error-text" role="status">
+  <i class="p-icon p-i-schedule" aria-hidden="true"></i><span>{{ props.row.text }}</span>
+</p>
 """
 
 
@@ -37,16 +46,32 @@ class Plan(Card):
         with self:
             self._drawn = Drawn(TEMPLATE)
 
-    def show(self, use: PlanUse | None) -> None:
-        """Show the plan of *use* and the energy of the current billing period."""
+    def show(self, use: PlanUse | None, now: datetime, as_of: datetime | None = None) -> None:
+        """Show the plan of *use* and the energy of the current billing period.
+
+        *as_of*: what is shown was true then, and nothing newer can be had (P18).
+        """
         self.visible = use is not None
-        self._drawn.show(None if use is None else _values(use, self._reader))
+        if use is None:
+            self._drawn.show(None)
+            return
+        told = ""
+        if as_of is not None:
+            told = self._reader.text("plan.as_of", moment=self._reader.moment(as_of, now))
+        self._drawn.show({**_values(use, self._reader), "as_of": told})
 
 
 def draw(use: PlanUse | None, reader: Reader, now: datetime) -> Plan:
     """Draw the card; ``show`` of what is returned keeps it up to date."""
     card = Plan(reader)
-    card.show(use)
+    card.show(use, now)
+    return card
+
+
+def unavailable(reader: Reader) -> Card:
+    """Draw, where no plan is known and none can be had, the sentence that says so (P18)."""
+    with Card("p-plan p-one-third", "plan-title") as card:
+        Drawn(UNAVAILABLE, {"title": reader.text("plan.title"), "text": reader.text("plan.unavailable")})
     return card
 
 

@@ -22,6 +22,7 @@ from babel.dates import format_date, format_interval, format_skeleton, get_timez
 from babel.numbers import format_currency, format_decimal
 
 from components.texts import FALLBACK, Language, languages
+from data.money import minor_digits
 
 UNKNOWN = "—"
 """Stands where a value is not known; never 0 (P7)."""
@@ -29,19 +30,6 @@ ESTIMATE = "≈"
 FALLBACK_ZONE = "UTC"
 FAR = timedelta(days=2)
 """From here on a length of time is told in days."""
-
-_DECIMALS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
-    **dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
-"""Minor units of ISO 4217 where they are not 2. CLDR's own differ: they are about habits of display."""
-
-
-def decimals(currency: str) -> int:
-    """How many decimals *currency* has: an amount of minor units is divided by 10 to this power."""
-    return _DECIMALS.get(currency.upper(), 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +113,7 @@ class Reader:
         """An amount in minor units of *currency*, with its decimals: `€3.47`, `¥347`."""
         if minor is None or currency is None:
             return UNKNOWN
-        digits = decimals(currency)
+        digits = minor_digits(currency)
         if minor < 0 or not self.short_cut:
             return _money(self.locale, Decimal(minor).scaleb(-digits), currency, digits, digits)
         before, after = _around(self.locale, currency, digits)
@@ -139,7 +127,7 @@ class Reader:
     def price(self, parts: int, currency: str) -> str:
         """A price of 1/10,000 of *currency*'s major unit, up to 4 decimals: `€0.28`, `€0.2845`."""
         amount = Decimal(parts).scaleb(-4)
-        return _money(self.locale, amount, currency, min(decimals(currency), 4), 4)
+        return _money(self.locale, amount, currency, min(minor_digits(currency), 4), 4)
 
     # time
 
@@ -162,11 +150,12 @@ class Reader:
         return _skeleton(self.locale, "MMMEd" if day.year == today.year else "yMMMEd", day)
 
     def moment(self, moment: datetime, now: datetime) -> str:
-        """`14:02` if it is today, else with its day: `Yesterday, 14:02`."""
-        day = self.local(moment).date()
-        if day == self.local(now).date():
-            return self.time(moment)
-        return self.parted(day, self.time(moment), now)
+        """`14:02` if it is today, else with its day, as within a sentence: `yesterday, 14:02`."""
+        day, time = self.local(moment).date(), self.time(moment)
+        near = _NEAR.get((day - self.local(now).date()).days)
+        if near == "day.today":
+            return time
+        return self.parted(day, time, now) if near is None else self.text(_WITHIN[near], time=time)
 
     def times(self, start: datetime, end: datetime | None) -> str:
         """`18:02–19:40`; over midnight `23:10–01:25 +1`; without an end `18:02–`."""
@@ -286,6 +275,7 @@ def zones() -> tuple[str, ...]:
 
 _GLUED = re.compile(r"([A-Za-z])(\d)")
 _NEAR = {-1: "day.yesterday", 0: "day.today", 1: "day.tomorrow"}
+_WITHIN = {"day.yesterday": "moment.yesterday", "day.tomorrow": "moment.tomorrow"}
 
 
 def _scaled(value: int, unit: int, digits: int) -> int:

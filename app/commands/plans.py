@@ -7,7 +7,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import click
-from babel.numbers import get_currency_precision
 from sqlalchemy import insert, select, update
 
 from app import clock
@@ -17,6 +16,7 @@ from app.settings import load
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Account, Plan, Subscription
+from data.money import minor_digits
 
 
 @click.command("add-plan")
@@ -38,7 +38,7 @@ def add_plan(
     name = shown_name(name)
     if unlimited and included is not None:
         raise click.ClickException("A plan is either --unlimited or has an --included amount.")
-    decimals = get_currency_precision(currency)
+    decimals = minor_digits(currency)
     row = {
         "name": name,
         "currency": currency,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -85,6 +85,9 @@ class Planned:
 
     use: PlanUse | None
     asked_on: date
+    asked_at: datetime = field(compare=False)
+    outdated: bool = False
+    """Nothing newer can be had (P18)."""
 
 
 def active_with_costs(
@@ -105,8 +108,7 @@ def _estimated(session: ActiveSession, terms: Costs) -> ActiveSession:
     energy_wh = session.reading.energy_wh
     if energy_wh is None:
         return session
-    others = replace(terms, used_wh=max(0, terms.used_wh - energy_wh))
-    cost, currency = others.estimate(energy_wh)
+    cost, currency = terms.of(session.id).estimate(energy_wh)
     return replace(session, reading=replace(session.reading, cost=cost, currency=currency))
 
 
@@ -155,8 +157,8 @@ class Dashboard:
 
     def ask_plan(self, db: Connection) -> Planned:
         """The plan, and the energy of the current billing period whatever the address names (P17)."""
-        use = plans.plan_use(db, self.driver.id, self.reader.zone, clock.now())
-        return Planned(use, self.today())
+        now = clock.now()
+        return Planned(plans.plan_use(db, self.driver.id, self.reader.zone, now), self.today(), now)
 
     def ask_chargers(self, db: Connection) -> Found:
         """The chargers that match what is searched for."""
@@ -187,7 +189,11 @@ class Dashboard:
             self.recent.draw(self.draw_recent)
             self.reservation.draw(self.draw_reservation)
             self.usage.draw(self.draw_usage)
-            self.plan.draw(self.draw_plan)
+            self.plan.draw(
+                self.draw_plan,
+                sorry=lambda: plan.unavailable(self.reader),
+                outdated=lambda found: replace(found, outdated=True),
+            )
             self.chargers.draw(self.draw_chargers)
 
     def draw_first_run(self, linked: bool) -> Show[bool]:
@@ -239,7 +245,7 @@ class Dashboard:
     def draw_plan(self, found: Planned) -> Show[Planned]:
         """P17, P18."""
         card = plan.draw(found.use, self.reader, clock.now())
-        return lambda found: card.show(found.use)
+        return lambda found: card.show(found.use, clock.now(), found.asked_at if found.outdated else None)
 
     def draw_chargers(self, found: Found) -> Show[Found]:
         """P19, P20."""

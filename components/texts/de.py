@@ -99,6 +99,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plan.currency": "Alle Preise in {currency}",
     "plan.renews": "Verlängert sich am {date}",
     "plan.progress": "Genutzte Inklusivmenge: {percent} %",
+    "plan.as_of": "Stand {moment}. Neuere Angaben sind gerade nicht verfügbar.",
     "plan.unavailable": "Tarifdetails sind gerade nicht verfügbar. Ihr Laden ist davon nicht betroffen. "
     "Wir versuchen es jede Minute erneut.",
     # chargers
@@ -144,6 +145,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "day.today": "Heute",
     "day.yesterday": "Gestern",
     "day.tomorrow": "Morgen",
+    "moment.yesterday": "gestern, {time}",
+    "moment.tomorrow": "morgen, {time}",
     "duration.hours": "{n} h",
     "duration.minutes": "{n} min",
     "duration.under_a_minute": "< 1 min",

@@ -99,6 +99,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plan.currency": "All prices in {currency}",
     "plan.renews": "Renews on {date}",
     "plan.progress": "Included energy used: {percent} %",
+    "plan.as_of": "As of {moment}. Newer details are not available right now.",
     "plan.unavailable": "Plan details are not available right now. Your charging is not affected. "
     "We try again every minute.",
     # chargers
@@ -144,6 +145,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "day.today": "Today",
     "day.yesterday": "Yesterday",
     "day.tomorrow": "Tomorrow",
+    "moment.yesterday": "yesterday, {time}",
+    "moment.tomorrow": "tomorrow, {time}",
     "duration.hours": "{n} h",
     "duration.minutes": "{n} min",
     "duration.under_a_minute": "< 1 min",

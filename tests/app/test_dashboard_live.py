@@ -261,47 +261,85 @@ async def test_p13_a_new_period_begins_at_midnight(visit: Visit, world: World, a
     await user.should_see("No energy used in this period yet.")
 
 
+def lose(world: World, table: str) -> None:
+    """Make every question to *table* fail."""
+    world.database.change_now(lambda change: change.execute(text(f"ALTER TABLE {table} RENAME TO lost")))
+
+
+def find(world: World, table: str) -> None:
+    """The reverse of `lose`."""
+    world.database.change_now(lambda change: change.execute(text(f"ALTER TABLE lost RENAME TO {table}")))
+
+
 async def test_p5_a_card_that_fails_says_so_and_the_rest_is_unharmed(
-    visit: Visit, world: World, portal: Portal, caplog: pytest.LogCaptureFixture
+    visit: Visit, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.session(world.dana, NOW - 20 * HOUR, energy_wh=18_400)
-    portal.database.change_now(lambda change: change.execute(text("ALTER TABLE plans RENAME TO lost")))
+    lose(world, "subscriptions")
     user = await visit(world.dana)
     await user.should_see("This part could not be loaded.")
     await user.should_see("18.4 kWh")
     await user.should_see("2 of 2 chargers free")
     failures = [record for record in caplog.records if record.name == "polaris.cards"]
-    assert len(failures) == 1
-    assert "reference" in failures[0].getMessage()
+    assert len(failures) == 2  # usage, and the plan, which has a sentence of its own
+    assert all("reference" in failure.getMessage() for failure in failures)
     assert "no such table" not in str(user.current_layout)
 
 
-async def test_p5_a_card_that_failed_fills_itself_when_it_can(
-    visit: Visit, world: World, portal: Portal, at_once: None
+async def test_p18_a_plan_that_is_not_known_is_one_sentence_and_fills_itself(
+    visit: Visit, world: World, at_once: None
 ) -> None:
-    """And without being told of the repair: each minute it tries again (P18)."""
+    """And without being told of the repair: each minute it tries again."""
     world.database.change_now(lambda change: add_plan(change, world.dana))
-    portal.database.change_now(lambda change: change.execute(text("ALTER TABLE plans RENAME TO lost")))
+    lose(world, "plans")
     user = await visit(world.dana)
-    await user.should_see("This part could not be loaded.")
-    portal.database.change_now(lambda change: change.execute(text("ALTER TABLE lost RENAME TO plans")))
+    await user.should_see("Plan details are not available right now. Your charging is not affected.")
+    await user.should_not_see("This part could not be loaded.")
+    world.tell(Topic.MINUTE)
+    await asyncio.sleep(0.3)
+    await user.should_see("We try again every minute.")
+    find(world, "plans")
     world.tell(Topic.MINUTE)
     await user.should_see("Home 200", retries=SOON)
-    await user.should_not_see("This part could not be loaded.")
+    await user.should_not_see("Plan details are not available right now.")
 
 
-async def test_p5_a_card_that_fails_later_says_so_too(
-    visit: Visit, world: World, portal: Portal, at_once: None
+async def test_p18_the_last_known_plan_stays_with_its_age(
+    visit: Visit, world: World, at_once: None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    world.database.change_now(lambda change: add_plan(change, world.dana))
+    world.session(world.dana, NOW - 20 * HOUR, energy_wh=18_400)
+    user = await visit(world.dana)
+    await user.should_see("181.6 kWh left")
+    await user.should_not_see("As of")
+    clock.advance(timedelta(minutes=2))
+    world.tell(Topic.PLAN, world.dana)  # the same answer, but a newer one
+    await asyncio.sleep(0.3)
+    lose(world, "plans")
+    clock.advance(timedelta(minutes=5))
+    world.tell(Topic.PLAN, world.dana)
+    await user.should_see("As of 13:02", retries=SOON)
+    await user.should_see("181.6 kWh left")
+    await user.should_not_see("This part could not be loaded.")
+    clock.advance(timedelta(days=1))
+    world.tell(Topic.MINUTE)
+    await user.should_see("As of yesterday, 13:02", retries=SOON)
+    find(world, "plans")
+    world.tell(Topic.MINUTE)
+    await user.should_not_see("As of", retries=SOON)
+    await user.should_see("181.6 kWh left")
+
+
+async def test_p5_a_card_that_fails_later_says_so_too(visit: Visit, world: World, at_once: None) -> None:
     mapping = world.card(world.driver("Zoe Third"))
     world.reserve(world.dana, mapping, NOW + HOUR)
     user = await visit(world.dana)
     await user.should_see("Starts in 1 h")
-    portal.database.change_now(lambda change: change.execute(text("ALTER TABLE reservations RENAME TO lost")))
+    lose(world, "reservations")
     world.tell(Topic.RESERVATIONS, world.dana)
     await user.should_see("This part could not be loaded.", retries=SOON)
     await user.should_not_see("Starts in 1 h")
-    portal.database.change_now(lambda change: change.execute(text("ALTER TABLE lost RENAME TO reservations")))
+    find(world, "reservations")
     world.tell(Topic.RESERVATIONS, world.dana)
     await user.should_see("Starts in 1 h", retries=SOON)
 

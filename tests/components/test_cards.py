@@ -231,6 +231,23 @@ async def test_p17_what_a_plan_says(
         await user.should_not_see(text)
 
 
+async def test_p18_a_plan_that_is_out_of_date_says_of_when_it_is(paper: Paper) -> None:
+    cards: list[plan.Plan] = []
+    use = PlanUse(PLAN, 30_000, RENEWAL)
+    user = await paper.draw(lambda: cards.append(plan.draw(use, EN, NOW)))
+    cards[0].show(use, NOW, as_of=NOW - timedelta(minutes=18))
+    for words_ in ("Home 200", "30.0 kWh", "As of 15:02."):
+        await user.should_see(words_)
+    cards[0].show(use, NOW)
+    await user.should_not_see("As of")
+
+
+async def test_p18_a_plan_that_is_not_known_is_one_sentence(paper: Paper) -> None:
+    user = await paper.draw(lambda: plan.unavailable(EN))
+    await user.should_see("Your plan")
+    await user.should_see("Plan details are not available right now. Your charging is not affected. We try")
+
+
 async def test_p18_no_plan_no_card(paper: Paper) -> None:
     cards: list[plan.Plan] = []
     user = await paper.draw(lambda: cards.append(plan.draw(None, EN, NOW)))

@@ -190,7 +190,8 @@ def test_p10_another_year_is_named() -> None:
 
 def test_p8_the_time_of_a_reading() -> None:
     assert EN.moment(NOW - timedelta(minutes=18), NOW) == "15:02"
-    assert EN.moment(NOW - timedelta(hours=16), NOW) == "Yesterday, 23:20"
+    assert EN.moment(NOW - timedelta(hours=16), NOW) == "yesterday, 23:20"  # as in "Last reading yesterday"
+    assert DE.moment(NOW + timedelta(hours=16), NOW) == "morgen, 07:20"
 
 
 def test_p13_the_dates_of_a_period() -> None:
