@@ -36,6 +36,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert
 
+from data import news
 from data.announcements import Announcement, Topic
 
 P = ParamSpec("P")
@@ -135,7 +136,8 @@ class Database:
         self.url = _with_driver(make_url(url))
         self.dialect = self.url.get_backend_name()
         self.announce: Callable[[list[Announcement]], None] = lambda announcements: None
-        self._origin = uuid.uuid4().hex[:12]
+        self.origin = uuid.uuid4().hex[:12]
+        """Tells this one's announcements from those of other processes."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ask")
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
@@ -190,7 +192,7 @@ class Database:
         """Deliver announcements on the running event loop from now on, those of other processes too."""
         self._loop = asyncio.get_running_loop()
         if self.dialect == "postgresql" and self._listener is None:
-            self._listener = _PostgresListener(self.url, self._origin, self._deliver)
+            self._listener = _PostgresListener(self.url, self.origin, self._deliver)
             self._listener.start()
 
     def close(self) -> None:
@@ -267,6 +269,9 @@ class Database:
                     change.flush()
                     if self.dialect == "postgresql":
                         self._notify(connection, [a for unit in batch for a in unit.announcements])
+                    elif self._loop is None:
+                        # A command, then: the portal that may run beside it looks here for news.
+                        news.write(connection, self.origin, [a for unit in batch for a in unit.announcements])
                 return results
             except DBAPIError as error:
                 if not (error.connection_invalidated and left):
@@ -286,7 +291,7 @@ class Database:
         payloads: list[str] = []
         for announcement in announcements:
             if announcement.topic is not Topic.MINUTE:
-                payloads.append(f"{self._origin} {announcement.dump().decode()}")
+                payloads.append(f"{self.origin} {announcement.dump().decode()}")
         if payloads:
             connection.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in payloads])
 

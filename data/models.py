@@ -418,17 +418,38 @@ class Subscription(Base):
 
 
 class QuarantinedMessage(Base):
-    """A message that could not be applied, kept whole for the operator (C11)."""
+    """A message that could not be applied, kept whole for the operator (C11); a repeated one once."""
 
     __tablename__ = "quarantined_messages"
+    __table_args__ = (UniqueConstraint("charger_id", "digest"),)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    charger_id: Mapped[int] = mapped_column(ForeignKey("chargers.id"), index=True)
+    charger_id: Mapped[int] = mapped_column(ForeignKey("chargers.id"))
     session_id: Mapped[int | None] = mapped_column(ForeignKey("sessions.id"), index=True)
     """The session it was matched to, if that was unambiguous."""
     received_at: Mapped[datetime]
+    """When it came first."""
+    last_received_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(default=1)
     action: Mapped[str] = mapped_column(String(64))
     payload: Mapped[dict[str, Any]]
     reason: Mapped[str] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64))
+    """Of action and payload; see `app.charging.quarantine`."""
+
+
+class News(Base):
+    """What other processes have announced, on SQLite, which tells nobody by itself (see `Database`).
+
+    One row a topic and subject, numbered anew each time: whoever follows asks for higher numbers.
+    """
+
+    __tablename__ = "news"
+    topic: Mapped[str] = mapped_column(String(32), primary_key=True)
+    about: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """0: about nobody in particular."""
+    number: Mapped[int] = mapped_column(BigInteger, index=True)
+    origin: Mapped[str] = mapped_column(String(12))
+    """The `Database` that told it last."""
 
 
 class ChargerReport(Base):

@@ -5,30 +5,21 @@ Each look costs a few index look-ups, however much history there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, select, union_all
 
+from data import news
 from data.announcements import Announcement, Topic
 from data.database import Database
 from data.live import Live
-from data.models import (
-    Account,
-    Charger,
-    ChargingSession,
-    Connector,
-    Mapping,
-    Reservation,
-    Subscription,
-)
+from data.models import Charger, Reservation
 from data.queries.chargers import OFFLINE_AFTER
 
 LOOK_EVERY = timedelta(seconds=2)
-"""How often changes of other processes are looked for on SQLite, which tells of none."""
+"""How often announcements of other processes are looked for on SQLite, which tells of none."""
 AT_ONCE = 1_000
-"""New rows that are announced one by one; an import of more is announced once it is over."""
+"""Announcements that one look takes; an import's further ones are taken by the next looks, at once."""
 _TICK = timedelta(microseconds=1)
 
 _SILENT = select(Charger.id).where(
@@ -57,7 +48,8 @@ class Passing:
         self._live = live
         self._until: datetime | None = None
         self._looked: datetime | None = None
-        self._newest: Newest | None = None
+        self._heard: int | None = None
+        """The number of the newest announcement of other processes that was told here."""
 
     async def tick(self, now: datetime) -> datetime:
         """Announce what became due since the last call; returns when the next thing is due."""
@@ -65,11 +57,12 @@ class Passing:
         look = self._database.dialect == "sqlite" and (
             self._looked is None or now - self._looked >= LOOK_EVERY
         )
-        found, due, newest = await self._database.ask(_look, until, now, self._newest, look)
+        found, due, self._heard = await self._database.ask(
+            _look, until, now, self._heard, look, self._database.origin
+        )
         self._until = now
         if look:
-            self._looked = now
-            self._newest = newest
+            self._looked = None if now in due else now  # there is more
         if until is not None and _minute(until) < _minute(now):
             found.append(Announcement(Topic.MINUTE))
         self._live.announce(found)
@@ -83,18 +76,9 @@ def _minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-@dataclass(slots=True)
-class Newest:
-    """The newest rows that were there at the last look, and the file's state then."""
-
-    versions: dict[int, int] = field(default_factory=dict)
-    """`PRAGMA data_version` by connection: it means something on the same one only."""
-    ids: dict[str, int] = field(default_factory=dict)
-
-
 def _look(
-    db: Connection, since: datetime | None, now: datetime, newest: Newest | None, look: bool
-) -> tuple[list[Announcement], list[datetime], Newest | None]:
+    db: Connection, since: datetime | None, now: datetime, heard: int | None, look: bool, origin: str
+) -> tuple[list[Announcement], list[datetime], int | None]:
     found: list[Announcement] = []
     if since is not None:
         span = {"after": since - OFFLINE_AFTER, "before": now - OFFLINE_AFTER}
@@ -111,46 +95,12 @@ def _look(
         for statement in _NEXT
         if (moment := db.execute(statement, {"until": now}).scalar_one()) is not None
     ]
-    if look:
-        newest, changes = _others(db, newest)
-        found += changes
-    return found, due, newest
-
-
-_WATCHED: dict[str, tuple[type, Topic, str]] = {
-    "accounts": (Account, Topic.PEOPLE, "id"),
-    "mappings": (Mapping, Topic.PEOPLE, "account_id"),
-    "subscriptions": (Subscription, Topic.PLAN, "account_id"),
-    "reservations": (Reservation, Topic.RESERVATIONS, "account_id"),
-    "chargers": (Charger, Topic.CHARGERS, "id"),
-    "connectors": (Connector, Topic.CHARGERS, "charger_id"),
-    "sessions": (ChargingSession, Topic.SESSIONS, "account_id"),
-}
-
-
-def _others(db: Connection, before: Newest | None) -> tuple[Newest, list[Announcement]]:
-    """What is new in the tables since *before*: rows that this process made are among them, at no harm."""
-    key = id(db.connection.dbapi_connection)
-    version = db.exec_driver_sql("PRAGMA data_version").scalar_one()
-    if before is not None and before.versions.get(key) == version:
-        return before, []
-    now = Newest({**(before.versions if before else {}), key: version})
-    found: dict[tuple[Topic, int], Announcement] = {}
-    for name, (table, topic, about) in _WATCHED.items():
-        top = db.execute(select(func.max(table.id))).scalar_one() or 0  # type: ignore[attr-defined]
-        now.ids[name] = top
-        if before is None or top <= before.ids[name]:
-            continue
-        for subject in _subjects(db, table, about, before.ids[name]):
-            found[topic, subject] = Announcement(topic, subject)
-            if topic is Topic.PEOPLE:
-                found[Topic.SESSIONS, subject] = Announcement(Topic.SESSIONS, subject)
-    return now, list(found.values())
-
-
-def _subjects(db: Connection, table: type, about: str, after: int) -> Iterator[int]:
-    column = getattr(table, about)
-    statement = select(column).where(table.id > after, column.is_not(None)).distinct()  # type: ignore[attr-defined]
-    if table is ChargingSession:
-        statement = statement.where(ChargingSession.source != "ocpp")  # this process tells of those itself
-    yield from db.execute(statement.limit(AT_ONCE)).scalars()
+    if look and heard is None:
+        heard = news.newest(db)
+    elif look and heard is not None:
+        before = heard
+        heard, told = news.since(db, before, origin, AT_ONCE)
+        found += told
+        if heard - before >= AT_ONCE:
+            due.append(now)
+    return found, due, heard

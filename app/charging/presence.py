@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 WRITTEN_EVERY = timedelta(seconds=30)
 """Check-ins in between are kept in memory, and written when the charger falls silent."""
+TRIM_EVERY = timedelta(minutes=1)
+"""How often quarantines are looked at for having grown too large."""
 TICK = 2.0
 """Seconds that the ticker sleeps at most: what other processes change is to show within ten (P22)."""
 
@@ -87,6 +89,7 @@ class Presence:
         self._database = database
         self._sessions = sessions
         self._passing = Passing(database, live)
+        self._trimmed: datetime | None = None
         self._seen: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
         self._skews: dict[int, int] = {}
@@ -203,6 +206,10 @@ class Presence:
         if overdue:
             await self._write_seen(overdue)
         due = [await self._passing.tick(now)]
+        if self._trimmed is None or not timedelta(0) <= now - self._trimmed < TRIM_EVERY:
+            self._trimmed = now
+            if await self._database.ask(quarantine.too_many):
+                await self._database.change(quarantine.trim, now)
         due += [self._written[charger] + WRITTEN_EVERY for charger in waiting if charger not in overdue]
         if self._sessions is not None:
             alive = await self._sessions.show_alive(now)

@@ -17,10 +17,10 @@ from app.settings import Settings
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
-from data.models import Charger, ChargerReport, Connector, Mapping, QuarantinedMessage
+from data.models import Charger, ChargerReport, Connector, Mapping
 from data.types import ConnectorStatus
 from tests.app.test_sessions import start
-from tests.world import NOW, add_charger, add_driver, add_mapping, add_plan, add_reservation, add_site
+from tests.world import NOW, add_charger, add_driver, add_reservation, add_site
 
 S = timedelta(seconds=1)
 MIN = timedelta(minutes=1)
@@ -253,19 +253,6 @@ async def test_the_newest_report_of_a_kind_is_kept(world: World) -> None:
     ]
 
 
-async def test_a_message_is_kept_whole(world: World) -> None:
-    """C11: the operator sees what could not be applied."""
-    with clock.at(NOW):
-        await world.presence.quarantine(world.charger, "TransactionEvent", {"a": [1]}, "no transactionId")
-    row = await world.database.ask(lambda db: db.execute(select(QuarantinedMessage.__table__)).one())
-    assert (row.action, row.payload, row.reason, row.received_at) == (
-        "TransactionEvent",
-        {"a": [1]},
-        "no transactionId",
-        NOW,
-    )
-
-
 async def test_a_replayed_session_is_shown_by_the_ticker(world: World) -> None:
     """C13, P6: ten seconds after the burst."""
     await world.sessions.start(world.charger, start(late=3600))
@@ -273,38 +260,6 @@ async def test_a_replayed_session_is_shown_by_the_ticker(world: World) -> None:
     assert await world.presence.tick(NOW + HOUR + S) <= NOW + HOUR + 10 * S
     await world.presence.tick(NOW + HOUR + 10 * S)
     assert (Topic.SESSIONS, world.driver) in world.heard()
-
-
-async def test_other_processes_are_noticed(sqlite_database: Database) -> None:
-    """P22: what `python main.py add-…` adds shows on open pages, on SQLite too, which tells nobody."""
-    world = World(sqlite_database)
-    await world.presence.tick(NOW)
-    world.heard()
-    command = Database(sqlite_database.url)
-    try:
-
-        def add(change: Change) -> tuple[int, int]:
-            charger = add_charger(change, "CP2", site=1)
-            add_mapping(change, world.driver, "CARD2")
-            add_plan(change, world.driver)
-            return charger, add_driver(change, "Someone Else")
-
-        charger, someone = command.change_now(add)
-    finally:
-        command.close()
-    await world.presence.tick(NOW + S)
-    assert world.heard() == []  # it looks every two seconds
-    await world.presence.tick(NOW + 2 * S)
-    assert set(world.heard()) == {
-        (Topic.CHARGERS, charger),
-        (Topic.PEOPLE, world.driver),
-        (Topic.SESSIONS, world.driver),
-        (Topic.PLAN, world.driver),
-        (Topic.PEOPLE, someone),
-        (Topic.SESSIONS, someone),
-    }
-    await world.presence.tick(NOW + 4 * S)
-    assert world.heard() == []
 
 
 async def test_the_ticker_ticks_and_outlives_a_failure(sqlite_database: Database) -> None:
@@ -342,12 +297,18 @@ async def test_looks_use_indexes(sqlite_database: Database) -> None:
     from sqlalchemy.dialects import sqlite
 
     from app.charging import passing
+    from data import news
 
     def plans(db: Any) -> list[str]:
         found = []
-        for statement in (passing._SILENT, passing._NEXT_SILENT, passing._DUE, *passing._NEXT):
+        statements = (passing._SILENT, passing._NEXT_SILENT, passing._DUE, *passing._NEXT)
+        for statement in (*statements, news._NEWEST, news._SINCE):
             text = str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
-            parameters = dict.fromkeys(statement.compile().params, "2026-01-01")
+            parameters = {
+                **dict.fromkeys(statement.compile().params, "2026-01-01"),
+                "at_most": 9,
+                "param_1": 0,
+            }
             rows = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
             found += [row[3] for row in rows]
         return found

@@ -426,9 +426,12 @@ def upgrade() -> None:
         sa.Column("charger_id", sa.Integer(), nullable=False),
         sa.Column("session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("received_at", Utc(), nullable=False),
+        sa.Column("last_received_at", Utc(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
             ["charger_id"], ["chargers.id"], name=op.f("fk_quarantined_messages_charger_id")
         ),
@@ -436,9 +439,9 @@ def upgrade() -> None:
             ["session_id"], ["sessions.id"], name=op.f("fk_quarantined_messages_session_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined_messages")),
+        sa.UniqueConstraint("charger_id", "digest", name=op.f("uq_quarantined_messages_charger_id_digest")),
     )
     with op.batch_alter_table("quarantined_messages", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_quarantined_messages_charger_id"), ["charger_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_quarantined_messages_session_id"), ["session_id"], unique=False)
 
     op.create_table(
@@ -455,6 +458,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("session_id", "seq_no", name=op.f("pk_transaction_events")),
     )
+    op.create_table(
+        "news",
+        sa.Column("topic", sa.String(length=32), nullable=False),
+        sa.Column("about", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("origin", sa.String(length=12), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "about", name=op.f("pk_news")),
+    )
+    with op.batch_alter_table("news", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_news_number"), ["number"], unique=False)
+
     _no_overlapping_reservations()
 
 
