@@ -118,13 +118,31 @@ def test_what_is_never_imported(name: str, path: Path) -> None:
             assert not within(imported, "nicegui.ui"), f"{name} draws"
 
 
-FORBIDDEN = ("run_javascript", "js_handler", "add_body_html", "<script", "javascript:", "$emit", '@click="')
+FORBIDDEN = (
+    "run_javascript",
+    "js_handler",
+    "add_body_html",
+    "<script",
+    "javascript:",
+    "$emit",
+    '@click="',
+    "Intl.",
+)
+ZONE_OF_THE_BROWSER = (
+    "app.pages.doorway",
+    '<input type="hidden" name="time_zone" :value="Intl.DateTimeFormat().resolvedOptions().timeZone">',
+)
+"""The one exception: no header, no field and no component of NiceGUI or Quasar tells the browser's zone,
+which P25 wants for a first guess; the language's region is wrong for whoever's browser speaks en-US."""
 
 
 @pytest.mark.parametrize(("name", "path"), [pytest.param(*module, id=module[0]) for module in modules()])
 def test_no_handwritten_javascript(name: str, path: Path) -> None:
     """House rule 9, T43: nothing of ours is run by the browser but what NiceGUI makes."""
     text = path.read_text()
+    if name == ZONE_OF_THE_BROWSER[0]:
+        assert text.count(ZONE_OF_THE_BROWSER[1]) == 1, "the exception has moved: is it still needed?"
+        text = text.replace(ZONE_OF_THE_BROWSER[1], "")
     assert [word for word in FORBIDDEN if word in text] == []
     for node in ast.walk(ast.parse(text)):
         if (

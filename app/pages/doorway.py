@@ -72,7 +72,11 @@ def hidden(name: str, value: str) -> None:
 
 
 def browser_time_zone() -> None:
-    """A value `time_zone` that the form carries along: the zone that the browser is set to (P25)."""
+    """A value `time_zone` that the form carries along: the zone that the browser is set to (P25).
+
+    The only expression of ours that asks the browser for something (house rule 9): nothing else tells
+    the zone. `tests/test_layers.py` knows it word by word.
+    """
     ui.element("span").props("hidden").add_slot(
         "default",
         '<input type="hidden" name="time_zone" :value="Intl.DateTimeFormat().resolvedOptions().timeZone">',
