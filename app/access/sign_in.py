@@ -1,4 +1,4 @@
-"""`/auth/…`: sign in by password, sign out, preferences. Plain forms, answered with a redirect.
+"""`/auth/…`: sign in by password, sign out, the first operator. Plain forms, answered with a redirect.
 
 All are POST; where they come from is checked at the door (T37, `app.access.surface`).
 """
@@ -20,14 +20,13 @@ from app.access import passwords, return_address
 from app.access.first_operator import FirstOperator, LinkUsed, Refused
 from app.access.sign_ins import SignIns
 from app.access.tries import Tries, neighbourhood
-from app.access.visitor import home, somebody
-from components.texts import languages
+from app.access.visitor import home
 from components.words import zones
 from data.database import Change
 from data.models import Account
 from data.queries import people
 from data.queries.people import Credentials
-from data.types import Role, Theme
+from data.types import Role
 
 log = logging.getLogger("polaris.access")
 
@@ -52,7 +51,6 @@ class Forms:
         for path, answer in (
             ("/auth/sign-in", self.sign_in),
             ("/auth/sign-out", self.sign_out),
-            ("/auth/preferences", self.preferences),
             ("/auth/welcome", self.welcome),
         ):
             app.add_route(path, answer, methods=["POST"], include_in_schema=False)
@@ -102,23 +100,6 @@ class Forms:
         response = _redirect("/sign-in", problem="signed-out")
         self._sign_ins.take(response)
         return response
-
-    async def preferences(self, request: Request) -> Response:
-        """Language, theme and time zone of the account; what the form does not name stays as it is (P25)."""
-        visitor = await somebody(request)
-        form = await _form(request)
-        chosen: dict[str, object] = {}
-        if "language" in form:
-            language = _text(form, "language", 16)
-            chosen["language"] = language if language in languages() else None
-        if (theme := _text(form, "theme", 16)) in list(Theme):
-            chosen["theme"] = Theme(theme)
-        if (zone := _text(form, "time_zone", 64)) in zones():
-            chosen["time_zone"] = zone
-        if chosen:
-            await self._sign_ins.prefer(visitor.id, **chosen)
-        wanted = return_address.safe(request.app, _text(form, "next", return_address.LONGEST))
-        return _redirect(wanted or home(visitor.role))
 
     async def welcome(self, request: Request) -> Response:
         """The one-time link's form: makes the first operator (T22). Raises `TooManyTries`."""

@@ -341,26 +341,6 @@ async def test_sign_in_while_signed_in_leads_on(here: Site) -> None:
         assert (away.status_code, away.headers["location"]) == (303, "/sessions/1")
 
 
-async def test_preferences_are_kept_on_the_account(here: Site) -> None:
-    """P25: what the form does not name stays; what is nonsense changes nothing."""
-    driver = await here.driver(language=None, time_zone=None)
-    async with here.browser(await here.sign_ins.issue(driver)) as browser:
-        form = {"language": "de", "theme": "dark", "time_zone": "America/Santiago", "next": "/sessions/1"}
-        answer = await browser.post("/auth/preferences", data=form)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/sessions/1")
-        await browser.post("/auth/preferences", data={"theme": "pink", "time_zone": "Mars/Olympus"})
-        kept = await here.database.ask(
-            lambda db: tuple(db.execute(select(Account.language, Account.theme, Account.time_zone)).one())
-        )
-        assert kept == ("de", "dark", "America/Santiago")
-        await browser.post("/auth/preferences", data={"language": ""})
-        assert await here.database.ask(lambda db: db.scalar(select(Account.language))) is None
-    async with here.browser() as nobody:
-        assert (await nobody.post("/auth/preferences", data={"theme": "dark"})).headers[
-            "location"
-        ] == "/sign-in"
-
-
 async def test_first_guess_of_zone_and_language_comes_from_the_browser(here: Site) -> None:
     """P25: an account without a zone keeps the browser's; one that has a zone keeps its own."""
     await here.driver(time_zone=None, language=None)
