@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,8 +19,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app import clock
+from app.charging.reports import REGISTER
 from data.database import Change, Database
-from data.models import ChargingSession, Connector, MeterSample, QuarantinedMessage
+from data.models import ChargingSession, Connector, EnergyStep, MeterSample, QuarantinedMessage
 from data.queries.sessions import active
 from data.types import Authorization
 from tests.conftest import shared
@@ -76,6 +79,60 @@ def frames(name: str) -> Iterator[Frame]:
         reconnects = False
 
 
+def given(name: str, frame: Frame) -> int:
+    """The transaction id that the log *name* has as the answer to the StartTransaction *frame*."""
+    lines = shared(name).read_text().splitlines()
+    then = next(line for line in lines if line.startswith(f'send [3,"{frame.id}"'))
+    return int(json.loads(then[5:])[2]["transactionId"])
+
+
+LIFETIME_WH = 4_076_000
+BASE = datetime.fromisoformat("2026-11-22T08:00:00+00:00")
+
+
+def ramp(timestamp: str) -> int:
+    """What is added to the registers at *timestamp*: no two stretches are alike."""
+    seconds = int((datetime.fromisoformat(timestamp) - BASE).total_seconds())
+    return LIFETIME_WH + 2 * seconds + seconds * seconds // 1000
+
+
+def raised(payload: dict[str, Any]) -> dict[str, Any]:
+    """*payload* with its registers, and nothing else, raised by the ramp."""
+    payload = copy.deepcopy(payload)
+    for key in ("meterStart", "meterStop"):
+        if key in payload:
+            payload[key] += ramp(payload["timestamp"])
+    for value in payload.get("meterValue", []):
+        for sampled in value["sampledValue"]:
+            if sampled["measurand"] == REGISTER:
+                assert sampled["unit"] == "Wh"
+                sampled["value"] = str(int(sampled["value"]) + ramp(value["timestamp"]))
+    return payload
+
+
+def steps_told(name: str) -> dict[str, list[tuple[datetime, datetime, int]]]:
+    """The steps of energy, by the time of the transaction's start, that its registers tell once raised."""
+    registers: dict[str, dict[str, int]] = {}
+    started: dict[int, str] = {}  # one of the logs' servers gives the same id again
+    for frame in frames(name):
+        payload = raised(frame.payload)
+        if frame.action == "StartTransaction":
+            started[given(name, frame)] = payload["timestamp"]
+            registers[payload["timestamp"]] = {payload["timestamp"]: payload["meterStart"]}
+        elif frame.action == "StopTransaction":
+            registers[started[payload["transactionId"]]][payload["timestamp"]] = payload["meterStop"]
+        for value in payload.get("meterValue", []):
+            (register,) = (s["value"] for s in value["sampledValue"] if s["measurand"] == REGISTER)
+            registers[started[payload["transactionId"]]][value["timestamp"]] = int(register)
+    return {
+        start_at: [
+            (datetime.fromisoformat(start), datetime.fromisoformat(end), after - before)
+            for (start, before), (end, after) in pairwise(sorted(values.items()))
+        ]
+        for start_at, values in registers.items()
+    }
+
+
 @dataclass
 class Replay:
     """A charger that says what the log says, and what came of it."""
@@ -84,6 +141,8 @@ class Replay:
     driver: int
     lossy: bool
     """Each answer to what the firmware would keep is lost once, and the message comes again."""
+    charges: bool = False
+    """The registers, which stand still in the log, are raised."""
     ids: dict[int, int] = field(default_factory=dict)
     """Transaction ids of the log → those that we gave."""
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -122,7 +181,7 @@ class Replay:
         )
 
     async def _say(self, socket: ClientConnection, frame: Frame, id_: str) -> dict[str, Any]:
-        payload = dict(frame.payload)
+        payload = raised(frame.payload) if self.charges else dict(frame.payload)
         if "transactionId" in payload:
             payload["transactionId"] = self.ids[payload["transactionId"]]
         await socket.send(json.dumps([2, id_, frame.action, payload]))
@@ -134,18 +193,18 @@ class Replay:
 
     def _learn(self, name: str, frame: Frame, answer: dict[str, Any]) -> None:
         if frame.action == "StartTransaction":
-            lines = shared(name).read_text().splitlines()
-            then = next(line for line in lines if line.startswith(f'send [3,"{frame.id}"'))
-            self.ids[json.loads(then[5:])[2]["transactionId"]] = answer["transactionId"]
+            self.ids[given(name, frame)] = answer["transactionId"]
 
     async def rows(self, table: Any) -> list[Any]:
         return await self.server.database.ask(
-            lambda db: list(db.execute(select(table.__table__).order_by(table.id)))
+            lambda db: list(db.execute(select(table.__table__).order_by(*table.__table__.primary_key)))
         )
 
 
 @asynccontextmanager
-async def replay(database: Database, name: str, lossy: bool) -> AsyncIterator[Replay]:
+async def replay(
+    database: Database, name: str, lossy: bool, *, charges: bool = False
+) -> AsyncIterator[Replay]:
     """The log *name*, replayed on *database*."""
     shared(name)
 
@@ -160,7 +219,7 @@ async def replay(database: Database, name: str, lossy: bool) -> AsyncIterator[Re
 
     driver = database.change_now(place)
     async with ocpp_server(database) as server:
-        replayed = Replay(server, driver, lossy)
+        replayed = Replay(server, driver, lossy, charges)
         await replayed.run(name)
         yield replayed
 
@@ -213,3 +272,23 @@ async def test_a_charge_through_an_outage(sqlite_database: Database, lossy: bool
         plugs = {plug.number: plug for plug in await log.rows(Connector)}
         assert plugs[1].status == "Charging"  # the stale ones came before, the boot's came last
         assert log.seen[-1][1] == second.id
+
+
+@LOSSY
+@pytest.mark.parametrize(
+    ("name", "wh"), [(LOST_ANSWER, [189, 97]), (OUTAGE, [50, 0])], ids=["lost answer", "outage"]
+)
+async def test_the_energy_of_a_log_whose_meter_counts(
+    sqlite_database: Database, name: str, wh: list[int], lossy: bool
+) -> None:
+    """C8, C9, C13, M20: all energy counts once and at its time, through the outages and retries."""
+    told = steps_told(name)
+    assert [sum(step[2] for step in steps) for steps in told.values()] == wh
+    async with replay(sqlite_database, name, lossy, charges=True) as log:
+        sessions = await log.rows(ChargingSession)
+        assert [session.id for session in sessions] == [log.answers[at][0]["transactionId"] for at in told]
+        stored = await log.rows(EnergyStep)
+        for session, steps, energy_wh in zip(sessions, told.values(), wh, strict=True):
+            assert session.energy_wh == energy_wh
+            found = [(s.started_at, s.ended_at, s.energy_wh) for s in stored if s.session_id == session.id]
+            assert found == steps
