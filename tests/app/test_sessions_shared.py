@@ -14,6 +14,7 @@ from nicegui import binding
 from app import clock
 from app.charging.reports import Place, TransactionEvent
 from app.charging.sessions import Sessions
+from app.pages.dashboard import active_with_costs
 from data.announcements import Announcement, Topic
 from data.database import Database
 from data.live import Live, LiveSession, Reading
@@ -293,6 +294,8 @@ async def test_p7_a_session_over_the_renewal_counts_its_part_of_the_period(world
         assert await cost_after(world, session, renewal + 600, 11_600) == 269  # 10.6 kWh, 1 included
         world.restart()  # some of it is in the period now
         assert await cost_after(world, session, renewal + 660, 12_000) == 280  # 11 kWh, 1 included
+        (shown,) = await world.database.ask(active_with_costs, world.driver, "UTC", clock.now())
+        assert shown.reading.cost == 280  # a page that opens now says the same
 
 
 async def test_p7_another_car_of_the_driver_is_counted_as_it_charges(world: World) -> None:
