@@ -1,20 +1,29 @@
-"""The rows of connectors, made at their first mention."""
+"""The rows of connectors, made at their first mention; no more than a charger can have (C5).
+
+What belongs to a connector beyond that is kept with the charger itself, number 0: a session that
+begins there loses no energy.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from app.charging.reports import Place
 from data.database import Change
 from data.models import Connector
 from data.types import ConnectorStatus
 
+LIMIT = 64
+"""Connectors of one charger; each is read whenever a dashboard lists the chargers."""
+CHARGER = Place(0)
+"""The charger itself, which is no plug."""
+
 _FIND = select(Connector.id).where(
     Connector.charger_id == bindparam("charger_id"),
     Connector.evse == bindparam("evse"),
     Connector.number == bindparam("number"),
 )
-
+_COUNT = select(func.count()).where(Connector.charger_id == bindparam("charger_id"), Connector.number > 0)
 _MOVE = (
     update(Connector)
     .where(Connector.id == bindparam("connector_id"))
@@ -35,8 +44,18 @@ def find_connector(db: Connection, charger_id: int, place: Place) -> int | None:
     return found
 
 
+def has_room(db: Connection, charger_id: int, place: Place) -> bool:
+    """Whether *place* is one of the charger's connectors, or may become one."""
+    place = normal(place)
+    if not place.number or find_connector(db, charger_id, place) is not None:
+        return True
+    if place.evse and find_connector(db, charger_id, Place(place.evse)) is not None:
+        return True
+    return bool(db.execute(_COUNT, {"charger_id": charger_id}).scalar_one() < LIMIT)
+
+
 def connector(change: Change, charger_id: int, place: Place) -> int:
-    """The id of the connector at *place*, which exists from now on."""
+    """The id of the connector at *place*, which exists from now on; without room for it the charger's own."""
     place = normal(place)
     key = {"charger_id": charger_id, "evse": place.evse, "number": place.number}
     found: int | None = change.execute(_FIND, key).scalar_one_or_none()
@@ -45,6 +64,8 @@ def connector(change: Change, charger_id: int, place: Place) -> int:
         found = change.execute(_FIND, {"charger_id": charger_id, "evse": 0, "number": place.evse}).scalar()
         if found is not None:
             change.execute(_MOVE, {"connector_id": found, "to_evse": place.evse, "to_number": place.number})
+    if found is None and not has_room(change.connection, charger_id, place):
+        return connector(change, charger_id, CHARGER)
     if found is None:
         change.execute(change.insert_once(Connector), {**key, "status": ConnectorStatus.UNKNOWN})
         found = change.execute(_FIND, key).scalar_one()

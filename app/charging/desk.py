@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app import clock
+from app.charging.connectors import LIMIT
 from app.charging.reports import (
     Boot,
+    Place,
     Start,
     Started,
     Status,
@@ -18,10 +20,12 @@ from app.charging.reports import (
     TransactionEvent,
     Values,
 )
-from app.charging.tolerance import masked
+from app.charging.tolerance import Message, masked
 from data.types import Authorization
 
 log = logging.getLogger(__name__)
+
+NO_ROOM = f"more than {LIMIT} connectors"
 
 
 class Sessions(Protocol):
@@ -49,15 +53,25 @@ class Presence(Protocol):
     async def boot(self, charger_id: int, boot: Boot) -> None:
         """The charger said what it is."""
 
-    async def status(self, charger_id: int, status: Status) -> None:
-        """A connector's status."""
+    async def status(self, charger_id: int, status: Status, *, new: bool = True) -> bool:
+        """A connector's status; a connector that is not known is made if *new*. False: there is none."""
+
+    async def has_room(self, charger_id: int, place: Place) -> bool:
+        """Whether the charger has the connector, or may have it (C5)."""
 
     async def report(
         self, charger_id: int, action: str, payload: dict[str, Any], received_at: datetime
     ) -> None:
         """Something else that is kept, the newest of a kind."""
 
-    async def quarantine(self, charger_id: int, action: str, payload: dict[str, Any], reason: str) -> None:
+    async def quarantine(
+        self,
+        charger_id: int,
+        action: str,
+        payload: dict[str, Any],
+        reason: str,
+        session_id: int | None = None,
+    ) -> None:
         """A message that could not be applied, kept whole for the operator (C11)."""
 
     async def seen(self, charger_id: int) -> None:
@@ -87,6 +101,18 @@ class Desk:
     """How often it broke the standard in which way (C6)."""
     connected_at: datetime = field(default_factory=clock.now)
     """Since when it is on the line: tells what happens now from what is replayed (C13, P6)."""
+
+    async def status(self, message: Message, status: Status) -> None:
+        """Tell of *status*. A charger that waits to be accepted makes no connectors (T49)."""
+        if not await self.presence.status(self.charger_id, status, new=not self.pending) and not self.pending:
+            message.notes.append(NO_ROOM)
+
+    async def has_room(self, message: Message, place: Place | None) -> bool:
+        """Whether *place* can be the charger's; noted if not (C5)."""
+        if place is None or await self.presence.has_room(self.charger_id, place):
+            return True
+        message.notes.append(NO_ROOM)
+        return False
 
     def answered(self, id_tag: str | None, status: Authorization) -> None:
         """Log that a card was not accepted: the first thing that a driver at the charger asks about."""

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from app.charging.desk import Desk
+from app.charging.connectors import CHARGER
+from app.charging.desk import NO_ROOM, Desk
 from app.charging.device_time import read
 from app.charging.frames import Payload, Refusal, is_shallow
 from app.charging.reports import REGISTER, Boot, Place, Sample, Start, Status, Stop, Values
@@ -49,7 +50,7 @@ async def _heartbeat(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _status(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    await desk.presence.status(desk.charger_id, status(message, received_at, desk.zone))
+    await desk.status(message, status(message, received_at, desk.zone))
     return {}
 
 
@@ -65,13 +66,23 @@ async def _authorize(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 async def _start(desk: Desk, message: Message, received_at: datetime) -> Payload:
     begun = replace(start(message, received_at, desk.zone), connected_at=desk.connected_at)
+    room = await desk.has_room(message, begun.place)
+    if not room:
+        # A refusal would lose the energy: the session is kept with the charger itself.
+        begun = replace(begun, place=CHARGER)
     started = await desk.sessions.start(desk.charger_id, begun)
+    if not room:
+        await desk.presence.quarantine(
+            desk.charger_id, "StartTransaction", whole(message.payload), NO_ROOM, started.session_id
+        )
     desk.answered(begun.id_tag, started.authorization)
     return {"transactionId": started.session_id, **_tag_info(started.authorization)}
 
 
 async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:
     found = values(message, received_at, desk.zone)
+    if found.session_id is None:
+        await desk.has_room(message, found.place)
     if found.samples:
         await desk.sessions.values(desk.charger_id, found)
     return {}

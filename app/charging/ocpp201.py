@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
-from app.charging.desk import Desk
+from app.charging.desk import NO_ROOM, Desk
 from app.charging.device_time import read
 from app.charging.frames import Payload, Refusal
 from app.charging.ocpp16 import timestamp, whole, written
@@ -49,7 +49,7 @@ async def _heartbeat(desk: Desk, message: Message, received_at: datetime) -> Pay
 
 
 async def _status(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    await desk.presence.status(desk.charger_id, status(message, received_at, desk.zone))
+    await desk.status(message, status(message, received_at, desk.zone))
     return {}
 
 
@@ -72,6 +72,13 @@ async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload
         await desk.presence.quarantine(desk.charger_id, "TransactionEvent", whole(message.payload), reason)
         return {}
     found = replace(found, connected_at=desk.connected_at)
+    if not await desk.has_room(message, found.place):
+        # A refusal would lose the energy: the session is kept with the charger itself.
+        if found.type == "Started":
+            await desk.presence.quarantine(
+                desk.charger_id, "TransactionEvent", whole(message.payload), NO_ROOM
+            )
+        found = replace(found, place=None)
     tag_status = await desk.sessions.event(desk.charger_id, found)
     if tag_status is None or found.id_tag is None:
         return {}
@@ -81,6 +88,7 @@ async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload
 
 async def _values(desk: Desk, message: Message, received_at: datetime) -> Payload:
     found = values(message, received_at, desk.zone)
+    await desk.has_room(message, found.place)
     if found.samples:
         await desk.sessions.values(desk.charger_id, found)
     return {}

@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, select, update
 
 from app import clock
 from app.charging import quarantine
-from app.charging.connectors import connector
+from app.charging.connectors import LIMIT, connector, find_connector, has_room
 from app.charging.pace import LATE
 from app.charging.passing import Passing
-from app.charging.reports import Boot, Status
+from app.charging.reports import Boot, Place, Status
 from app.charging.sessions import Sessions
 from app.settings import Settings
 from data.announcements import Announcement, Topic
@@ -89,6 +89,8 @@ class Presence:
         self._database = database
         self._sessions = sessions
         self._passing = Passing(database, live)
+        self._places: dict[int, set[Place]] = {}
+        """Connectors that the chargers have or may have: those of a reading are not asked for each time."""
         self._trimmed: datetime | None = None
         self._seen: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
@@ -125,8 +127,21 @@ class Presence:
         }
         await self._database.change(lambda change: change.later(_BOOTED, row))
 
-    async def status(self, charger_id: int, status: Status) -> None:
-        """A connector's status, or with number 0 the charger's; a stale one changes nothing (C13)."""
+    async def has_room(self, charger_id: int, place: Place) -> bool:
+        """Whether the charger has the connector, or may have it: there is an end to them (C5)."""
+        known = self._places.setdefault(charger_id, set())
+        if place in known:
+            return True
+        room = await self._database.ask(has_room, charger_id, place)
+        if room and len(known) < LIMIT:
+            known.add(place)
+        return room
+
+    async def status(self, charger_id: int, status: Status, *, new: bool = True) -> bool:
+        """A connector's status, or with number 0 the charger's; a stale one changes nothing (C13).
+
+        A connector that was not known is made, if *new* and if there is room. False: there is none.
+        """
         since = status.received_at
         if status.at is not None:
             if self._sessions is not None:
@@ -135,7 +150,8 @@ class Presence:
                 since = pace.corrected(charger_id, status.at, status.received_at)
             else:
                 since = min(status.at, status.received_at)
-        await self._database.change(_write_status, charger_id, status, since, self._new_skew(charger_id))
+        skew = self._new_skew(charger_id)
+        return await self._database.change(_write_status, charger_id, status, since, skew, new)
 
     def _new_skew(self, charger_id: int) -> int | None:
         """Seconds that the charger's clock is ahead, if that is known and has changed (M14)."""
@@ -166,7 +182,14 @@ class Presence:
 
         await self._database.change(work)
 
-    async def quarantine(self, charger_id: int, action: str, payload: dict[str, Any], reason: str) -> None:
+    async def quarantine(
+        self,
+        charger_id: int,
+        action: str,
+        payload: dict[str, Any],
+        reason: str,
+        session_id: int | None = None,
+    ) -> None:
         """Keep a message that can't be applied, whole, for the operator (C11)."""
         row = quarantine.row(
             charger_id=charger_id,
@@ -174,6 +197,7 @@ class Presence:
             payload=payload,
             reason=reason,
             received_at=clock.now(),
+            session_id=session_id,
         )
         await self._database.change(lambda change: change.later(quarantine.KEEP, row))
 
@@ -233,13 +257,21 @@ def _write_seen(change: Change, seen: dict[int, datetime], protocol: str | None 
             change.announce(Announcement(Topic.CHARGERS, charger))
 
 
-def _write_status(change: Change, charger_id: int, status: Status, since: datetime, skew: int | None) -> None:
+def _write_status(
+    change: Change, charger_id: int, status: Status, since: datetime, skew: int | None, new: bool
+) -> bool:
+    """Write *status*; False if there is no such connector, and none may be made."""
     if skew is not None:
         change.later(_SKEW, {"charger": charger_id, "ahead": skew})
+    db = change.connection
+    if find_connector(db, charger_id, status.place) is None and not (
+        new and has_room(db, charger_id, status.place)
+    ):
+        return False
     plug = connector(change, charger_id, status.place)
     known = change.execute(_STATUS, {"plug": plug}).one()
     if known.status_since is not None and since < known.status_since <= status.received_at:
-        return
+        return True
     error = None if status.error_code is None else status.error_code[:64]
     text = None if status.info is None else status.info[:255]
     if (status.status, error, text) == (known.status, known.error_code, known.info):
@@ -248,3 +280,4 @@ def _write_status(change: Change, charger_id: int, status: Status, since: dateti
     change.execute(_SET_STATUS, row)
     if status.status is not known.status or (error, text) != (known.error_code, known.info):
         change.announce(Announcement(Topic.CHARGERS, charger_id))
+    return True
