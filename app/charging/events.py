@@ -164,10 +164,20 @@ def _kept(running: Running, event: TransactionEvent, reason: str) -> Action:
         session_id=running.id,
         received_at=event.received_at,
         action="TransactionEvent",
-        payload=event.payload or {"transactionId": event.transaction_id, "seqNo": event.seq_no},
+        payload=event.payload or _told(event),
         reason=reason,
     )
     return quarantine.KEEP, row
+
+
+def _told(event: TransactionEvent) -> dict[str, Any]:
+    """What tells *event* from others, where its message is not at hand."""
+    return {
+        "eventType": event.type,
+        "timestamp": event.at.isoformat(),
+        "transactionInfo": {"transactionId": event.transaction_id},
+        "seqNo": event.seq_no,
+    }
 
 
 def _stop(event: TransactionEvent) -> Stop:
