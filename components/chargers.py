@@ -121,7 +121,7 @@ def _card(charger: VisibleCharger, reader: Reader, now: datetime, with_site: boo
     if charger.connectors > 1 and charger.status is not ChargerStatus.OFFLINE:
         free = reader.integer(charger.free)
         lines.append(reader.count("chargers.free", charger.connectors, free=free))
-    if with_site:
+    if with_site and not charger.name.casefold().startswith(charger.site_name.casefold()):
         lines.append(charger.site_name)
     return charger.id, charger.name, charger.status.value, charger.mine, *lines
 

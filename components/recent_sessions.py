@@ -66,6 +66,8 @@ def _row(session: RecentSession, reader: Reader, now: datetime) -> dict[str, Any
             reader.span(session.started_at, ended, now),
             reader.duration(ended - session.started_at),
         ]
+        if not session.finalized:
+            parts.append(reader.text("session.settling.long"))
     return {
         "id": session.id,
         "name": session.charger_name,

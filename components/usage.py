@@ -185,7 +185,7 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
             }
         ],
         "layout": {
-            "margin": {"l": 60, "r": 4, "t": 14, "b": 34},
+            "margin": {"l": _room(usage), "r": 14, "t": 14, "b": 34},
             "bargap": 0.15 if months else 0.28,
             "barcornerradius": 0 if months else 4,
             "paper_bgcolor": "rgba(0,0,0,0)",
@@ -222,3 +222,9 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
         },
         "config": {"displayModeBar": False, "responsive": True},
     }
+
+
+def _room(usage: Usage) -> int:
+    """Pixels at the left of the bars, for the longest of the numbers there: `40 kWh`, `1,000 kWh`."""
+    top = max((day.energy_wh for day in usage.days), default=0) * 11 // 10  # the scale ends above the bars
+    return 60 if top < 100_000 else 70 if top < 1_000_000 else 84

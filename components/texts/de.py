@@ -55,7 +55,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "session.charging": "Lädt",
     "session.finalized": "Abgeschlossen",
     "session.settling": "In Abrechnung",
-    "session.settling.long": "Noch nicht abgerechnet",
+    "session.settling.long": "noch nicht abgerechnet",
     # next reservation
     "reservation.title": "Nächste Reservierung",
     "reservation.connector": "Anschluss {number}",
@@ -66,8 +66,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     # usage
     "usage.title": "Verbrauch",
     "usage.period": "Zeitraum",
-    "usage.current": "Dieser Zeitraum",
-    "usage.previous": "Voriger",
+    "usage.current": "Aktuell",
+    "usage.previous": "Vorher",
     "usage.year": "Dieses Jahr",
     "usage.empty.current": "In diesem Zeitraum wurde noch keine Energie bezogen.",
     "usage.empty.past": "In diesem Zeitraum wurde keine Energie bezogen.",

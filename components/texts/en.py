@@ -55,7 +55,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "session.charging": "Charging",
     "session.finalized": "Finalized",
     "session.settling": "Settling",
-    "session.settling.long": "Not billed yet",
+    "session.settling.long": "not billed yet",
     # next reservation
     "reservation.title": "Next reservation",
     "reservation.connector": "Connector {number}",

@@ -54,7 +54,7 @@ async def test_p10_each_state_of_a_session_has_its_word_and_icon(paper: Paper) -
     ]
     assert [one["parts"] for one in row["sessions"]] == [
         ["Started 13:38", "1 h 42 min"],
-        ["Today, 12:20–13:20", "1 h"],
+        ["Today, 12:20–13:20", "1 h", "not billed yet"],  # screens.md: Settling · not billed yet
         ["Today, 12:20–13:20", "1 h"],
     ]
 
@@ -116,6 +116,16 @@ async def test_p13_p16_total_dates_zone_and_table(paper: Paper) -> None:
         await user.should_see(text)
     table = next(row for row in rows(user) if "days" in row)
     assert table["days"] == (("So., 1. Nov.", "7,1 kWh"), ("Di., 3. Nov.", "17,5 kWh"))
+
+
+@pytest.mark.parametrize(("most", "room"), [(40_000, 60), (99_000, 70), (101_700, 70), (1_200_000, 84)])
+async def test_p15_the_numbers_beside_the_bars_have_room(paper: Paper, most: int, room: int) -> None:
+    """`100 kWh` was cut off at the card's edge; the scale may end above the highest bar."""
+    user = await paper.draw(
+        lambda: usage.draw(used(1_000, most), Period.CURRENT, EN, NOW, lambda period: None)
+    )
+    (plot,) = user.find(ui.plotly).elements
+    assert plot.figure["layout"]["margin"]["l"] >= room
 
 
 async def test_p15_p16_the_chart_has_a_bar_a_day_and_says_what_it_shows(paper: Paper) -> None:
@@ -352,6 +362,14 @@ async def test_p19_sites_are_named_where_there_are_several(paper: Paper) -> None
     user = await paper.draw(lambda: chargers.draw(two, EN, NOW, lambda search: None))
     await user.should_see("Harbour")
     await user.should_see("Roof")
+
+
+async def test_p19_a_site_that_the_name_tells_is_not_told_twice(paper: Paper) -> None:
+    two = visible(charger(1, name="Harbour, bay 1"), charger(2, site_name="Roof"))
+    await paper.draw(lambda: chargers.draw(two, EN, NOW, lambda search: None))
+    first, second = (row for one in rows(paper.user) for row in one.get("chargers", ()))
+    assert "Harbour" not in first[4:]
+    assert "Roof" in second[4:]
 
 
 async def test_p21_the_pill_counts_beyond_the_fifty(paper: Paper) -> None:
