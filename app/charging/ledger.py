@@ -111,7 +111,8 @@ class Ledger:
             row = {"charger": running.charger_id, "interval": interval}
             writing.others.append((rows.INTERVAL, row))
             if running.account_id is not None:
-                writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
+                expected = {"reading_interval": interval}
+                writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id, expected))
         if start is not None and not running.finalized:
             writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
         if running.ended_at is not None:

@@ -114,7 +114,9 @@ class Memory:
             log.exception("no cost estimate for session %d", running.id)
 
     def _costs_changed(self, announcement: Announcement) -> None:
-        # Other terms, or another session that has used up what is included.
+        # Other terms, or another session that has used up what is included; no other interval of readings.
+        if announcement.values is not None:
+            return
         for running in self.running.values():
             if announcement.about in (None, running.account_id):
                 running.costs_due = True
