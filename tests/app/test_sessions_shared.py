@@ -340,7 +340,7 @@ async def test_p7_the_estimate_does_not_take_what_is_not_committed_for_used(worl
 async def test_p7_another_interval_of_readings_asks_for_no_costs(world: World) -> None:
     """P7, P8: two hundred chargers that change their pace at once would ask two hundred times."""
     session = await world.start()
-    for number in range(1, 4):
+    for number in (1, 2):
         await world.read(session, number * 5, 1000 + 10 * number)
     assert await world.interval() == 5
     assert world.sessions._memory.running[session].costs_due is False
