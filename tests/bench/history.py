@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from app import clock
-from data.database import Database
+from data.database import Change, Database
 from data.migrate import migrate
 from tests.bench.measures import Result
+from tests.world import add_charger, add_site
 
 SMALL, LARGE = 100_000, 3_000_000
 
@@ -25,7 +26,8 @@ async def history(small: int = SMALL, large: int = LARGE) -> list[Result]:
             database = databases[count] = Database(f"sqlite:///{Path(folder) / str(count)}.db")
             migrate(database)
             started = time.monotonic()
-            fill(database, sessions=count)
+            database.change_now(_chargers)
+            fill(database, sessions=count, now=clock.now())
             print(f"{count:,} sessions in {time.monotonic() - started:.0f} s", end=", ", flush=True)
         cost: dict[int, list[float]] = {small: [], large: []}
         for turn in range(30):
@@ -44,6 +46,12 @@ async def history(small: int = SMALL, large: int = LARGE) -> list[Result]:
     ]
 
 
+def _chargers(change: Change) -> None:
+    site = add_site(change)
+    for number in range(1, 61):
+        add_charger(change, f"BAY-{number}", site=site, seen=clock.now())
+
+
 def _dashboard(database: Database, turn: int) -> float:
     """CPU seconds of one driver's queries; other drivers in each turn, so that caches are not flattered."""
     from data.periods import Period, window
@@ -51,7 +59,7 @@ def _dashboard(database: Database, turn: int) -> float:
 
     now = clock.now()
     total = 0.0
-    for account in (1 + turn, 40 + turn, 80 + turn):
+    for account in (1 + turn, 200 + turn, 500 + turn):
         started = time.thread_time()
 
         def ask(query, *arguments):  # type: ignore[no-untyped-def]

@@ -359,7 +359,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_sessions_account_id_energy_ended_at", ["account_id", "energy_ended_at"], unique=False
+            "ix_sessions_account_energy",
+            ["account_id", "energy_ended_at", "energy_started_at", "energy_wh", "id"],
+            unique=False,
         )
         batch_op.create_index(
             "ix_sessions_account_id_started_at", ["account_id", "started_at", "id"], unique=False
