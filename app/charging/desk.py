@@ -23,7 +23,7 @@ from app.charging.reports import (
 from app.charging.tolerance import Message, masked
 from data.types import Authorization
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("polaris.chargers")
 
 NO_ROOM = f"more than {LIMIT} connectors"
 
@@ -113,6 +113,11 @@ class Desk:
             return True
         message.notes.append(NO_ROOM)
         return False
+
+    def told(self, what: str, session: object, id_tag: str | None) -> None:
+        """Log that a session began or ended, for whoever watches the log at the charger."""
+        card = "no card" if id_tag is None else f"card {masked(id_tag)}"
+        log.info("charger %s: session %s %s, %s", self.identity, session, what, card)
 
     def answered(self, id_tag: str | None, status: Authorization) -> None:
         """Log that a card was not accepted: the first thing that a driver at the charger asks about."""

@@ -31,7 +31,7 @@ from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
 from data.types import Admission
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("polaris.chargers")
 
 MESSAGES_PER_SECOND = 10.0
 BURST = 200
@@ -252,6 +252,8 @@ class Endpoint:
                 await self._presence.connected(admitted.charger_id, version)
             if admitted.password_hash is None:
                 log.warning("charger %s is connected without a password", admitted.identity)
+            else:
+                log.info("charger %s is connected, %s", admitted.identity, version)
             await self._listen(line, connection)
         finally:
             await self._leave(line, connection)
@@ -262,6 +264,7 @@ class Endpoint:
             return  # a newer one is there: the charger is not offline (C3)
         line.connection = None
         line.hang_up()
+        log.info("charger %s has left the line", connection.desk.identity)
         async with line.presence:
             if line.connection is None:
                 await self._presence.disconnected(line.charger_id)

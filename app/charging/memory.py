@@ -15,7 +15,7 @@ from data.announcements import Announcement, Topic, moment
 from data.database import Change, Database
 from data.live import Live
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("polaris.charging")
 
 P = ParamSpec("P")
 T = TypeVar("T")

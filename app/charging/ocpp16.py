@@ -75,6 +75,7 @@ async def _start(desk: Desk, message: Message, received_at: datetime) -> Payload
         await desk.presence.quarantine(
             desk.charger_id, "StartTransaction", whole(message.payload), NO_ROOM, started.session_id
         )
+    desk.told("began", started.session_id, begun.id_tag)
     desk.answered(begun.id_tag, started.authorization)
     return {"transactionId": started.session_id, **_tag_info(started.authorization)}
 
@@ -89,7 +90,9 @@ async def _values(desk: Desk, message: Message, received_at: datetime) -> Payloa
 
 
 async def _stop(desk: Desk, message: Message, received_at: datetime) -> Payload:
-    tag_status = await desk.sessions.stop(desk.charger_id, stop(message, received_at, desk.zone))
+    ended = stop(message, received_at, desk.zone)
+    tag_status = await desk.sessions.stop(desk.charger_id, ended)
+    desk.told("ended", ended.session_id, ended.id_tag)
     return {} if tag_status is None else _tag_info(tag_status)
 
 

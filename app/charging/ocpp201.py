@@ -13,7 +13,7 @@ from app.charging.device_time import read
 from app.charging.frames import Payload, Refusal
 from app.charging.ocpp16 import timestamp, whole, written
 from app.charging.reports import REGISTER, Boot, Place, Sample, Status, TransactionEvent, Values
-from app.charging.tolerance import Message, clean, is_number, word
+from app.charging.tolerance import Message, clean, is_number, masked, word
 from app.charging.vocabulary import CONTEXTS, LOCATIONS, MEASURANDS, PHASES, STOP_REASONS_201, UNITS
 from data.types import Authorization
 
@@ -80,6 +80,9 @@ async def _event(desk: Desk, message: Message, received_at: datetime) -> Payload
             )
         found = replace(found, place=None)
     tag_status = await desk.sessions.event(desk.charger_id, found)
+    if found.type != "Updated":
+        what = "began" if found.type == "Started" else "ended"
+        desk.told(what, masked(found.transaction_id), found.id_tag)
     if tag_status is None or found.id_tag is None:
         return {}
     desk.answered(found.id_tag, tag_status)

@@ -27,7 +27,7 @@ from data.live import Live
 from data.models import Charger, ChargerReport, Connector
 from data.queries.chargers import OFFLINE_AFTER
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("polaris.charging")
 
 WRITTEN_EVERY = timedelta(seconds=30)
 """Check-ins in between are kept in memory, and written when the charger falls silent."""

@@ -21,7 +21,7 @@ from data.database import Change
 from data.models import QuarantinedMessage
 from data.types import Utc
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("polaris.charging")
 
 LIMIT = 1_000
 """Rows of one charger. `trim` keeps to it each minute: until then a burst of a minute is beyond it."""

@@ -292,20 +292,23 @@ async def test_c4_a_charger_that_never_answers_pings_is_alive(sqlite_database):
 
 
 async def test_t63_log_lines_hold_no_secret_and_no_whole_tag(server, caplog):
-    caplog.set_level("DEBUG", "app")
+    caplog.set_level("DEBUG", "polaris")
     async with ChargePoint(server.url, "CP1", PASSWORD) as point:
         await point.boot()
         assert not await point.authorize("04A1B2C3D4E5F6")
         await point.start(1, "04A1B2C3D4E5F6", 0)
+        await point.stop(1, 10)
         await point.send_raw('[2,"7","04A1B2C3D4E5F6",{}]')
         await point.heartbeat()
     await refusal(f"{server.url}/CP1", **basic("CP1", "s3cret-s3cret"))
-    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("app"))
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("polaris"))
     assert ours
     assert PASSWORD not in ours
     assert "s3cret" not in ours
     assert "04A1B2C3D4E5F6" not in ours
     assert ours.count("card 04…F6 is Invalid") == 2
+    for what in ("charger CP1 is connected, ocpp1.6", "began, card 04…F6", " ended, ", "has left the line"):
+        assert what in ours
 
 
 async def test_an_operator_can_end_a_connection(server):
