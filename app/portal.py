@@ -12,7 +12,7 @@ import nicegui
 from app import alone, pages
 from app.access import surface
 from app.access.sign_ins import SignIns
-from app.charging.endpoint import Endpoint
+from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
 from app.settings import Settings, open_database

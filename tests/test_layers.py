@@ -19,6 +19,17 @@ ALLOWED = {
     "app.logs": set(),
     "app.billing": {"app.billing", "app.clock", "app.settings", "data"},
     "app.access": {"app.access", "app.clock", "app.logs", "app.settings", "data", "components"},
+    # Pure: no database, no clock.
+    "app.charging.metering": {"app.charging.metering", "app.charging.reports", "data"},
+    # The wire tells the rest what it heard in reports, and is handed what it calls.
+    "app.charging.ocpp": {
+        "app.charging.metering.device_time",
+        "app.charging.ocpp",
+        "app.charging.reports",
+        "app.clock",
+        "app.settings",
+        "data",
+    },
     "app.charging": {"app.billing", "app.charging", "app.clock", "app.logs", "app.settings", "data"},
     # The simulated site is outside of the portal: it knows how to fill a database and how chargers
     # talk, and nothing of how the portal answers.

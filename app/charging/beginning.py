@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.charging import tags
 from app.charging.connectors import connector
-from app.charging.device_time import TimeFlag
+from app.charging.metering.device_time import TimeFlag
 from app.charging.reports import Start
 from app.charging.running import Note
 from data.announcements import Announcement, Topic

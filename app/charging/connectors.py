@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from app.charging.reports import Place
+from app.charging.reports import CHARGER, CONNECTORS_AT_MOST, Place
 from data.database import Change
 from data.models import Connector
 from data.types import ConnectorStatus
-
-LIMIT = 64
-"""Connectors of one charger; each is read whenever a dashboard lists the chargers."""
-CHARGER = Place(0)
-"""The charger itself, which is no plug."""
 
 _FIND = select(Connector.id).where(
     Connector.charger_id == bindparam("charger_id"),
@@ -51,7 +46,7 @@ def has_room(db: Connection, charger_id: int, place: Place) -> bool:
         return True
     if place.evse and find_connector(db, charger_id, Place(place.evse)) is not None:
         return True
-    return bool(db.execute(_COUNT, {"charger_id": charger_id}).scalar_one() < LIMIT)
+    return bool(db.execute(_COUNT, {"charger_id": charger_id}).scalar_one() < CONNECTORS_AT_MOST)
 
 
 def connector(change: Change, charger_id: int, place: Place) -> int:

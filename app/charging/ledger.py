@@ -13,7 +13,7 @@ from app.charging.beginning import Begun
 from app.charging.connectors import connector
 from app.charging.hidden import Hidden
 from app.charging.memory import Memory
-from app.charging.meter import OutOfOrder, Progress
+from app.charging.metering.meter import OutOfOrder, Progress
 from app.charging.pace import Pace
 from app.charging.reports import Sample, Start, Stop, Values
 from app.charging.rows import Writing

@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, select, update
 
 from app import clock
 from app.charging import quarantine
-from app.charging.connectors import LIMIT, connector, find_connector, has_room
+from app.charging.connectors import connector, find_connector, has_room
 from app.charging.pace import LATE
 from app.charging.passing import Passing
-from app.charging.reports import Boot, Place, Status
+from app.charging.reports import CONNECTORS_AT_MOST, Boot, Place, Status
 from app.charging.sessions import Sessions
 from app.settings import Settings
 from data.announcements import Announcement, Topic
@@ -133,7 +133,7 @@ class Presence:
         if place in known:
             return True
         room = await self._database.ask(has_room, charger_id, place)
-        if room and len(known) < LIMIT:
+        if room and len(known) < CONNECTORS_AT_MOST:
             known.add(place)
         return room
 

@@ -44,6 +44,12 @@ class Place:
     evse: int = 0
 
 
+CHARGER = Place(0)
+"""The charger itself, which is no plug."""
+CONNECTORS_AT_MOST = 64
+"""Connectors of one charger (C5); each is read whenever a dashboard lists the chargers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A transaction began."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sqlalchemy import Dialect, Executable, Table, bindparam, delete, text, update
 
-from app.charging.meter import Progress, Step
+from app.charging.metering.meter import Progress, Step
 from app.charging.reports import Sample
 from data.announcements import Announcement
 from data.database import Change

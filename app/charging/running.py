@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from app.charging.cost import Costs
-from app.charging.meter import Flag, Meter, Progress, rebuild
+from app.charging.metering.meter import Flag, Meter, Progress, rebuild
 from app.charging.pace import is_live_pace
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 from data.live import Reading

@@ -17,10 +17,10 @@ import orjson
 
 from app import clock
 from app.charging import beginning, matching, quarantine, tags
-from app.charging.device_time import TimeFlag
 from app.charging.events import Events
 from app.charging.ledger import Action, Ledger, late_after_final
 from app.charging.memory import Memory
+from app.charging.metering.device_time import TimeFlag
 from app.charging.pace import QUIET
 from app.charging.reports import Start, Started, Stop, TransactionEvent, Values
 from app.charging.rows import Writing

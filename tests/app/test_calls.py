@@ -11,9 +11,9 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from app.charging import calls, schemas
-from app.charging.calls import Outcome, Result
-from app.charging.line import NoAnswer, Offline
+from app.charging.ocpp import calls, schemas
+from app.charging.ocpp.calls import Outcome, Result
+from app.charging.ocpp.line import NoAnswer, Offline
 from app.charging.reports import Place
 from app.simulation.charge_point import ChargePoint
 from data.database import Database

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from app.charging.admission import _network
+from app.charging.ocpp.admission import _network
 from app.simulation.charge_point import ChargePoint
 from data.database import Database
 from data.models import Charger

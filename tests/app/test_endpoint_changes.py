@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from websockets.asyncio.client import connect
 
 from app import clock
-from app.charging import line
+from app.charging.ocpp import line
 from app.simulation.charge_point import ChargePoint
 from data.announcements import Announcement, Topic
 from data.database import Change, Database

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.charging import frames
-from app.charging.frames import Call, Failure, Malformed, Result
+from app.charging.ocpp import frames
+from app.charging.ocpp.frames import Call, Failure, Malformed, Result
 from app.simulation.charge_point import ChargePoint, Offline
 from data.database import Database
 from tests.ocpp_server import OcppServer, ocpp_server

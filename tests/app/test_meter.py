@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.charging.meter import Flag, Meter, OutOfOrder, Progress, Step, rebuild
+from app.charging.metering.meter import Flag, Meter, OutOfOrder, Progress, Step, rebuild
 from app.charging.reports import INTERVAL, POWER, Sample
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.charging.meter import Flag, Meter, OutOfOrder, Progress, Step, rebuild
+from app.charging.metering.meter import Flag, Meter, OutOfOrder, Progress, Step, rebuild
 from app.charging.reports import Sample
 from tests.app.test_meter import START, after, each, interval, minutely, power, register
 

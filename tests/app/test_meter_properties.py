@@ -11,7 +11,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.charging.meter import Meter, OutOfOrder, Progress, Step, rebuild
+from app.charging.metering.meter import Meter, OutOfOrder, Progress, Step, rebuild
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.charging.device_time import DRIFT, TimeFlag, read
+from app.charging.metering.device_time import DRIFT, TimeFlag, read
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BERLIN = "Europe/Berlin"

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app import clock
-from app.charging import ocpp16, ocpp201, schemas
+from app.charging.ocpp import ocpp16, ocpp201, schemas
 from app.simulation.charge_point import ChargePoint, Refused
 from data.database import Database
 from data.models import Charger, ChargerReport, ChargingSession, Connector, MeterSample, QuarantinedMessage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.charging.connectors import LIMIT
+from app.charging.reports import CONNECTORS_AT_MOST
 from app.simulation.charge_point import ChargePoint
 from data.database import Database
 from data.models import ChargingSession, Connector, QuarantinedMessage
@@ -17,7 +17,7 @@ from data.types import Admission, ConnectorStatus
 from tests.ocpp_server import OcppServer, ocpp_server
 from tests.world import add_charger, add_site
 
-NO_ROOM = f"more than {LIMIT} connectors"
+NO_ROOM = f"more than {CONNECTORS_AT_MOST} connectors"
 T = "2026-11-22T12:0{}:00Z"
 
 
@@ -44,7 +44,7 @@ async def rows(server: OcppServer, table: type[Any]) -> list[Any]:
 
 
 async def fill_up(point: ChargePoint) -> None:
-    for number in range(1, LIMIT + 40):
+    for number in range(1, CONNECTORS_AT_MOST + 40):
         payload = {"connectorId": number * 7, "errorCode": "NoError", "status": "Available"}
         if point.subprotocol == "ocpp2.0.1":
             payload = {
@@ -62,7 +62,7 @@ async def test_c5_a_charger_has_no_more_connectors_than_a_charger_can_have(serve
     async with ChargePoint(server.url, "OPEN", protocol=version) as point:
         await fill_up(point)
         [charger] = server.endpoint.connected()
-        assert await plugs(server) == LIMIT + 1  # and that of the other charger
+        assert await plugs(server) == CONNECTORS_AT_MOST + 1  # and that of the other charger
         assert server.endpoint.deviations(charger)[f"StatusNotification: {NO_ROOM}"] >= 38
         # The ones that are there go on.
         payload = {"connectorId": 7, "errorCode": "NoError", "status": "Charging"}
@@ -97,7 +97,7 @@ async def test_c5_c6_a_start_beyond_them_loses_no_energy(server):
     [kept] = await rows(server, QuarantinedMessage)
     assert (kept.action, kept.payload, kept.times) == ("StartTransaction", start, 2)
     assert (kept.reason, kept.session_id) == (NO_ROOM, transaction)
-    assert await plugs(server) == LIMIT + 1
+    assert await plugs(server) == CONNECTORS_AT_MOST + 1
 
 
 async def test_c5_c14_a_transaction_beyond_them_loses_no_energy(server):
@@ -122,7 +122,7 @@ async def test_c5_c14_a_transaction_beyond_them_loses_no_energy(server):
     assert (session.energy_wh, session.ended_at is not None) == (2_500, True)
     [kept] = await rows(server, QuarantinedMessage)
     assert (kept.reason, kept.payload) == (NO_ROOM, event(0, "Started", 100))
-    assert await plugs(server) == LIMIT + 1
+    assert await plugs(server) == CONNECTORS_AT_MOST + 1
 
 
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.charging.desk import Desk
-from app.charging.frames import MessageId, Payload
-from app.charging.schemas import Version
+from app.charging.ocpp.desk import Desk
+from app.charging.ocpp.frames import MessageId, Payload
+from app.charging.ocpp.schemas import Version
 
 REMEMBERED_CALLS = 32
 """Requests without an answer that are remembered for a late one."""

@@ -14,12 +14,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from app.charging.endpoint import Endpoint
-from app.charging.frames import Payload
-from app.charging.line import CallRefused, NoAnswer, Offline
-from app.charging.ocpp16 import written
+from app.charging.ocpp.endpoint import Endpoint
+from app.charging.ocpp.frames import Payload
+from app.charging.ocpp.line import CallRefused, NoAnswer, Offline
+from app.charging.ocpp.ocpp16 import written
+from app.charging.ocpp.schemas import AgainstSchema
 from app.charging.reports import Place
-from app.charging.schemas import AgainstSchema
 
 
 class Outcome(StrEnum):

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.charging import readings
-from app.charging.readings import Key, Value
-from app.charging.register import HOUR_TICKS, MICRO, SECOND, TICK, Flag, Register, Step, rate
+from app.charging.metering import readings
+from app.charging.metering.readings import Key, Value
+from app.charging.metering.register import HOUR_TICKS, MICRO, SECOND, TICK, Flag, Register, Step, rate
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 
 __all__ = ["Flag", "Meter", "OutOfOrder", "Progress", "Step", "rebuild"]

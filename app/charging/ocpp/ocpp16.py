@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from app.charging.connectors import CHARGER
-from app.charging.desk import NO_ROOM, Desk
-from app.charging.device_time import read
-from app.charging.frames import Payload, Refusal, is_shallow
-from app.charging.reports import REGISTER, Boot, Place, Sample, Start, Status, Stop, Values
-from app.charging.tolerance import Message, clean, is_number, word
-from app.charging.vocabulary import (
+from app.charging.metering.device_time import read
+from app.charging.ocpp.desk import NO_ROOM, Desk
+from app.charging.ocpp.frames import Payload, Refusal, is_shallow
+from app.charging.ocpp.tolerance import Message, clean, is_number, word
+from app.charging.ocpp.vocabulary import (
     CONTEXTS,
     FORMATS,
     LOCATIONS,
@@ -21,6 +19,7 @@ from app.charging.vocabulary import (
     STOP_REASONS_16,
     UNITS,
 )
+from app.charging.reports import CHARGER, REGISTER, Boot, Place, Sample, Start, Status, Stop, Values
 from data.types import Authorization
 
 Handler = Callable[[Desk, Message, datetime], Awaitable[Payload]]

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app import clock
-from app.charging.connectors import LIMIT
+from app.charging.ocpp.tolerance import Message, masked
 from app.charging.reports import (
+    CONNECTORS_AT_MOST,
     Boot,
     Place,
     Start,
@@ -20,12 +21,11 @@ from app.charging.reports import (
     TransactionEvent,
     Values,
 )
-from app.charging.tolerance import Message, masked
 from data.types import Authorization
 
 log = logging.getLogger("polaris.chargers")
 
-NO_ROOM = f"more than {LIMIT} connectors"
+NO_ROOM = f"more than {CONNECTORS_AT_MOST} connectors"
 
 
 class Sessions(Protocol):

@@ -19,13 +19,13 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import clock
-from app.charging import frames, ocpp16, ocpp201, schemas
-from app.charging.admission import Admitted, Denied, Gate
-from app.charging.desk import Desk, Presence, Sessions
-from app.charging.frames import Call, Failure, Malformed, Payload, Refusal, Result
-from app.charging.line import CallRefused, Connection, Late, Line, NoAnswer, Offline, Pace, Waiting
-from app.charging.schemas import Version
-from app.charging.tolerance import Message
+from app.charging.ocpp import frames, ocpp16, ocpp201, schemas
+from app.charging.ocpp.admission import Admitted, Denied, Gate
+from app.charging.ocpp.desk import Desk, Presence, Sessions
+from app.charging.ocpp.frames import Call, Failure, Malformed, Payload, Refusal, Result
+from app.charging.ocpp.line import CallRefused, Connection, Late, Line, NoAnswer, Offline, Pace, Waiting
+from app.charging.ocpp.schemas import Version
+from app.charging.ocpp.tolerance import Message
 from app.settings import Settings
 from data.announcements import Announcement, Announcer, Topic
 from data.database import Database

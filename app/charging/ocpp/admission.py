@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, func, insert, select
 
-from app.charging.line import Pace
+from app.charging.ocpp.line import Pace
 from app.settings import Settings
 from data.database import Change, Database
 from data.models import Charger, Site

@@ -8,13 +8,13 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
-from app.charging.desk import NO_ROOM, Desk
-from app.charging.device_time import read
-from app.charging.frames import Payload, Refusal
-from app.charging.ocpp16 import timestamp, whole, written
+from app.charging.metering.device_time import read
+from app.charging.ocpp.desk import NO_ROOM, Desk
+from app.charging.ocpp.frames import Payload, Refusal
+from app.charging.ocpp.ocpp16 import timestamp, whole, written
+from app.charging.ocpp.tolerance import Message, clean, is_number, masked, word
+from app.charging.ocpp.vocabulary import CONTEXTS, LOCATIONS, MEASURANDS, PHASES, STOP_REASONS_201, UNITS
 from app.charging.reports import REGISTER, Boot, Place, Sample, Status, TransactionEvent, Values
-from app.charging.tolerance import Message, clean, is_number, masked, word
-from app.charging.vocabulary import CONTEXTS, LOCATIONS, MEASURANDS, PHASES, STOP_REASONS_201, UNITS
 from data.types import Authorization
 
 Handler = Callable[[Desk, Message, datetime], Awaitable[Payload]]

@@ -1,0 +1,1 @@
+"""Samples → energy, text → device time: pure functions, no database and no clock."""
