@@ -30,6 +30,7 @@ from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
 
 T = TypeVar("T")
+T2 = TypeVar("T2")
 log = logging.getLogger("polaris.cards")
 
 MINUTE_WITHIN = 4.0
@@ -175,7 +176,6 @@ class Bound(Generic[T]):
         *outdated*: the last answer is shown on then, as this makes one that says its age of it.
         """
         face = _Face(draw, None if silent else sorry or self._cards.sorry, outdated)
-        face.place.on_removed = lambda: self._removed(face)
         self._faces.append(face)
         face.show(self._answer)
 
@@ -206,7 +206,7 @@ class Bound(Generic[T]):
                 face.last = answer
             return
         self._anew = False
-        for face in list(self._faces):
+        for face in self._on_page():
             face.show(answer)
         self._watch()
 
@@ -225,7 +225,7 @@ class Bound(Generic[T]):
             self._anew = True
             self.ask()
         elif not isinstance(self._answer, Failed):
-            for face in list(self._faces):
+            for face in self._on_page():
                 face.show(self._answer)
         if not self._anew or self._missed:
             self._watch()
@@ -236,7 +236,7 @@ class Bound(Generic[T]):
         if isinstance(answer, Failed) or self._broken or self._over(answer):
             self.ask()
         elif self._tells_time:
-            for face in list(self._faces):
+            for face in self._on_page():
                 face.show(answer)
 
     def catch_up(self) -> None:
@@ -293,14 +293,20 @@ class Bound(Generic[T]):
         finally:
             self._asking = False
 
-    def _removed(self, face: _Face[T]) -> None:
-        self._faces.remove(face)
-        if not self._faces:
-            self.close()
+    def _on_page(self) -> list[_Face[T]]:
+        """The places that are still on the page; if all have gone there is nothing to listen for."""
+        if self._faces:
+            self._faces = [face for face in self._faces if not face.place.is_deleted]
+            if not self._faces:
+                self.close()
+        return list(self._faces)
 
 
 class _Face(Generic[T]):
-    """One place on the page where an answer is shown, or the sentence that there is none."""
+    """One place on the page where an answer is shown, or the sentence that there is none.
+
+    What is drawn is its own place if it is one element, as cards are: elements are what a page costs.
+    """
 
     def __init__(
         self,
@@ -308,13 +314,14 @@ class _Face(Generic[T]):
         sorry: Callable[[], object] | None,
         outdated: Callable[[T], T] | None,
     ) -> None:
-        self.place = _Place()
+        self.place: Element
         self.failed = False
         self._outdated = outdated
         self.last: T | Failed = Failed(LookupError("nothing shown yet"))
         self._draw = draw
         self._sorry = sorry
         self._show: Show[T] | None = None
+        self._placed = False
 
     def show(self, answer: T | Failed) -> None:
         if not isinstance(answer, Failed):
@@ -325,13 +332,11 @@ class _Face(Generic[T]):
             self._fail()
             return
         try:
-            with self.place:
-                if self._show is not None:
+            if self._show is not None:
+                with self.place:
                     self._show(answer)
-                else:
-                    if self.failed:
-                        self.place.clear()
-                    self._show = self._draw(answer)
+            else:
+                self._show = self._put(lambda: self._draw(answer))
         except Exception as error:
             _report(error, again=self.failed)
             self._fail()
@@ -342,25 +347,33 @@ class _Face(Generic[T]):
         if self.failed and self._show is None:
             return
         self.failed, self._show = True, None
-        self.place.clear()
-        if self._sorry is not None:
-            with self.place:
-                self._sorry()
+        self._put(self._sorry or (lambda: None))
 
-
-class _Place(Element):
-    """A wrapper that the layout does not see."""
-
-    on_removed: Callable[[], object] | None = None
-
-    def __init__(self) -> None:
-        super().__init__("div")
-        self.classes("p-slot")
-
-    def _handle_delete(self) -> None:
-        super()._handle_delete()
-        if self.on_removed is not None:
-            self.on_removed()
+    def _put(self, draw: Callable[[], T2]) -> T2:
+        """What *draw* returns; what it draws takes the place of what stood here, if it does not fail."""
+        slot = self.place.parent_slot if self._placed else ui.context.slot
+        assert slot is not None
+        before = len(slot.children)
+        try:
+            with slot:
+                result = draw()
+        except Exception:
+            for element in slot.children[before:]:
+                element.delete()
+            raise
+        drawn = slot.children[before:]
+        if len(drawn) == 1:
+            (place,) = drawn
+        else:
+            with slot:
+                place = Element("div").classes("p-slot")  # a wrapper that the layout does not see
+            for element in drawn:
+                element.move(place)
+        if self._placed:
+            place.move(target_index=slot.children.index(self.place))
+            self.place.delete()
+        self.place, self._placed = place, True
+        return result
 
 
 def _answers(db: Connection, queries: Sequence[Callable[[Connection], Any]]) -> list[Any]:

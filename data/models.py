@@ -297,7 +297,7 @@ class ChargingSession(Base):
     replayed: Mapped[bool] = mapped_column(default=False)
     """Reported after the fact and not yet seen alive: kept out of banners (C13)."""
     flags: Mapped[list[str]] = mapped_column(default=list)
-    """Why an operator should look: words of `app.charging.meter.Flag` and others, sorted."""
+    """Why an operator should look: words of `app.charging.metering.meter.Flag` and others, sorted."""
     source: Mapped[str] = mapped_column(String(32), default="ocpp")
     source_id: Mapped[str | None] = mapped_column(String(64))
     """With ``source`` names an imported row, so that an import can be repeated."""

@@ -198,16 +198,16 @@ class Dashboard:
 
     def draw_first_run(self, linked: bool) -> Show[bool]:
         """P4: the note is there as long as the operator has something to do."""
-        card = None if linked else shell.first_run(self.reader)
+        place = ui.element("div").classes("p-slot")
 
         def show(linked: bool) -> None:
-            nonlocal card
-            if linked and card is not None:
-                card.delete()
-                card = None
-            elif not linked and card is None:
-                card = shell.first_run(self.reader)
+            if linked:
+                place.clear()
+            elif not place.default_slot.children:
+                with place:
+                    shell.first_run(self.reader)
 
+        show(linked)
         return show
 
     def draw_banner(self, found: Sequence[ActiveSession]) -> Show[Sequence[ActiveSession]]:
