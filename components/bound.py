@@ -53,7 +53,7 @@ class When:
     about: int | None = None
     within: float = 0.0
     """Ask at a random moment within so many seconds: a thousand open pages then don't ask at once."""
-    at_most_every: float = 0.0
+    at_most_every: Callable[[], float] = lambda: 0.0
     """Seconds that the last question must be old; what is told earlier is asked for then."""
 
 
@@ -268,8 +268,7 @@ class Bound(Generic[T]):
     def _ask_soon(self, when: When) -> None:
         loop = asyncio.get_running_loop()
         at = loop.time()
-        if when.at_most_every:
-            at = max(at, self._asked_at + when.at_most_every)
+        at = max(at, self._asked_at + when.at_most_every())
         at += random.uniform(0, when.within)  # noqa: S311  # nothing to guess here
         if at <= loop.time():
             self.ask()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from nicegui import ui
+from nicegui import binding, ui
 from nicegui.element import Element
 
 from components.words import Reader
@@ -94,20 +94,37 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         self._milestone = (live.reading.energy_wh or 0) // SPOKEN_WH
         self._was_silent = self._silent
         self._say = say
+        self._shown_power: tuple[int | None, bool] = (None, False)
+        self._shown_cost: tuple[int | None, str | None] = (None, None)
         with self:
             self._title = ui.label()
             self._title.tag = "h2"
             # The unit is the style sheet's to draw: the text of this element is the number alone.
-            number = ui.label().classes("p-number").props("data-unit=kWh")
-            power = ui.label().classes("p-fact")
+            self._number = ui.label().classes("p-number").props("data-unit=kWh")
+            self._power = ui.label().classes("p-fact")
             self._time = ui.label().classes("p-fact")
-            cost = ui.label().classes("p-fact")
+            self._cost = ui.label().classes("p-fact")
             self._note = ui.label().classes("p-note")
-        number.bind_text_from(live, "reading", lambda reading: self._reader.live_kwh(reading.energy_wh))
-        power.bind_text_from(live, "reading", self._power)
-        cost.bind_text_from(live, "reading", self._cost)
-        self._note.bind_text_from(live, "reading", self._noted)
+        self.reading = live.reading
+        self._read(live.reading)
+        # One binding for the strip, not one a label: most readings change the number alone.
+        binding.bind_from(self, "reading", live, "reading")
         self.show(session, now)
+
+    def _read(self, reading: Reading) -> None:
+        """Show *reading*; a text that comes out the same sends nothing."""
+        self._number.text = self._reader.live_kwh(reading.energy_wh)
+        power = reading.power_w, reading.power_derived
+        if power != self._shown_power:
+            self._shown_power = power
+            self._power.text = self._told_power(reading)
+        cost = reading.cost, reading.currency
+        if cost != self._shown_cost:
+            self._shown_cost = cost
+            self._cost.text = self._told_cost(reading)
+        self._note.text = self._noted(reading)
+
+    reading = binding.BindableProperty(on_change=_read)
 
     def show(self, session: ActiveSession, now: datetime) -> None:
         """Bring to *now* what depends on the time, and to *session* what became known of it (P7)."""
@@ -123,10 +140,8 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
 
     def farewell(self) -> str:
         """What is said when the session is over."""
-        name, energy_wh = self._session.charger_name, self._live.reading.energy_wh
-        if energy_wh is None:
-            return self._reader.text("banner.said.stop_unknown", charger=name)
-        return self._reader.text("banner.said.stop", charger=name, energy=self._reader.kwh(energy_wh))
+        # Without the energy: the stop may have brought more than the last reading; the list tells it.
+        return self._reader.text("banner.said.stop", charger=self._session.charger_name)
 
     @property
     def _silent(self) -> bool:
@@ -137,13 +152,13 @@ class _Strip(Element, default_classes="p-strip", default_props="tag=section flat
         # Two lines of one element.
         return self._reader.text(key) + "\n" + value
 
-    def _power(self, reading: Reading) -> str:
+    def _told_power(self, reading: Reading) -> str:
         if reading.power_w is None:
             return ""
         key = "banner.power_derived" if reading.power_derived else "banner.power"
         return self._fact(key, self._reader.kw(reading.power_w))
 
-    def _cost(self, reading: Reading) -> str:
+    def _told_cost(self, reading: Reading) -> str:
         if reading.cost is None or reading.currency is None:
             return ""
         return self._fact("banner.cost", self._reader.estimate(reading.cost, reading.currency))

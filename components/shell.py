@@ -146,7 +146,8 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
     """Open the settings; they are drawn only now, so that a page costs nothing for them."""
     themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
     names = {code: language.name for code, language in languages().items()}
-    all_zones = sorted({*zones(), now.time_zone})
+    # "New York", as somebody types it; the name of the zone itself has an underscore.
+    all_zones = {zone: zone.replace("_", " ") for zone in sorted({*zones(), now.time_zone})}
     with ui.context.client.content:
         place = ui.element().classes("p-slot")
     with place, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):

@@ -162,6 +162,7 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
     Colours come from the style sheet, which follows the theme of the device; these stand in until then.
     """
     days = usage.days
+    most = max(day.energy_wh for day in days)
     months = len(days) > 62
     if months:
         ticks = [place for place, day in enumerate(days) if day.day.day == 1][::2]
@@ -212,7 +213,8 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
                 "ticks": "outside",
                 "ticklen": 6,
                 "tickcolor": "rgba(0,0,0,0)",
-                "tickformat": ",d",
+                # Below 5 kWh whole numbers would stand at several lines of the axis.
+                "tickformat": ",d" if most >= 5_000 else ",.1f",
                 "nticks": 5,
                 "rangemode": "tozero",
                 "fixedrange": True,

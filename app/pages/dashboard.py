@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
+from nicegui import Client, ui
 from sqlalchemy import Connection
 from starlette.requests import Request
 
@@ -43,9 +44,12 @@ from data.queries.usage import usage as energy_of
 if TYPE_CHECKING:
     from app.portal import Portal
 
-FOLLOW = 30.0
-"""Seconds between questions of those cards that follow a session in progress without being bound to it:
-each costs a query, and they have one decimal. The banner follows each reading without a question."""
+FOLLOW_A_SECOND = 5.0
+"""Open pages of which cards ask again in a second, of those cards that follow a session in progress.
+
+They have one decimal and cost queries; the banner follows each reading without a question. With few
+pages open they are two seconds behind it, with many up to `FOLLOW_AT_LATEST`."""
+FOLLOW_AT_BEST, FOLLOW_AT_LATEST = 2.0, 30.0
 SPREAD = 0.5
 """Seconds within which open pages ask about a charger of which something was told (P22 gives them one)."""
 USAGE = "usage-title"
@@ -61,6 +65,12 @@ def install(portal: Portal) -> None:
         page = Dashboard(portal, board, driver, Period.read(period))
         await page.cards.load()
         page.draw(request)
+
+
+def _follow() -> float:
+    """Seconds between the questions of one page's card that follows a session in progress."""
+    pages = len(Client.instances)
+    return min(FOLLOW_AT_LATEST, max(FOLLOW_AT_BEST, pages / FOLLOW_A_SECOND)) * random.uniform(1, 1.2)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class Dashboard:
 
         me = driver.id
         mine = When(Topic.SESSIONS, me)
-        following = When(Topic.READING, me, at_most_every=FOLLOW, within=FOLLOW / 5)
+        following = When(Topic.READING, me, at_most_every=_follow)
         subscribed = When(Topic.PLAN, me)
         linked = When(Topic.PEOPLE, me)
         any_charger = When(Topic.CHARGERS, within=SPREAD)

@@ -44,8 +44,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "banner.last_reading": "Letzter Messwert {time}",
     "banner.said.start": "Laden an {charger} hat begonnen.",
     "banner.said.energy": "{energy} an {charger} geladen.",
-    "banner.said.stop": "Laden an {charger} beendet: {energy}.",
-    "banner.said.stop_unknown": "Laden an {charger} beendet.",
+    "banner.said.stop": "Laden an {charger} beendet.",
     "banner.said.silent": "Kein neuer Messwert von {charger} seit {time}.",
     "banner.said.back": "Messwerte von {charger} kommen wieder an.",
     # recent sessions

@@ -44,8 +44,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "banner.last_reading": "Last reading {time}",
     "banner.said.start": "Charging started at {charger}.",
     "banner.said.energy": "{energy} charged at {charger}.",
-    "banner.said.stop": "Charging ended at {charger}: {energy}.",
-    "banner.said.stop_unknown": "Charging ended at {charger}.",
+    "banner.said.stop": "Charging ended at {charger}.",
     "banner.said.silent": "No new reading from {charger} since {time}.",
     "banner.said.back": "Readings from {charger} are arriving again.",
     # recent sessions

@@ -149,7 +149,7 @@ def interval(world: World, seconds: int) -> None:
 async def test_p14_p17_usage_and_plan_follow_a_session_but_not_each_reading(
     visit: Visit, portal: Portal, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "FOLLOW", 0.5)
+    monkeypatch.setattr(dashboard, "FOLLOW_AT_BEST", 0.5)
     world.database.change_now(lambda change: add_plan(change, world.dana))
     session = world.begin(world.dana, energy_wh=1_000)
     user = await visit(world.dana)
