@@ -159,6 +159,7 @@ class Bound(Generic[T]):
         self._asking = self._again = self._missed = self._closed = self._anew = False
         self._asked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._waits_for: When | None = None
         self._stops = [cards.live.listen(one.topic, self._listener(one), about=one.about) for one in when]
 
     def draw(
@@ -266,6 +267,8 @@ class Bound(Generic[T]):
         return told
 
     def _ask_soon(self, when: When) -> None:
+        if self._timer is not None and self._waits_for is when:
+            return  # a reading a second costs no more than this
         loop = asyncio.get_running_loop()
         at = loop.time()
         at = max(at, self._asked_at + when.at_most_every())
@@ -276,6 +279,7 @@ class Bound(Generic[T]):
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = loop.call_at(at, self.ask)
+            self._waits_for = when
 
     async def _ask(self) -> None:
         try:
