@@ -33,7 +33,7 @@ T = TypeVar("T")
 T2 = TypeVar("T2")
 log = logging.getLogger("polaris.cards")
 
-MINUTE_WITHIN = 4.0
+MINUTE_WITHIN = 8.0
 """Seconds within which pages tell times anew after a minute has gone by: not all in one instant."""
 
 ASKED_LATELY = 60.0
