@@ -40,9 +40,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub(_escaped, text)
 
 
-def masked(id_tag: str) -> str:
-    """An id tag as it may be logged: enough to tell two apart, not enough to charge with it."""
-    return f"{id_tag[:2]}…{id_tag[-2:]}" if len(id_tag) > 6 else "…"
+def masked(id_tag: str | None) -> str:
+    """An id tag as it may be logged (T63): enough to tell two apart, not enough to charge with it."""
+    if not id_tag:
+        return "-"
+    return f"{id_tag[:2]}…{id_tag[-2:]}" if len(id_tag) >= 8 and id_tag.isprintable() else "…"
 
 
 def configure(level: str) -> None:

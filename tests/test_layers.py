@@ -27,6 +27,7 @@ ALLOWED = {
         "app.charging.ocpp",
         "app.charging.reports",
         "app.clock",
+        "app.logs",
         "app.settings",
         "data",
     },

@@ -10,8 +10,9 @@ import pytest
 
 from app.charging.ocpp import frames, ocpp16, ocpp201, schemas
 from app.charging.ocpp.frames import Call, Failure, Malformed, Result
-from app.charging.ocpp.tolerance import Message, clean, masked
+from app.charging.ocpp.tolerance import Message, clean
 from app.charging.reports import POWER, REGISTER, Place
+from app.logs import masked
 from data.types import ConnectorStatus
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

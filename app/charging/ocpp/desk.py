@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app import clock
-from app.charging.ocpp.tolerance import Message, masked
+from app.charging.ocpp.tolerance import Message
 from app.charging.reports import (
     CONNECTORS_AT_MOST,
     Boot,
@@ -21,6 +21,7 @@ from app.charging.reports import (
     TransactionEvent,
     Values,
 )
+from app.logs import masked
 from data.types import Authorization
 
 log = logging.getLogger("polaris.chargers")

@@ -12,9 +12,10 @@ from app.charging.metering.device_time import read
 from app.charging.ocpp.desk import NO_ROOM, Desk
 from app.charging.ocpp.frames import Payload, Refusal
 from app.charging.ocpp.ocpp16 import timestamp, whole, written
-from app.charging.ocpp.tolerance import Message, clean, is_number, masked, word
+from app.charging.ocpp.tolerance import Message, clean, is_number, word
 from app.charging.ocpp.vocabulary import CONTEXTS, LOCATIONS, MEASURANDS, PHASES, STOP_REASONS_201, UNITS
 from app.charging.reports import REGISTER, Boot, Place, Sample, Status, TransactionEvent, Values
+from app.logs import masked
 from data.types import Authorization
 
 Handler = Callable[[Desk, Message, datetime], Awaitable[Payload]]

@@ -127,10 +127,3 @@ def clean(value: str) -> str:
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether *value* is a finite number (and no truth value)."""
     return type(value) is int or (type(value) is float and math.isfinite(value))
-
-
-def masked(id_tag: str | None) -> str:
-    """*id_tag* as logs may show it (T63)."""
-    if not id_tag:
-        return "-"
-    return f"{id_tag[:2]}…{id_tag[-2:]}" if len(id_tag) >= 8 and id_tag.isprintable() else "…"
