@@ -51,6 +51,18 @@ def _values(enum: Any) -> list[str]:
     return [member.value for member in enum]
 
 
+class HowSignedIn(StrEnum):
+    """By what somebody proved who they are."""
+
+    PASSWORD = "password"  # noqa: S105 (a word for how, not one of anybody)
+    PROVIDER = "provider"
+    """An identity provider (OpenID Connect)."""
+    LINK = "link"
+    """A one-time link: the first operator's, an invitation, a new password, or one made on the server."""
+    ACTING = "acting"
+    """An operator who acts as the account (P23)."""
+
+
 class Role(StrEnum):
     """What an account may do."""
 

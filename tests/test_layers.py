@@ -16,9 +16,22 @@ ALLOWED = {
     "app.settings": {"data"},
     "app.alone": {"data"},
     "app.clock": set(),
+    "app.changing": {"app.clock", "data"},
+    # Speaks with identity providers; knows nothing of accounts.
+    "app.access.identity": {"app.access.identity", "app.clock", "app.logs", "app.settings", "data"},
     "app.logs": set(),
-    "app.billing": {"app.billing", "app.clock", "app.settings", "data"},
-    "app.access": {"app.access", "app.clock", "app.logs", "app.settings", "data", "components"},
+    "app.billing": {"app.billing", "app.changing", "app.clock", "app.settings", "data"},
+    "app.access": {
+        "app.access",
+        "app.changing",
+        "app.clock",
+        "app.logs",
+        "app.mail",
+        "app.settings",
+        "components",
+        "data",
+    },
+    "app.mail": {"app.logs", "app.settings", "data"},
     # Pure: no database, no clock.
     "app.charging.metering": {"app.charging.metering", "app.charging.reports", "data"},
     # The wire tells the rest what it heard in reports, and is handed what it calls.
@@ -31,7 +44,15 @@ ALLOWED = {
         "app.settings",
         "data",
     },
-    "app.charging": {"app.billing", "app.charging", "app.clock", "app.logs", "app.settings", "data"},
+    "app.charging": {
+        "app.billing",
+        "app.changing",
+        "app.charging",
+        "app.clock",
+        "app.logs",
+        "app.settings",
+        "data",
+    },
     # The simulated site is outside of the portal: it knows how to fill a database and how chargers
     # talk, and nothing of how the portal answers.
     "app.simulation": {"app.simulation", "app.access", "app.charging", "app.clock", "app.settings", "data"},
@@ -50,6 +71,7 @@ ALLOWED = {
     "app.portal": {
         "app.access",
         "app.alone",
+        "app.mail",
         "app.charging",
         "app.clock",
         "app.logs",

@@ -1,0 +1,59 @@
+"""The tables. Constraints carry the names of the convention below, on SQLite and PostgreSQL alike.
+
+Nothing here loads rows as objects: queries read columns (`data/queries`), so there are no
+relationships and no hidden SQL. ``Wh`` columns are integers, moments are UTC.
+"""
+
+from __future__ import annotations
+
+from data.models.base import Base, BigId
+from data.models.charging import (
+    ChargingSession,
+    EnergyStep,
+    Mapping,
+    MeterSample,
+    Reservation,
+    TransactionEvent,
+)
+from data.models.people import Account, AuditEntry, Browser, Identity, OneTimeLink, SignIn, UsedOnce
+from data.models.plans import Plan, Subscription
+from data.models.site import (
+    Charger,
+    ChargerGroup,
+    ChargerReport,
+    Connector,
+    GroupAccount,
+    GroupCharger,
+    QuarantinedMessage,
+    Site,
+)
+from data.models.telling import News
+
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "Base",
+    "BigId",
+    "Browser",
+    "Charger",
+    "ChargerGroup",
+    "ChargerReport",
+    "ChargingSession",
+    "Connector",
+    "EnergyStep",
+    "GroupAccount",
+    "GroupCharger",
+    "Identity",
+    "Mapping",
+    "MeterSample",
+    "News",
+    "OneTimeLink",
+    "Plan",
+    "QuarantinedMessage",
+    "Reservation",
+    "SignIn",
+    "Site",
+    "Subscription",
+    "TransactionEvent",
+    "UsedOnce",
+]
