@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="`sqlite:///FILE` (relative to the working folder; `sqlite:////…` is absolute) "
         "or `postgresql://USER:PASSWORD@HOST/NAME`.",
     )
+    identity_providers: str = Field(
+        "",
+        description="TOML file with the OpenID Connect providers that people sign in by, a table each "
+        "(see [identity providers](docs/identity-providers.md)).",
+    )
     log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
     default_time_zone: str = Field(
         "Europe/Berlin", description="IANA zone of a driver whose browser and account tell none."
