@@ -1,4 +1,8 @@
-"""The log: one line an event, without secrets, whatever strangers put into it (T63)."""
+"""The log: one line an event, without secrets, whatever strangers put into it (T63).
+
+A call says what happened and what it was about as ``name=value``; who asked, and by which request,
+is added here (`app.request_context`).
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,40 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-SECRETS = (
-    (re.compile(r"(/welcome/)[\w-]{20,}"), r"\1…"),
-    (re.compile(r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{6,}"), r"\1 …"),
-    (re.compile(r"(?i)((?:__Host-)?polaris=)[\w-]{20,}"), r"\1…"),
-    (re.compile(r"(?i)\b((?:password|passwort|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}]+"), r"\1…"),
-    (re.compile(r"(?i)\b(client_id[\"']?\s*[=:]\s*[\"']?)[0-9a-f-]{36}"), r"\1…"),
-    (re.compile(r"(://[^\s/:@]+:)[^\s/@]+@"), r"\1…@"),
+from app import request_context
+
+_WORD = r"\w*(?:password|passwort|secret|token|code_verifier)"
+_UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_ALL_KINDS = r"(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])"
+SECRETS = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        # By where they stand:
+        (r"(/(?:welcome|invitation|password|sign-in-link|pair)/)[\w-]{20,}", r"\1…"),
+        (r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{6,}", r"\1 …"),
+        (r"(?i)\b(cookie[\"']?\s*[=:,]\s*b?[\"']?)[^\r\n\"']{6,}", r"\1…"),
+        (r"(?i)((?:__Host-)?polaris=)[\w-]{20,}", r"\1…"),
+        (rf"(?i)\b({_WORD}[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}}]+", r"\1…"),
+        (r"(?i)\b((?:code|state|nonce)[\"']?\s*[=:]\s*[\"']?)[\w.~+/%=-]{16,}", r"\1…"),
+        (r"(?i)\b((?:client|tab|document)_id[\"']?\s*[=:]\s*[\"']?)[\w-]{20,}", r"\1…"),
+        (r"(://[^\s/:@]+:)[^\s/@]+@", r"\1…@"),
+        # By what they look like, wherever they stand: signed tokens, password hashes, the ids of NiceGUI's
+        # pages (T38; a charger may be called like one), and 256 bits as our links and cookies write them.
+        (r"\beyJ[\w-]{8,}(?:\.[\w-]*)*", "eyJ…"),
+        (r"\$argon2\w+\$[\w$,=+/.-]+", "$argon2…"),
+        (rf"(?i)(?<!charger )(?<!charger ')\b{_UUID4}\b", "…"),
+        (rf"(?<![\w-]){_ALL_KINDS}[\w-]{{43}}(?![\w-])", "…"),
+    )
 )
 """What is left out of each line, also where a library or an exception says it."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class OneLine(logging.Formatter):
-    r"""``2026-11-22T12:00:00.123Z INFO polaris.access signed in account=7``; line breaks become ``\n``."""
+    r"""``2026-11-22T12:00:00.123Z INFO polaris.access signed in account=7 request=7F3A9C01``.
+
+    Line breaks become ``\n``. What ends the line is ours: a stranger's text stands before it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of *record*."""
@@ -30,7 +54,9 @@ class OneLine(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             text += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
         time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{time} {record.levelname} {record.name} {clean(text)}"
+        line = f"{time} {record.levelname} {record.name} {clean(text)}"
+        told = request_context.told()
+        return f"{line} {told}" if told else line
 
 
 def clean(text: str) -> str:
@@ -54,6 +80,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
     logging.getLogger("polaris").setLevel(level.upper())
 
 

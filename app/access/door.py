@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import request_context
 from app.access import nonce
 from app.settings import Settings
 
@@ -89,6 +90,7 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self._inner(scope, receive, send)
             return
+        scope[request_context.REQUEST_ID] = request_context.begin(scope)
         self._believe_proxy(scope)
         try:
             self._check(scope, Headers(scope=scope))

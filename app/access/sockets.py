@@ -19,6 +19,7 @@ from nicegui import Client, core
 from socketio import exceptions  # type: ignore[import-untyped]
 from starlette.requests import cookie_parser
 
+from app import request_context
 from app.access import open_pages
 from app.access.sign_ins import SignIns
 
@@ -69,6 +70,7 @@ class Sockets:
     def event(self, socket: str, message: Any) -> None:
         """A click, an input: only for an element of the socket's own page (T33)."""
         if self._is_own(socket, message):
+            self._begin(message)
             try:
                 its._on_event(socket, message)
             except MALFORMED as error:
@@ -77,6 +79,7 @@ class Sockets:
     def javascript_response(self, socket: str, message: Any) -> None:
         """The answer to a question that NiceGUI asked the browser."""
         if self._is_own(socket, message):
+            self._begin(message)
             try:
                 its._on_javascript_response(socket, message)
             except MALFORMED as error:
@@ -90,21 +93,27 @@ class Sockets:
     def log(self, socket: str, message: Any) -> None:
         """What the page has to say. It goes to our log as a quotation, of bounded length (T63)."""
         if self._is_own(socket, message):
+            self._begin(message)
             log.warning("a page says: %r", str(message.get("message"))[:300])
+
+    @staticmethod
+    def _begin(message: dict[str, Any]) -> None:
+        """What follows is done for whoever fetched the page; Socket.IO runs each event as a task."""
+        client = Client.instances[message["client_id"]]
+        assert client._request is not None
+        request_context.begin(client._request.scope)
 
     async def _is_of_page(self, environ: dict[str, Any], client_id: object) -> bool:
         client = Client.instances.get(client_id) if isinstance(client_id, str) else None
         if client is None or client._request is None:
             return False
         brought = cookie_parser(environ.get("HTTP_COOKIE", "")).get(self._sign_ins.cookie) or ""
-        fetched_with = self._sign_ins.token(client._request) or ""
-        if not hmac.compare_digest(brought.encode(), fetched_with.encode()):
-            return False
-        sign_in = open_pages.sign_in_of(client)
-        if sign_in is None:
-            return True  # a page of nobody, such as sign-in
-        found = await self._sign_ins.find(brought)
-        return found is not None and found.sign_in_id == sign_in
+        sign_in, browser = open_pages.sign_in_of(client), open_pages.browser_of(client)
+        if sign_in is None or browser is None:  # a page of nobody, such as sign-in
+            fetched_with = client._request.cookies.get(self._sign_ins.cookie) or ""
+            return hmac.compare_digest(brought.encode(), fetched_with.encode())
+        # The browser's token may have been replaced since; another account may be current (P3, T13).
+        return await self._sign_ins.is_at_browser(brought, browser, sign_in)
 
     @staticmethod
     def _is_own(socket: str, message: Any) -> bool:

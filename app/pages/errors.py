@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from typing import TYPE_CHECKING
 
 import nicegui
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from app import request_context
 from app.access import return_address
 from app.access.tries import TooManyTries
 from app.access.visitor import Elsewhere, SignedOut
@@ -46,6 +46,8 @@ def install(portal: Portal) -> None:
         """404, and what is none of the visitor's business, in the same words (P2, T2)."""
         status = error.status_code if isinstance(error, HTTPException) else 404
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if request_context.CALLER in request.scope:  # strangers knock at everything, all day
+            log.info("not found status=%s method=%s route=%r", status, request.method, _route(request))
         if not _wants_page(request):
             return PlainTextResponse("Not found\n" if status == 404 else "Refused\n", status, headers)
         reader = await reader_of(request)
@@ -59,7 +61,7 @@ def install(portal: Portal) -> None:
         """500 for what nobody expected."""
         if request.scope.get(ANSWERED):  # NiceGUI tells us again of what `page_failed` has answered
             return PlainTextResponse("", 500)
-        reference = _reference()
+        reference = request_context.request_id()
         log.error("request failed reference=%s", reference, exc_info=error)
         if not _wants_page(request):
             return PlainTextResponse(f"This could not be done. Reference {reference}\n", 500)
@@ -72,11 +74,10 @@ def install(portal: Portal) -> None:
         """500 for a page that failed while it was built; NiceGUI logs the exception itself."""
         if isinstance(error, OURS):
             raise error
-        client = ui.context.client
-        request = client.request
+        request = ui.context.client.request
         request.scope[ANSWERED] = True
-        reference = _reference()
-        log.error("page failed reference=%s path=%r", reference, request.scope["path"])
+        reference = request_context.request_id()
+        log.error("page failed reference=%s route=%r", reference, _route(request))
         draw_failed(doorway.stranger(request), reference, _again(request))
 
     app = nicegui.app
@@ -107,13 +108,14 @@ def _link(label: str, target: str) -> None:
     link.props["href"] = target
 
 
+def _route(request: Request) -> str:
+    """The address of *request* as it is written at its page: the real one can hold a token (T38)."""
+    return str(getattr(request.scope.get("route"), "path", ""))
+
+
 def _again(request: Request) -> str:
     return return_address.safe(nicegui.app, return_address.here(request)) or "/"
 
 
 def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/_nicegui")
-
-
-def _reference() -> str:
-    return secrets.token_hex(3).upper()

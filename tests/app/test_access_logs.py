@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import pytest
 
+from app import request_context
 from app.logs import OneLine, clean, masked
+from data.caller import Caller
+from data.types import Role
 
 
 def line(message: str, *args: object, error: Exception | None = None) -> str:
@@ -42,6 +46,15 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
         ("password=hunter2&x=1", "hunter2"),
         ("token: hunter2", "hunter2"),
         ("socket ?client_id=0f8fad5b-d9cb-469f-a165-70867728950e&x", "0f8fad5b"),
+        ("GET /password/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
+        ("callback?code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj-af0ifjsldkj", "SplxlOBe"),
+        ("callback?code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj-af0ifjsldkj", "af0ifjsldkj"),
+        ("id eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
+        ("{'client_secret': 'hunter2'}", "hunter2"),
+        ("(b'cookie', b'theme=x; other=hunter2hunter2')", "hunter2"),
+        ("wrong $argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", "c2FsdA"),
+        ("page 0f8fad5b-d9cb-469f-a165-70867728950e is gone", "0f8fad5b"),
+        ("kept aB3dE6gH9-aB3dE6gH9_aB3dE6gH9-aB3dE6gH9-xyz", "aB3dE6gH9"),
         ("can't reach postgresql+psycopg://polaris:hunter2@db/polaris", "hunter2"),
     ],
 )
@@ -59,6 +72,30 @@ def test_an_id_tag_is_masked() -> None:
 
 def test_ordinary_text_stays() -> None:
     """Umlauts, numbers and addresses are no secrets."""
-    text = "Ladepunkt „Hafen Süd“ 12:04 10.0.0.7 http://127.0.0.1:8080/?period=year → ok"
-    assert clean(text) == text
+    for text in (
+        "Ladepunkt „Hafen Süd“ 12:04 10.0.0.7 http://127.0.0.1:8080/?period=year → ok",
+        "closed code=1008 state=out_of_service page='/password/{token}'",
+        "charger 0f8fad5b-d9cb-469f-a165-70867728950e is connected, ocpp1.6",
+        'File "app/access/door.py", line 12, in test_a_name_that_has_just_forty_three_letter',
+    ):
+        assert clean(text) == text
     assert sys.getdefaultencoding() == "utf-8"
+
+
+def test_each_line_of_a_request_tells_which_and_whose() -> None:
+    """T23, T63: subject and actor apart, as soon as they are known; nothing outside of a request."""
+    assert line("x").endswith(" x")
+    scope: dict[str, Any] = {}
+    with request_context.within(scope) as first:
+        assert line("x").endswith(f" x request={first}")
+        scope[request_context.CALLER] = Caller(12, Role.DRIVER, actor_id=7, actor_sign_in_id=3)
+        try:
+            raise ValueError("request=forged subject=1")
+        except ValueError as error:
+            said = line("a page says 'actor=1'", error=error)
+        assert said.endswith(f" request={first} subject=12 actor=7")
+        with request_context.within({}) as second:
+            assert line("x").endswith(f" x request={second}")
+        assert request_context.request_id() == first
+    assert first != second
+    assert request_context.request_id() == ""
