@@ -11,6 +11,7 @@ import nicegui
 
 from app import alone, pages
 from app.access import surface
+from app.access.acting import ActingAs
 from app.access.sign_ins import SignIns
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
@@ -37,6 +38,7 @@ class Portal:
     presence: Presence
     endpoint: Endpoint
     sign_ins: SignIns
+    acting_as: ActingAs
 
 
 def install(settings: Settings) -> Portal:
@@ -52,6 +54,7 @@ def install(settings: Settings) -> Portal:
     database.announce = live.announce
     sessions = Sessions(database, live, settings)
     presence = Presence(database, live, settings, sessions)
+    sign_ins = SignIns(database, settings)
     portal = Portal(
         settings=settings,
         database=database,
@@ -59,7 +62,8 @@ def install(settings: Settings) -> Portal:
         sessions=sessions,
         presence=presence,
         endpoint=Endpoint(settings, database, sessions, presence),
-        sign_ins=SignIns(database, settings),
+        sign_ins=sign_ins,
+        acting_as=ActingAs(sign_ins),
     )
     surface.install(nicegui.app, settings, portal.sign_ins)
     portal.endpoint.install(nicegui.app)

@@ -80,9 +80,24 @@ class Settings(BaseSettings):
         65_536, ge=4_096, le=1_048_576, description="Largest frame taken from a charger, in bytes."
     )
     sign_in_hours: int = Field(
-        8, ge=1, le=720, description="Hours after which a sign-in that is not remembered ends."
+        8,
+        ge=1,
+        le=24,
+        description="Hours without use after which a driver's sign-in ends that is not remembered; "
+        "a day after it began it ends in any case.",
     )
-    sign_in_days: int = Field(30, ge=1, le=400, description="Days after which a remembered sign-in ends.")
+    sign_in_days: int = Field(
+        30, ge=1, le=400, description="Days without use after which a driver's remembered sign-in ends."
+    )
+    sign_in_longest_days: int = Field(
+        180, ge=1, le=400, description="Days after which a remembered sign-in ends in any case."
+    )
+    operator_idle_minutes: int = Field(
+        30, ge=1, le=720, description="Minutes without use after which an operator's sign-in ends."
+    )
+    operator_hours: int = Field(
+        12, ge=1, le=72, description="Hours after which an operator's sign-in ends in any case."
+    )
 
     @field_validator("public_url")
     @classmethod

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.access import passwords
+from app.access import passwords, tokens
+from app.access.tokens import TOKEN, hashed
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.models import Account, OneTimeLink
@@ -20,8 +19,6 @@ from data.types import Role, Theme
 
 PURPOSE = "first operator"
 LASTS = timedelta(hours=24)
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-"""What a token looks like; anything else is not looked up and never put into an address."""
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}")
 
 
@@ -45,7 +42,7 @@ class FirstOperator:
 
     def offer(self) -> str | None:
         """A new token, ending the one before; ``None`` if there is an operator. Waits for the commit."""
-        token = secrets.token_urlsafe(32)
+        token = tokens.new()
         now = clock.now()
         return token if self._database.change_now(_offer, hashed(token), now) else None
 
@@ -74,11 +71,6 @@ class FirstOperator:
             )
         except IntegrityError as error:
             raise Refused("taken") from error
-
-
-def hashed(token: str) -> str:
-    """What is stored of a token. It is random and long, so a plain hash can't be guessed back."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _offer(change: Change, token_hash: str, now: datetime) -> bool:

@@ -7,15 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from nicegui import Client, background_tasks, core
+
+from data.types import Role
+
+if TYPE_CHECKING:
+    from app.access.visitor import Visitor
 
 log = logging.getLogger("polaris.access")
 
 SIGN_IN = "polaris.sign_in_id"
 """Where a request's scope says which sign-in it came with."""
+BROWSER = "polaris.browser_id"
+"""Where it says which browser that was at."""
+VISITOR = "polaris.visitor"
+"""Where it says who that was: an `app.access.visitor.Visitor`."""
 GRACE = 0.5
 """Seconds for the browser to go elsewhere before its page and its socket are taken away."""
+SIGNED_OUT, CONSOLE = "/sign-in?problem=signed-out", "/admin"
 
 
 def sign_in_of(client: Client) -> int | None:
@@ -23,16 +34,32 @@ def sign_in_of(client: Client) -> int | None:
     return None if client._request is None else client._request.scope.get(SIGN_IN)
 
 
-def sign_ins() -> set[int]:
-    """The sign-ins that have open pages."""
-    return {found for client in Client.instances.values() if (found := sign_in_of(client)) is not None}
+def browser_of(client: Client) -> int | None:
+    """The browser that *client*'s page was fetched by; ``None`` for a page of nobody."""
+    return None if client._request is None else client._request.scope.get(BROWSER)
+
+
+def visitor_of(client: Client) -> Visitor | None:
+    """Who *client*'s page was drawn for, as they were then; ``None`` for a page of nobody."""
+    return None if client._request is None else client._request.scope.get(VISITOR)
+
+
+def sign_ins() -> dict[int, Role]:
+    """The sign-ins that have open pages, with the roles that their pages were drawn for."""
+    shown = (visitor_of(client) for client in Client.instances.values())
+    return {visitor.sign_in_id: visitor.role for visitor in shown if visitor is not None}
 
 
 def leave(sign_in_ids: set[int]) -> None:
-    """Send the pages of *sign_in_ids* to sign-in, then take away what is left of them (T16)."""
+    """Send the pages of *sign_in_ids* away, then take away what is left of them (T16).
+
+    To sign-in; and from acting as somebody to the operator's own console (T28).
+    """
     clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
     for client in clients:
-        client.open("/sign-in?problem=signed-out")
+        visitor = visitor_of(client)
+        acting = visitor is not None and visitor.actor is not None
+        client.open(CONSOLE if acting else SIGNED_OUT)
     if clients:
         background_tasks.create(_take_away(clients), name="take away pages")
 

@@ -26,7 +26,7 @@ from data.database import Change
 from data.models import Account
 from data.queries import people
 from data.queries.people import Credentials
-from data.types import Role
+from data.types import HowSignedIn, Role
 
 log = logging.getLogger("polaris.access")
 
@@ -90,15 +90,16 @@ class Forms:
         self._improve(account, password)
         await self._keep_time_zone(account.account_id, _text(form, "time_zone", 64))
         log.info("signed in account=%s role=%s", account.account_id, account.role)
-        return await self._enter(
-            request, account.account_id, wanted or home(account.role), "remember" in form
-        )
+        remember = "remember" in form and account.role is Role.DRIVER
+        path = wanted or home(account.role)
+        return await self._enter(request, account.account_id, path, HowSignedIn.PASSWORD, remember=remember)
 
     async def sign_out(self, request: Request) -> Response:
         """End this browser's sign-in, with its open pages and sockets (T16)."""
-        await self._sign_ins.revoke(self._sign_ins.token(request))
         response = _redirect("/sign-in", problem="signed-out")
-        self._sign_ins.take(response)
+        left = await self._sign_ins.leave(request, response)
+        if left.others:
+            response.headers["location"] = "/switch"
         return response
 
     async def welcome(self, request: Request) -> Response:
@@ -120,16 +121,14 @@ class Forms:
             return _redirect("/welcome/" + token, problem=refused.why)
         await self._keep_time_zone(account_id, _text(form, "time_zone", 64))
         log.info("the first operator has signed up account=%s", account_id)
-        return await self._enter(request, account_id, home(Role.OPERATOR), remember=False)
+        return await self._enter(request, account_id, home(Role.OPERATOR), HowSignedIn.LINK)
 
-    async def _enter(self, request: Request, account_id: int, path: str, remember: bool) -> Response:
-        before = self._sign_ins.token(request)
-        token = await self._sign_ins.issue(account_id, remember=remember)
-        # A new token at each sign-in, and the old one ends: nobody can plant theirs beforehand (T13).
-        await self._sign_ins.revoke(before)
+    async def _enter(
+        self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False
+    ) -> Response:
         response = _redirect(path)
         response.delete_cookie(TYPED, path="/sign-in", httponly=True, samesite="strict")
-        self._sign_ins.give(response, token, remember=remember)
+        await self._sign_ins.enter(request, response, account_id, how, remember=remember)
         return response
 
     async def _keep_time_zone(self, account_id: int, zone: str) -> None:

@@ -1,34 +1,46 @@
-"""Sign-ins: issue, find, revoke. Revoking closes the pages that were opened with it (T16).
+"""Sign-ins: issue, find, switch, end. Ending one closes the pages that were opened with it (T16).
 
-The browser holds a random token of 256 bits and nothing else, the table only its hash (T13, T14).
+A browser holds a random token of 256 bits and nothing else, the table only its hash (T13, T14). Several
+accounts can be signed in at one browser (P3); one is current. The token is replaced whenever who is
+current changes, so that an old one opens nothing.
 """
 
 from __future__ import annotations
 
-import secrets
+import asyncio
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from nicegui import background_tasks
-from sqlalchemy import delete, insert, update
-from starlette.requests import HTTPConnection
+from sqlalchemy import ColumnElement, Connection, select, update
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from app import clock
-from app.access import open_pages
-from app.access.first_operator import FirstOperator, hashed
+from app.access import open_pages, sign_in_rows, tokens
+from app.access.browser_names import browser_name
+from app.access.cookies import RENEWED, Cookie
+from app.access.first_operator import FirstOperator
 from app.access.languages import preferred
-from app.access.visitor import Visitor
+from app.access.lifetimes import lifetime
+from app.access.sign_in_rows import Arrival, Ended, Left
+from app.access.visitor import Actor, Visitor
+from app.changing import changing
+from app.request_context import CALLER
 from app.settings import Settings
 from data.announcements import Announcement, Announcer, Topic
+from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account, SignIn
-from data.queries import people
-from data.queries.people import SignedIn
+from data.queries import sign_ins
+from data.queries.sign_ins import ListedSignIn, SignedIn
+from data.types import HowSignedIn, Role
 
 REMEMBERED = timedelta(seconds=5)
 """How long a found sign-in is believed without asking the database again (T7)."""
-SEEN_EVERY = timedelta(minutes=5)
+SEEN_EVERY = timedelta(minutes=1)
+COOKIE_EVERY = timedelta(days=1)
+"""A remembered cookie is given anew with what is asked after this time, so that it lasts with use."""
 
 
 class SignIns:
@@ -36,117 +48,246 @@ class SignIns:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
-        self._settings = settings
-        self._known: dict[str, tuple[SignedIn, datetime]] = {}
-        # A __Host- cookie is refused by browsers without TLS, loopback included.
-        self.cookie = "__Host-polaris" if settings.secure else "polaris"
+        self.settings = settings
+        self.browser_cookie = Cookie(settings)
+        self.cookie = self.browser_cookie.name
         """The name of the cookie that carries the token."""
+        self._known: dict[str, tuple[SignedIn, datetime]] = {}
+        self._noted: dict[int, datetime] = {}
 
     @property
     def secure(self) -> bool:
         """True if browsers reach the portal over TLS, so that cookies may insist on it."""
-        return self._settings.secure
+        return self.browser_cookie.secure
 
     # --- find
 
     def token(self, connection: HTTPConnection) -> str | None:
         """The token that *connection* brought along."""
-        return connection.cookies.get(self.cookie) or None
+        return self.browser_cookie.token(connection)
 
     async def visitor(self, request: HTTPConnection) -> Visitor | None:
-        """Who is signed in at the browser of *request*; remembers on the request which sign-in it was."""
-        found = await self.find(self.token(request))
-        if found is None:
-            return None
-        request.scope[open_pages.SIGN_IN] = found.sign_in_id
-        return Visitor(
-            id=found.account_id,
-            name=found.name,
-            email=found.email,
-            role=found.role,
-            time_zone=found.time_zone or self._settings.default_time_zone,
-            language=found.language or preferred(request.headers.get("accept-language")),
-            theme=found.theme,
-            sign_in_id=found.sign_in_id,
-        )
-
-    async def find(self, token: str | None) -> SignedIn | None:
-        """The valid sign-in of *token*. One found in the last five seconds costs no query."""
+        """Who is current at the browser of *request*; remembers on the request which sign-in it was."""
+        token = self.token(request)
+        found = await self.find(token)
         if token is None:
             return None
-        now, key = clock.now(), hashed(token)
+        if found is None and request.scope["type"] == "http":
+            found = await self._back_from_acting(token)
+        if found is None:
+            return None
+        if request.scope["type"] == "http":
+            await self._renew(request, token, found)
+        visitor = self._as_visitor(found, request)
+        request.scope[CALLER] = visitor.caller
+        request.scope[open_pages.SIGN_IN] = found.sign_in_id
+        request.scope[open_pages.BROWSER] = found.browser_id
+        request.scope[open_pages.VISITOR] = visitor
+        self.used(found.sign_in_id)
+        if found.actor is not None:
+            self._check_at(found.ends_at)
+        return visitor
+
+    async def again(self, visitor: Visitor) -> Visitor | None:
+        """*visitor* as of now, for a click on an open page; ``None`` if the right is gone since (T7)."""
+        found = await self.database.ask(sign_ins.by_id, visitor.sign_in_id, clock.now())
+        if found is None or found.account_id != visitor.id or found.role is not visitor.role:
+            return None
+        return self._as_visitor(found, None, visitor)
+
+    async def at_browser(self, request: HTTPConnection) -> tuple[SignedIn, ...]:
+        """All who are signed in at the browser of *request* (P3), in the order they came."""
+        token = self.token(request)
+        if token is None:
+            return ()
+        return await self.database.ask(sign_ins.at_browser, tokens.hashed(token), clock.now())
+
+    async def of_account(self, account_id: int) -> tuple[ListedSignIn, ...]:
+        """The valid sign-ins of *account_id*, the last used first."""
+        return await self.database.ask(sign_ins.of_account, account_id, clock.now())
+
+    async def find(self, token: str | None) -> SignedIn | None:
+        """The valid current sign-in of *token*. One found in the last five seconds costs no query."""
+        if token is None:
+            return None
+        now, key = clock.now(), tokens.hashed(token)
         if (known := self._known.get(key)) is not None:
             found, since = known
-            if since <= now < min(since + REMEMBERED, found.expires_at):
+            if since <= now < min(since + REMEMBERED, found.ends_at):
                 return found
-        asked = await self.database.ask(people.signed_in, key, now)
+        asked = await self.database.ask(sign_ins.current, key, now)
         if asked is None:
             self._known.pop(key, None)
             return None
         if len(self._known) >= 10_000:
             self._known.clear()
         self._known[key] = asked, now
-        if now - asked.last_seen_at >= SEEN_EVERY:
-            background_tasks.create(self.database.change(_seen, asked.sign_in_id, now), name="sign-in seen")
         return asked
+
+    async def is_at_browser(self, token: str, browser_id: int, sign_in_id: int) -> bool:
+        """True if *token* is of that browser, and *sign_in_id* valid at it, current or not (T32)."""
+        found = await self.find(token)
+        if found is not None and found.browser_id == browser_id and found.sign_in_id == sign_in_id:
+            return True
+        known = await self.database.ask(sign_ins.browser, tokens.hashed(token))
+        if known is None or known[0] != browser_id:
+            return False
+        mine = await self.database.ask(sign_ins.by_id, sign_in_id, clock.now())
+        return mine is not None and mine.browser_id == browser_id
+
+    def used(self, sign_in_id: int) -> None:
+        """The person of *sign_in_id* is here: puts its idle end off, at most once a minute (T15)."""
+        now = clock.now()
+        noted = self._noted.get(sign_in_id)
+        if noted is not None and noted <= now < noted + SEEN_EVERY:
+            return
+        if len(self._noted) >= 10_000:
+            self._noted.clear()
+        self._noted[sign_in_id] = now
+        background_tasks.create(self.database.change(sign_in_rows.seen, sign_in_id, now), name="sign-in seen")
 
     # --- issue
 
-    async def issue(self, account_id: int, *, remember: bool = False) -> str:
-        """A new sign-in of *account_id*; returns the token for its cookie."""
-        token = secrets.token_urlsafe(32)
-        await self.database.change(_issue, account_id, hashed(token), clock.now(), self._lasts(remember))
+    async def issue(
+        self, account_id: int, *, remember: bool = False, how: HowSignedIn = HowSignedIn.PASSWORD
+    ) -> str:
+        """A new sign-in of *account_id* at a browser that has none yet; returns the token for its cookie."""
+        token = tokens.new()
+        await self._arrive(Arrival(account_id, how, remember), None, token)
         return token
 
-    def give(self, response: Response, token: str, *, remember: bool = False) -> None:
-        """Put the cookie with *token* on *response*; without *remember* it ends with the browser (T14)."""
-        response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(self._lasts(True).total_seconds()) if remember else None,
-            path="/",
-            secure=self.secure,
-            httponly=True,
-            samesite="lax",
+    async def enter(
+        self,
+        request: Request,
+        response: Response,
+        account_id: int,
+        how: HowSignedIn,
+        *,
+        remember: bool = False,
+        identity_id: int | None = None,
+        provider_session: str | None = None,
+    ) -> None:
+        """Sign *account_id* in at the browser of *request*, beside who is there already (P3).
+
+        *response* brings the new token: nobody can plant theirs beforehand (T13).
+        """
+        arrival = Arrival(
+            account_id,
+            how,
+            remember,
+            request.client.host if request.client else "",
+            browser_name(request.headers.get("user-agent")),
+            identity_id,
+            provider_session,
         )
+        token = tokens.new()
+        await self._arrive(arrival, self.token(request), token)
+        await self._give(response, token)
 
-    def take(self, response: Response) -> None:
-        """Take the cookie away."""
-        response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="lax")
+    async def _arrive(self, arrival: Arrival, old: str | None, new: str) -> None:
+        role = await self.database.ask(_role, arrival.account_id)
+        lasts = lifetime(self.settings, role, remember=arrival.remember)
+        old_hash = tokens.hashed(old) if old is not None else None
+        await self.database.change(
+            sign_in_rows.arrive, arrival, clock.now(), lasts, old_hash, tokens.hashed(new)
+        )
+        self._forget()
 
-    def _lasts(self, remember: bool) -> timedelta:
-        return timedelta(days=self._settings.sign_in_days) if remember else self._hours()
+    async def switch(self, request: Request, response: Response, sign_in_id: int) -> Role | None:
+        """Make another account of this browser the current one (P3); its role, ``None`` if it is none."""
+        old = self.token(request)
+        if old is None:
+            return None
+        new = tokens.new()
+        role = await self.database.change(
+            sign_in_rows.switch, tokens.hashed(old), tokens.hashed(new), sign_in_id, clock.now()
+        )
+        self._forget()
+        if role is not None:
+            await self._give(response, new)
+            await self.check_open_pages()
+        return role
 
-    def _hours(self) -> timedelta:
-        return timedelta(hours=self._settings.sign_in_hours)
+    async def moved(self, response: Response, token: str, ended: Collection[Ended] = ()) -> None:
+        """Somebody else is current at a browser now: *response* brings its new token, *ended* pages leave."""
+        self._ended(ended)
+        await self._give(response, token)
 
-    # --- revoke
+    async def prove(self, caller: Caller, sign_in_id: int) -> None:
+        """The person at *sign_in_id* has proved again who they are (T24)."""
+        await self.database.change(sign_in_rows.fresh, sign_in_id, clock.now())
+        self._forget()
+
+    # --- end
+
+    async def leave(
+        self, request: Request, response: Response, sign_in_id: int | None = None, *, everybody: bool = False
+    ) -> Left:
+        """Sign out at this browser: the current account, *sign_in_id* of it, or *everybody* (T16).
+
+        On the server at once, with the open pages and sockets within two seconds.
+        """
+        old = self.token(request)
+        if old is None:
+            return Left()
+        new = tokens.new()
+        left = await self.database.change(
+            sign_in_rows.leave, tokens.hashed(old), tokens.hashed(new), clock.now(), sign_in_id, everybody
+        )
+        self._ended(left.ended)
+        if left.others:
+            await self._give(response, new)
+        else:
+            self.browser_cookie.take(response)
+        return left
 
     async def revoke(self, token: str | None) -> None:
-        """End the sign-in of *token* on the server, and its open pages within two seconds (T16)."""
-        if token is None:
-            return
-        self._known.pop(hashed(token), None)
-        ended = await self.database.change(_revoke, SignIn.token_hash == hashed(token))
-        self._close(ended)
+        """End what is current at the browser with *token*."""
+        found = await self.find(token)
+        if found is not None:
+            await self._end(SignIn.id == found.sign_in_id)
 
     async def revoke_all(self, account_id: int) -> None:
-        """Sign *account_id* out everywhere."""
-        ended = await self.database.change(_revoke, SignIn.account_id == account_id)
-        self._close(ended)
+        """Sign *account_id* out everywhere, without a word in the audit: whoever calls says why."""
+        await self._end(SignIn.account_id == account_id)
+
+    @changing("sign_in.end")
+    async def end_own(self, caller: Caller, sign_in_id: int) -> bool:
+        """End a sign-in of the caller's own account; ``False`` if it is not one (T2, T3)."""
+        mine = SignIn.id == sign_in_id, SignIn.account_id == caller.subject_id
+        return bool(await self._end(*mine, told_by=(caller, "sign_in.end")))
+
+    @changing("sign_in.end_others")
+    async def end_others(self, caller: Caller) -> int:
+        """Sign the caller's account out everywhere else; how many sign-ins ended."""
+        others = SignIn.id != caller.actor_sign_in_id, SignIn.account_id == caller.subject_id
+        return len(await self._end(*others, told_by=(caller, "sign_in.end")))
+
+    @changing("sign_in.end_of_account", role=Role.OPERATOR)
+    async def end_of_account(self, caller: Caller, account_id: int, sign_in_id: int | None = None) -> int:
+        """An operator ends all sign-ins of *account_id*, or one of them (T16); how many ended."""
+        which = [SignIn.account_id == account_id]
+        if sign_in_id is not None:
+            which.append(SignIn.id == sign_in_id)
+        return len(await self._end(*which, told_by=(caller, "sign_in.end")))
+
+    async def end_of_provider(self, issuer: str, subject: str | None, session: str | None) -> int:
+        """Back-channel logout: end what came from *subject* or *session* at *issuer*; how many ended."""
+        ids = await self.database.ask(sign_ins.of_provider, issuer, subject, session)
+        return len(await self._end(SignIn.id.in_(ids))) if ids else 0
 
     async def check_open_pages(self) -> None:
-        """Close the open pages whose sign-in has ended: by time, by another process, by its account's end."""
+        """Close the open pages whose sign-in has ended or whose account changed its role (T7, T16)."""
         shown = open_pages.sign_ins()
         if shown:
-            valid = await self.database.ask(people.still_signed_in, shown, clock.now())
-            self._close(shown - valid)
+            valid = await self.database.ask(sign_ins.valid, shown, clock.now())
+            open_pages.leave({one for one, role in shown.items() if valid.get(one) is not role})
 
     def listen(self, live: Announcer) -> Callable[[], None]:
         """Follow what *live* tells of accounts (T7) and of the passing of time; returns what ends it."""
 
         def check(announcement: Announcement) -> None:
-            self._known.clear()
+            self._forget()
             background_tasks.create_lazy(self.check_open_pages(), name="sign-ins of open pages")
 
         stops = [live.listen(topic, check) for topic in (Topic.PEOPLE, Topic.MINUTE)]
@@ -157,21 +298,87 @@ class SignIns:
 
         return stop
 
-    def _close(self, ended: Collection[int]) -> None:
-        if ended:
-            for key, (found, _) in list(self._known.items()):
-                if found.sign_in_id in ended:
-                    del self._known[key]
-            open_pages.leave(set(ended))
+    async def _end(
+        self, *which: ColumnElement[bool], told_by: tuple[Caller, str] | None = None
+    ) -> list[Ended]:
+        ended = await self.database.change(sign_in_rows.end, which, clock.now(), told_by)
+        self._ended(ended)
+        return ended
+
+    def _ended(self, ended: Collection[Ended]) -> None:
+        self._forget()
+        open_pages.leave({one.id for one in ended})
+
+    def _forget(self) -> None:
+        self._known.clear()
+
+    def _check_at(self, moment: datetime) -> None:
+        """Look again when an acting as ends: its page has nobody who clicks (T28)."""
+        seconds = max(0.0, (moment - clock.now()).total_seconds()) + 0.1
+
+        def check() -> None:
+            background_tasks.create_lazy(self.check_open_pages(), name="sign-ins of open pages")
+
+        asyncio.get_running_loop().call_later(seconds, check)
+
+    async def _back_from_acting(self, token: str) -> SignedIn | None:
+        """The operator themselves, if nobody is current because their acting as is over (T28)."""
+        now, key = clock.now(), tokens.hashed(token)
+        if await self.database.ask(sign_ins.over_acting, key, now) is None:
+            return None
+        await self.database.change(sign_in_rows.end_over_acting, key, now)
+        return await self.find(token)
+
+    # --- the cookie
+
+    async def _give(self, response: Response, token: str) -> None:
+        found = await self.database.ask(sign_ins.at_browser, tokens.hashed(token), clock.now())
+        self.browser_cookie.give(response, token, remember=any(one.remembered for one in found))
+
+    async def _renew(self, request: HTTPConnection, token: str, found: SignedIn) -> None:
+        """A new token where the old one has to go (T13), the same one again where it lasts with use."""
+        if found.stale:
+            new = tokens.new()
+            await self.database.change(sign_in_rows.rotate, found.browser_id, tokens.hashed(new), clock.now())
+            self._forget()
+            request.scope[RENEWED] = new, found.remembered
+        elif found.remembered and clock.now() - found.cookie_at >= COOKIE_EVERY:
+            request.scope[RENEWED] = token, True
+            await self.database.change(sign_in_rows.cookie_given, found.browser_id, clock.now())
+            self._forget()
+
+    def _as_visitor(
+        self, found: SignedIn, request: HTTPConnection | None, before: Visitor | None = None
+    ) -> Visitor:
+        actor = found.actor
+        language = found.language or (before.language if before is not None else None)
+        if language is None:
+            asked = request.headers.get("accept-language") if request is not None else None
+            language = preferred(asked)
+        client = request.client if request is not None else None
+        return Visitor(
+            id=found.account_id,
+            name=found.name,
+            email=found.email,
+            role=found.role,
+            time_zone=found.time_zone or self.settings.default_time_zone,
+            language=language,
+            theme=found.theme,
+            sign_in_id=found.sign_in_id,
+            how=found.how,
+            fresh_at=found.fresh_at,
+            actor=Actor(actor.id, actor.name, actor.sign_in_id, found.ends_at) if actor is not None else None,
+            address=client.host if client is not None else before.address if before is not None else "",
+        )
 
     # --- preferences
 
-    async def prefer(self, account_id: int, **values: object) -> None:
-        """Store ``language``, ``theme`` or ``time_zone`` of *account_id*; whoever calls has checked them."""
-        await self.database.change(_prefer, account_id, values)
-        for key, (found, _) in list(self._known.items()):
-            if found.account_id == account_id:
-                del self._known[key]
+    @changing("account.prefer")
+    async def prefer(self, caller: Caller, /, **values: object) -> None:
+        """Store ``language``, ``theme`` or ``time_zone``, checked before, of the caller's account."""
+        assert caller.subject_id is not None
+        await self.database.change(_prefer, caller.subject_id, values)
+        self._forget()
 
     # --- the first operator
 
@@ -184,28 +391,8 @@ class SignIns:
         return None if token is None else f"{address}/welcome/{token}"
 
 
-def _issue(change: Change, account_id: int, token_hash: str, now: datetime, lasts: timedelta) -> None:
-    change.execute(delete(SignIn).where(SignIn.account_id == account_id, SignIn.expires_at <= now))
-    change.execute(
-        insert(SignIn),
-        {
-            "token_hash": token_hash,
-            "account_id": account_id,
-            "created_at": now,
-            "last_seen_at": now,
-            "expires_at": now + lasts,
-        },
-    )
-
-
-def _seen(change: Change, sign_in_id: int, now: datetime) -> None:
-    change.execute(update(SignIn).where(SignIn.id == sign_in_id).values(last_seen_at=now))
-
-
-def _revoke(change: Change, which: object) -> set[int]:
-    rows = change.execute(delete(SignIn).where(which).returning(SignIn.id, SignIn.account_id)).all()  # type: ignore[arg-type]
-    change.announce(*(Announcement(Topic.PEOPLE, account) for account in {row.account_id for row in rows}))
-    return {row.id for row in rows}
+def _role(db: Connection, account_id: int) -> Role:
+    return db.execute(select(Account.role).where(Account.id == account_id)).scalar_one()
 
 
 def _prefer(change: Change, account_id: int, values: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import nonce
+from app.access.cookies import RenewCookies
 from app.access.door import SAFE, Door
 from app.access.sign_in import Forms
 from app.access.sign_ins import SignIns
@@ -31,7 +32,9 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
         query = "?" + urlencode({"next": error.wanted}) if request.method in SAFE else ""
         response = RedirectResponse("/sign-in" + query, 303, headers={"Cache-Control": "no-store"})
         if sign_ins.token(request) is not None:
-            sign_ins.take(response)
+            known = await sign_ins.at_browser(request)
+            if not known:  # other accounts may still be signed in at this browser
+                sign_ins.browser_cookie.take(response)
         return response
 
     async def elsewhere(request: Request, error: Exception) -> Response:
@@ -41,6 +44,7 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
     app.add_exception_handler(SignedOut, signed_out)
     app.add_exception_handler(Elsewhere, elsewhere)
     door: object = Door
+    app.add_middleware(RenewCookies, cookie=sign_ins.browser_cookie)
     app.add_middleware(Door, settings=settings)
 
     def put_door_outside() -> None:

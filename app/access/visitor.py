@@ -9,16 +9,33 @@ the wrong role means 404 (P2).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from app import clock, request_context
 from app.access.return_address import here
-from data.types import Role, Theme
+from data import audit
+from data.caller import Caller
+from data.database import Change
+from data.types import HowSignedIn, Role, Theme
 
 if TYPE_CHECKING:
     from app.access.sign_ins import SignIns
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The operator who acts as the visitor's account (P23)."""
+
+    id: int
+    name: str
+    sign_in_id: int
+    """Their own sign-in."""
+    until: datetime
+    """When it ends in any case (T28)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,26 @@ class Visitor:
     """``en`` or ``de``: the account's, else the best that the browser asks for (P25)."""
     theme: Theme
     sign_in_id: int
+    how: HowSignedIn
+    fresh_at: datetime
+    """When they last proved who they are (T24)."""
+    actor: Actor | None = None
+    """Who sits before the screen, if it is not the account's owner."""
+    address: str = ""
+    """Network address that they came from."""
+
+    @property
+    def caller(self) -> Caller:
+        """What every service that changes something is told first (T23)."""
+        actor = self.actor
+        return Caller(
+            subject_id=self.id,
+            role=self.role,
+            actor_id=self.id if actor is None else actor.id,
+            actor_sign_in_id=self.sign_in_id if actor is None else actor.sign_in_id,
+            address=self.address,
+            request_id=request_context.request_id(),
+        )
 
 
 class SignedOut(Exception):
@@ -65,6 +102,9 @@ async def somebody(request: Request) -> Visitor:
     visitor = await sign_ins.visitor(request)
     if visitor is None:
         raise SignedOut(here(request))
+    if visitor.actor is not None:
+        # P24: each page seen while acting as somebody is written down, before it is shown.
+        await sign_ins.database.change(_seen, visitor.caller, request.url.path)
     return visitor
 
 
@@ -87,6 +127,10 @@ async def operator(request: Request) -> Visitor:
 def home(role: Role) -> str:
     """Where an account of *role* starts (P1, P2)."""
     return "/admin" if role is Role.OPERATOR else "/"
+
+
+def _seen(change: Change, caller: Caller, path: str) -> None:
+    audit.record(change, caller, "acting.page", clock.now(), about=path)
 
 
 Somebody = Annotated[Visitor, Depends(somebody)]

@@ -29,8 +29,8 @@ def keeper(portal: Portal, visitor: Visitor, request: Request) -> Callable[[Pref
     """What keeps the choices of *visitor*, made on the page that *request* asked for."""
 
     async def keep(chosen: Preferences) -> None:
-        again = await portal.sign_ins.visitor(request)
-        if again is None or again.id != visitor.id:
+        again = await portal.sign_ins.again(visitor)
+        if again is None:
             ui.navigate.to("/sign-in")
             return
         values: dict[str, object] = {}
@@ -41,7 +41,7 @@ def keeper(portal: Portal, visitor: Visitor, request: Request) -> Callable[[Pref
         if chosen.time_zone in zones():
             values["time_zone"] = chosen.time_zone
         if values:
-            await portal.sign_ins.prefer(visitor.id, **values)
+            await portal.sign_ins.prefer(again.caller, **values)
         ui.navigate.to(here(request))
 
     return keep

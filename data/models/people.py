@@ -46,11 +46,13 @@ class Browser(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     """Replaced, with the token, at each sign-in and at the beginning and end of acting as (T13)."""
-    current_sign_in_id: Mapped[int | None]
+    current_sign_in_id: Mapped[int | None] = mapped_column(Integer, index=True)
     """No foreign key: the sign-in refers to its browser, and that one has."""
     created_at: Mapped[datetime]
     cookie_at: Mapped[datetime]
     """When the browser was last given its cookie, which is renewed now and then."""
+    stale: Mapped[bool] = mapped_column(default=False)
+    """Its token is to be replaced at the next request: an acting as ended without one (T13)."""
 
 
 class SignIn(Base):
@@ -75,8 +77,8 @@ class SignIn(Base):
     """Written once a minute at most."""
     idle_seconds: Mapped[int]
     """How long it lasts without use (T15)."""
-    idle_expires_at: Mapped[datetime]
-    """``last_seen_at`` and ``idle_seconds`` together."""
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    """When it ends unless it is used before: the idle end or the absolute one, whichever comes first."""
     expires_at: Mapped[datetime]
     """The end in any case (T15)."""
     remembered: Mapped[bool] = mapped_column(default=False)

@@ -1,31 +1,14 @@
-"""Accounts, their sign-ins and one-time links."""
+"""Accounts and one-time links."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from data.models import Account, Charger, ChargingSession, Mapping, OneTimeLink, Plan, SignIn, Site
-from data.types import Role, Theme
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A sign-in that is valid, and its account."""
-
-    sign_in_id: int
-    account_id: int
-    name: str
-    email: str
-    role: Role
-    time_zone: str | None
-    language: str | None
-    theme: Theme
-    expires_at: datetime
-    last_seen_at: datetime
+from data.models import Account, Charger, ChargingSession, Mapping, OneTimeLink, Plan, Site
+from data.types import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +30,6 @@ class Inventory:
     chargers: int
     plans: int
     sessions_in_progress: int
-
-
-def signed_in(db: Connection, token_hash: str, now: datetime) -> SignedIn | None:
-    """The sign-in with *token_hash*, unless it has expired or its account is disabled."""
-    row = db.execute(
-        select(
-            SignIn.id,
-            Account.id,
-            Account.name,
-            Account.email,
-            Account.role,
-            Account.time_zone,
-            Account.language,
-            Account.theme,
-            SignIn.expires_at,
-            SignIn.last_seen_at,
-        )
-        .join(Account, Account.id == SignIn.account_id)
-        .where(SignIn.token_hash == token_hash, SignIn.expires_at > now, Account.disabled_at.is_(None))
-    ).one_or_none()
-    return None if row is None else SignedIn(*tuple(row))
-
-
-def still_signed_in(db: Connection, sign_in_ids: Iterable[int], now: datetime) -> set[int]:
-    """Those of *sign_in_ids* that are valid at *now*."""
-    ids, valid = list(sign_in_ids), set[int]()
-    for start in range(0, len(ids), 500):  # SQLite takes a limited number of parameters
-        valid.update(
-            db.scalars(
-                select(SignIn.id)
-                .join(Account, Account.id == SignIn.account_id)
-                .where(
-                    SignIn.id.in_(ids[start : start + 500]),
-                    SignIn.expires_at > now,
-                    Account.disabled_at.is_(None),
-                )
-            )
-        )
-    return valid
 
 
 def credentials(db: Connection, email: str) -> list[Credentials]:

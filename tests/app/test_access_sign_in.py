@@ -21,7 +21,7 @@ from app.access.languages import preferred
 from app.access.tries import TooManyTries, Tries, neighbourhood
 from data.announcements import Announcement, Topic
 from data.database import Database
-from data.models import Account, OneTimeLink, SignIn
+from data.models import Account, Browser, OneTimeLink
 from tests.app.access_site import PAGE, Site, site
 from tests.world import NOW, PASSWORD
 
@@ -78,7 +78,7 @@ async def test_cookie_carries_a_random_token_and_the_table_its_hash(here: Site) 
         assert "Max-Age" not in cookie  # not remembered: it ends with the browser
         token = browser.cookies["polaris"]
         assert len(token) == 43
-        hashes = await here.database.ask(lambda db: list(db.scalars(select(SignIn.token_hash))))
+        hashes = await here.database.ask(lambda db: list(db.scalars(select(Browser.token_hash))))
         assert token not in hashes
         assert len(hashes) == 1
         await browser.post("/auth/sign-in", data={**FORM, "remember": "yes"})

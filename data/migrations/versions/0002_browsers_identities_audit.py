@@ -50,9 +50,11 @@ def upgrade() -> None:
         sa.Column("current_sign_in_id", sa.Integer(), nullable=True),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("cookie_at", Utc(), nullable=False),
+        sa.Column("stale", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_browsers")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_browsers_token_hash")),
     )
+    op.create_index("ix_browsers_current_sign_in_id", "browsers", ["current_sign_in_id"])
     op.create_table(
         "used_once",
         sa.Column("key_hash", sa.String(length=64), nullable=False),
@@ -117,7 +119,7 @@ def upgrade() -> None:
         sa.Column("fresh_at", Utc(), nullable=False),
         sa.Column("last_seen_at", Utc(), nullable=False),
         sa.Column("idle_seconds", sa.Integer(), nullable=False),
-        sa.Column("idle_expires_at", Utc(), nullable=False),
+        sa.Column("ends_at", Utc(), nullable=False),
         sa.Column("expires_at", Utc(), nullable=False),
         sa.Column("remembered", sa.Boolean(), nullable=False),
         sa.Column("address", sa.String(length=64), nullable=False),
@@ -141,7 +143,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ins")),
     )
     with op.batch_alter_table("sign_ins", schema=None) as batch_op:
-        for column in ("account_id", "actor_id", "actor_sign_in_id", "browser_id", "identity_id"):
+        for column in ("account_id", "actor_id", "actor_sign_in_id", "browser_id", "ends_at", "identity_id"):
             batch_op.create_index(batch_op.f(f"ix_sign_ins_{column}"), [column], unique=False)
 
     _audit_is_append_only()

@@ -1,0 +1,72 @@
+"""The one cookie of a browser: how it is given, taken, and renewed beside an answer (T14)."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import Settings
+
+RENEWED = "polaris.cookie"
+"""Where a request's scope says what cookie its answer is to bring: (token, remembered)."""
+
+
+class Cookie:
+    """The cookie that carries a browser's token and nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.secure = settings.secure
+        """True if browsers reach the portal over TLS."""
+        # A __Host- cookie is refused by browsers without TLS, loopback included.
+        self.name = "__Host-polaris" if settings.secure else "polaris"
+        self._lasts = settings.sign_in_days * 86_400
+
+    def token(self, connection: HTTPConnection) -> str | None:
+        """The token that *connection* brought along, or was given since."""
+        renewed = connection.scope.get(RENEWED)
+        return renewed[0] if renewed else connection.cookies.get(self.name) or None
+
+    def give(self, response: Response, token: str, *, remember: bool) -> None:
+        """Put it on *response*; without *remember* it ends with the browser."""
+        response.set_cookie(
+            self.name,
+            token,
+            max_age=self._lasts if remember else None,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def take(self, response: Response) -> None:
+        """Take it away."""
+        response.delete_cookie(self.name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+
+class RenewCookies:
+    """Puts the cookie that a request was to get on its answer, whoever answers."""
+
+    def __init__(self, inner: ASGIApp, *, cookie: Cookie) -> None:
+        self._inner = inner
+        self._cookie = cookie
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; only the start of an answer is touched."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+
+        async def send_renewed(message: Message) -> None:
+            if message["type"] == "http.response.start" and RENEWED in scope:
+                headers = MutableHeaders(scope=message)
+                mine = f"{self._cookie.name}="
+                if not any(value.startswith(mine) for value in headers.getlist("set-cookie")):
+                    token, remember = scope[RENEWED]
+                    carrier = Response()
+                    self._cookie.give(carrier, token, remember=remember)
+                    headers.append("set-cookie", carrier.headers["set-cookie"])
+            await send(message)
+
+        await self._inner(scope, receive, send_renewed)
