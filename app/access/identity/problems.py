@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.access.identity.providers import Provider
+
+LONGEST = 300
+"""Characters of a reason: part of it may be the provider's own words."""
+
 
 class NotSignedIn(Exception):
     """The provider has not told who this is; the four cases are below.
@@ -9,18 +17,18 @@ class NotSignedIn(Exception):
     The text is for the log: it names the provider and the reason, and holds no token and no secret.
     """
 
-    def __init__(self, provider: str, label: str, reason: str) -> None:
-        super().__init__(f"provider={provider} {reason}")
-        self.provider = provider
+    def __init__(self, provider: Provider, reason: str) -> None:
+        self.provider = provider.key
         """The provider's key in the settings."""
-        self.label = label
+        self.label = provider.label
         """The provider's name for people."""
-        self.reason = reason
+        self.reason = reason[:LONGEST]
         """What was wrong, for the operator's log; never for a page."""
         self.return_to: str | None = None
         """Where the person wanted to go, as given to `begin`; ``None`` if that is not known."""
         self.purpose: str | None = None
         """As given to `begin`; ``None`` if it is not known which attempt this was."""
+        super().__init__(f"provider={self.provider} {self.reason}")
 
 
 class ProviderDown(NotSignedIn):
