@@ -144,7 +144,10 @@ def end(
 
 def seen(change: Change, sign_in_id: int, now: datetime) -> None:
     """The person was here: idle time begins anew, the operator's too who acts as somebody (T15)."""
-    columns = select(SignIn.id, SignIn.idle_seconds, SignIn.expires_at, SignIn.actor_sign_in_id)
+    lasting = SignIn.ends_at > now  # what is over does not come back
+    columns = select(SignIn.id, SignIn.idle_seconds, SignIn.expires_at, SignIn.actor_sign_in_id).where(
+        lasting
+    )
     rows = change.execute(columns.where(SignIn.id == sign_in_id)).all()
     operators = [row.actor_sign_in_id for row in rows if row.actor_sign_in_id is not None]
     for row in (*rows, *change.execute(columns.where(SignIn.id.in_(operators)))):

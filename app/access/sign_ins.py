@@ -54,6 +54,7 @@ class SignIns:
         """The name of the cookie that carries the token."""
         self._known: dict[str, tuple[SignedIn, datetime]] = {}
         self._noted: dict[int, datetime] = {}
+        self._ends: set[datetime] = set()
 
     @property
     def secure(self) -> bool:
@@ -314,9 +315,13 @@ class SignIns:
 
     def _check_at(self, moment: datetime) -> None:
         """Look again when an acting as ends: its page has nobody who clicks (T28)."""
+        if moment in self._ends:
+            return
+        self._ends.add(moment)
         seconds = max(0.0, (moment - clock.now()).total_seconds()) + 0.1
 
         def check() -> None:
+            self._ends.discard(moment)
             background_tasks.create_lazy(self.check_open_pages(), name="sign-ins of open pages")
 
         asyncio.get_running_loop().call_later(seconds, check)

@@ -71,6 +71,8 @@ class Sockets:
         """A click, an input: only for an element of the socket's own page (T33)."""
         if self._is_own(socket, message):
             self._begin(message)
+            if (sign_in := open_pages.sign_in_of(Client.instances[message["client_id"]])) is not None:
+                self._sign_ins.used(sign_in)  # somebody is there: T15
             try:
                 its._on_event(socket, message)
             except MALFORMED as error:

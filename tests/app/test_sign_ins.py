@@ -279,3 +279,15 @@ async def test_what_is_over_is_swept_away(sign_ins: SignIns) -> None:
     clock.advance(timedelta(days=2))
     await sign_ins.issue(ella)
     assert await count(sign_ins.database, SignIn) == await count(sign_ins.database, Browser) == 1
+
+
+async def test_what_is_over_does_not_come_back(sign_ins: SignIns) -> None:
+    """T15: a click on a page that was left open too long is no use of a sign-in any more."""
+    dana, _, _ = await people(sign_ins.database)
+    here = Visit(sign_ins)
+    await here.enter(dana)
+    ids = await here.ids()
+    clock.advance(timedelta(hours=8, seconds=1))
+    sign_ins.used(ids[dana])
+    await asyncio.sleep(0.1)
+    assert await here.who() is None
