@@ -10,6 +10,12 @@ from starlette.requests import Request
 
 from app.access.languages import preferred
 from components import theme, words
+from components.forms import alert as alert
+from components.forms import field as field
+from components.forms import form as form
+from components.forms import hidden as hidden
+from components.forms import submit as submit
+from components.forms import text as text
 from components.words import Reader
 
 
@@ -34,43 +40,6 @@ def doorway(reader: Reader, title: str) -> Iterator[None]:
         yield
 
 
-def text(tag: str, content: str) -> ui.label:
-    """*content* in an element *tag*."""
-    label = ui.label(content)
-    label.tag = tag
-    return label
-
-
-@contextmanager
-def form(action: str) -> Iterator[None]:
-    """A form that the browser itself posts to *action*."""
-    element = ui.element("form").props("method=post").classes("p-form")
-    element.props["action"] = action
-    with element:
-        yield
-
-
-def field(label: str, value: str = "") -> ui.element:
-    """A labelled box; give it its type, name and autocomplete as props.
-
-    A plain element on purpose: what is typed stays in the browser until the form is posted, and a
-    password manager knows it for what it is.
-    """
-    with ui.element("label").classes("p-field"):
-        text("span", label)
-        box = ui.element("input")
-    if value:
-        box.props["value"] = value
-    return box
-
-
-def hidden(name: str, value: str) -> None:
-    """A value that the form carries along."""
-    box = ui.element("input").props("type=hidden")
-    box.props["name"] = name
-    box.props["value"] = value
-
-
 def browser_time_zone() -> None:
     """A value `time_zone` that the form carries along: the zone that the browser is set to (P25).
 
@@ -81,13 +50,3 @@ def browser_time_zone() -> None:
         "default",
         '<input type="hidden" name="time_zone" :value="Intl.DateTimeFormat().resolvedOptions().timeZone">',
     )
-
-
-def submit(label: str) -> None:
-    """The button that posts the form."""
-    text("button", label).props("type=submit").classes("p-submit")
-
-
-def alert(content: str) -> None:
-    """What went wrong; read out at once."""
-    text("p", content).props("role=alert").classes("p-alert")
