@@ -1,22 +1,37 @@
-"""The frame of every page: header with brand and account menu, skip link, heading, settings."""
+"""The frame of every page: header with brand, places and account menu, skip link, heading, settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from nicegui import ui
 from nicegui.element import Element
 
-from components import theme
+from components import acting, theme
 from components.drawn import Card, Drawn
 from components.texts import languages
 from components.words import Reader, zones
-from data.types import Theme
+from data.types import Role, Theme
 
 SIGN_OUT = "/auth/sign-out"
 """Where the sign-out form is posted to."""
+
+PLACES = {
+    Role.DRIVER: (
+        ("/", "dashboard", "shell.dashboard"),
+        ("/account", "account_circle", "shell.own_account"),
+    ),
+    Role.OPERATOR: (
+        ("/admin", "dashboard", "shell.overview"),
+        ("/admin/drivers", "group", "shell.drivers"),
+        ("/admin/operators", "shield", "shell.operators"),
+        ("/account", "account_circle", "shell.own_account"),
+    ),
+}
+"""Where each role goes from any page: address, icon, text. In the header; on phones at the bottom."""
 
 HEADER = """
 <div class="p-bar-line">
@@ -25,15 +40,22 @@ HEADER = """
     <i class="p-icon p-i-ev_station" aria-hidden="true"></i><span>{{ props.row.brand }}</span>
   </a>
   <template v-if="props.row.name">
+    <nav class="p-nav" :aria-label="props.row.menu">
+      <a v-for="place in props.row.places" :href="place.path" :aria-current="place.current ? 'page' : null">
+        <i :class="'p-icon p-i-' + place.icon" aria-hidden="true"></i><span>{{ place.text }}</span>
+      </a>
+    </nav>
     <button type="button" class="p-round" popovertarget="account-menu" :aria-label="props.row.account">
       <i class="p-icon p-i-account_circle" aria-hidden="true"></i>
     </button>
     <div id="account-menu" class="p-menu" popover="auto">
       <div class="p-who"><strong>{{ props.row.name }}</strong><span>{{ props.row.email }}</span></div>
-      <form method="post" :action="props.row.sign_out_path">
-        <button type="submit">
-          <i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.sign_out }}
-        </button>
+      <a href="/account">
+        <i class="p-icon p-i-account_circle" aria-hidden="true"></i>{{ props.row.own_account }}
+      </a>
+      <a href="/switch"><i class="p-icon p-i-swap_horiz" aria-hidden="true"></i>{{ props.row.switch }}</a>
+      <form method="post" :action="props.row.end_path">
+        <button type="submit"><i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.end }}</button>
       </form>
     </div>
   </template>
@@ -67,6 +89,9 @@ class Person:
     name: str
     email: str
     preferences: Preferences
+    role: Role = Role.DRIVER
+    acting: timedelta | None = None
+    """How long it lasts that an operator acts as them, if one does (P23)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +130,9 @@ def page(
             # An element of its own: what is clicked is told by NiceGUI, not by a template.
             settings = Element("button").classes("p-round p-settings p-i-tune").props("type=button")
             settings.props["aria-label"] = settings.props["title"] = reader.text("shell.settings")
-            settings.on("click", lambda: _settings(reader, person.preferences, on_preferences), args=[])
+            settings.on("click", lambda: _settings(reader, person, on_preferences), args=[])
+    if person is not None and person.acting is not None:
+        acting.draw(reader, person.name, person.acting)
     header.move(target_index=0)
     client.content.classes("p-content")
     with Element("q-card").classes("p-title").props("flat") as row:
@@ -129,21 +156,46 @@ def first_run(reader: Reader) -> Card:
     return card
 
 
-def _header(reader: Reader, person: Person | None) -> dict[str, str]:
-    return {
+def _header(reader: Reader, person: Person | None) -> dict[str, object]:
+    values: dict[str, object] = {
         "skip": reader.text("shell.skip"),
         "home": reader.text("shell.home"),
         "brand": reader.text("brand"),
-        "name": "" if person is None else person.name,
-        "email": "" if person is None else person.email,
-        "account": "" if person is None else reader.text("shell.account", name=person.name),
-        "sign_out": reader.text("shell.sign_out"),
-        "sign_out_path": SIGN_OUT,
+        "name": "",
+    }
+    if person is None:
+        return values
+    is_acting = person.acting is not None
+    if person.role is Role.OPERATOR:
+        values["home"] = reader.text("shell.home.operator")
+    places = PLACES[person.role]
+    # The longest address that this page's begins with: `/admin/drivers/7` is below `/admin/drivers`.
+    path = ui.context.client.request.url.path
+    current = max((one for one, _, _ in places if _is_below(path, one)), key=len, default=None)
+    return values | {
+        "name": person.name,
+        "email": person.email,
+        "account": reader.text("shell.account", name=person.name),
+        "menu": reader.text("shell.menu"),
+        "places": tuple(
+            {"path": path, "icon": icon, "text": reader.text(text), "current": path == current}
+            for path, icon, text in places
+        ),
+        "own_account": reader.text("shell.own_account"),
+        "switch": reader.text("shell.switch"),
+        # Whoever acts as a driver does not sign them out, but goes back to where they came from.
+        "end": reader.text("acting.back" if is_acting else "shell.sign_out"),
+        "end_path": acting.END if is_acting else SIGN_OUT,
     }
 
 
-def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Preferences], object]) -> None:
+def _is_below(path: str, place: str) -> bool:
+    return path == place or (place != "/" and path.startswith(place + "/"))
+
+
+def _settings(reader: Reader, person: Person, on_preferences: Callable[[Preferences], object]) -> None:
     """Open the settings; they are drawn only now, so that a page costs nothing for them."""
+    now = person.preferences
     themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
     names = {code: language.name for code, language in languages().items()}
     # "New York", as somebody types it; the name of the zone itself has an underscore.
@@ -153,6 +205,8 @@ def _settings(reader: Reader, now: Preferences, on_preferences: Callable[[Prefer
     with place, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):
         dialog.props("aria-labelledby=settings-title")
         ui.label(reader.text("settings.title")).props("id=settings-title").tag = "h2"
+        if person.acting is not None:
+            ui.label(reader.text("acting.nothing_changes", name=person.name)).classes("p-note").tag = "p"
         language = ui.select(names, value=now.language, label=reader.text("settings.language"))
         colours = ui.select(themes, value=now.theme, label=reader.text("settings.theme"))
         zone = ui.select(

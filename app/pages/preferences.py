@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 from starlette.requests import Request
 
+from app import clock
 from app.access.return_address import here
 from app.access.visitor import Visitor
 from components.shell import Person, Preferences
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def person(visitor: Visitor) -> Person:
     """*visitor* as the frame of their page names them."""
     chosen = Preferences(visitor.language, visitor.theme, visitor.time_zone)
-    return Person(visitor.name, visitor.email, chosen)
+    acting = visitor.actor.until - clock.now() if visitor.actor is not None else None
+    return Person(visitor.name, visitor.email, chosen, visitor.role, acting)
 
 
 def keeper(portal: Portal, visitor: Visitor, request: Request) -> Callable[[Preferences], Awaitable[None]]:

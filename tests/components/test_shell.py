@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from nicegui import ui
 
-from components import chargers, next_reservation, plan, recent_sessions, shell, theme, words
+from components import acting, chargers, next_reservation, plan, recent_sessions, shell, theme, words
+from components.acting import ActingBanner
 from components.drawn import Drawn
 from components.shell import Person, Preferences
 from data.queries.plans import CurrentPlan, PlanUse
 from data.queries.reservations import NextReservation
 from data.queries.sessions import RecentSession
-from data.types import Theme
+from data.types import Role, Theme
 from tests.components.conftest import Paper
 from tests.components.test_cards import charger, visible
 
 EN = words.reader("en", "Europe/Berlin")
 NOW = datetime(2026, 11, 22, 14, 20, tzinfo=UTC)
 CSS = (Path(theme.__file__).parent / "static" / "polaris.css").read_text()
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}`${1}`'\"&amp;"
 JANA = Person("Jana", "jana@example.org", Preferences("en", Theme.SYSTEM, "Europe/Berlin"))
 
 
@@ -70,8 +73,10 @@ async def test_the_frame_has_a_skip_link_one_heading_and_no_dead_links(paper: Pa
     user = await paper.draw(lambda: frame(JANA))
     (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
     assert header.slots["item"].template is not None
-    links = re.findall(r'href="([^"]+)"', header.slots["item"].template)
-    assert links == ["#content", "/"]
+    links = re.findall(r' href="([^"]+)"', header.slots["item"].template)
+    assert links == ["#content", "/", "/account", "/switch"]
+    places = header.props["rows"][0]["places"]
+    assert [(place["path"], place["current"]) for place in places] == [("/", True), ("/account", False)]
     (heading,) = (one for one in user.find(ui.label).elements if one.tag == "h1")
     assert (heading.text, heading.props["id"]) == ("Your charging", "content")
 
@@ -79,11 +84,58 @@ async def test_the_frame_has_a_skip_link_one_heading_and_no_dead_links(paper: Pa
 async def test_t37_sign_out_is_a_post_form(paper: Paper) -> None:
     user = await paper.draw(lambda: frame(JANA))
     (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
-    assert '<form method="post" :action="props.row.sign_out_path">' in str(header.slots["item"].template)
-    assert header.props["rows"][0]["sign_out_path"] == "/auth/sign-out"
+    assert '<form method="post" :action="props.row.end_path">' in str(header.slots["item"].template)
+    assert header.props["rows"][0]["end_path"] == "/auth/sign-out"
     await user.should_see("Jana")
     await user.should_see("Sign out")
     await user.should_not_see("Settings")
+
+
+async def test_p23_whoever_acts_as_somebody_goes_back_instead_of_signing_them_out(paper: Paper) -> None:
+    """P23, T29: under a banner with the driver's name as text, and no way to put it away."""
+    await paper.draw(lambda: frame(replace(JANA, name=HOSTILE, acting=timedelta(minutes=29, seconds=1))))
+    user = paper.user
+    (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
+    assert header.props["rows"][0]["end_path"] == "/auth/acting/end"
+    await user.should_not_see("Sign out")
+    (banner,) = user.find(ActingBanner).elements
+    await user.should_see(f"You are acting as {HOSTILE}.")
+    await user.should_see("They see what you see.")
+    await user.should_see("30 min left")
+    (drawn,) = banner.default_slot.children
+    assert re.findall("<(?:button|a|form)[^>]*>", str(drawn.slots["item"].template)) == [
+        '<form method="post" :action="props.row.path">',
+        '<button type="submit">',
+    ]
+    banner.tell(timedelta(minutes=2))
+    await user.should_see("2 min left")
+    for seconds in (60, 1, 0, -5):
+        banner.tell(timedelta(seconds=seconds))
+        await user.should_see("Less than a minute left")
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "current"),
+    [
+        (Role.OPERATOR, "/admin", "/admin"),
+        (Role.OPERATOR, "/admin/drivers/7", "/admin/drivers"),
+        (Role.OPERATOR, "/admin/driverslike", "/admin"),
+        (Role.DRIVER, "/", "/"),
+        (Role.DRIVER, "/account", "/account"),
+        (Role.DRIVER, "/sessions/3", None),
+    ],
+)
+async def test_the_place_where_one_is_is_marked(
+    paper: Paper, role: Role, path: str, current: str | None
+) -> None:
+    @ui.page(path)
+    def page() -> None:
+        frame(replace(JANA, role=role))
+
+    await paper.user.open(path)
+    (header,) = (one for one in paper.user.find(Drawn).elements if "p-bar" in one.classes)
+    places = header.props["rows"][0]["places"]
+    assert [place["path"] for place in places if place["current"]] == ([current] if current else [])
 
 
 async def test_nobody_signed_in_no_account_menu(paper: Paper) -> None:
@@ -112,9 +164,6 @@ async def test_p25_settings_are_chosen_and_handed_over(paper: Paper) -> None:
     assert len(user.client.elements) == elements
 
 
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}`${1}`'\"&amp;"
-
-
 async def test_t41_hostile_text_stays_text(paper: Paper) -> None:
     """It is in the page as data alone, escaped; Vue shows data with `{{ }}`, which makes no elements."""
 
@@ -126,6 +175,7 @@ async def test_t41_hostile_text_stays_text(paper: Paper) -> None:
             plan.draw(PlanUse(terms, 1, NOW), EN, NOW)
             one = charger(1, name=HOSTILE, site_name=HOSTILE, connector_types=(HOSTILE,))
             chargers.draw(visible(one), EN, NOW, lambda search: None)
+            acting.draw(EN, HOSTILE, timedelta(minutes=30))
 
     html = await paper.html(draw)
     assert "<script>alert" not in html
