@@ -204,7 +204,8 @@ def begin_acting(
     sign_in_id = int(change.execute(insert(SignIn).returning(SignIn.id), row).scalar_one())
     rotate(change, mine.browser_id, new_hash, now)
     _make_current(change, mine.browser_id, sign_in_id)
-    audit.record(change, caller, "acting.begin", now, subject_id=driver_id, reason=reason)
+    told = f"sign-in {sign_in_id}"  # the row of its end says the same, so that the two are one visit (P24)
+    audit.record(change, caller, "acting.begin", now, about=told, subject_id=driver_id, reason=reason)
     change.announce(Announcement(Topic.PEOPLE, driver_id))
     return sign_in_id
 
@@ -244,7 +245,7 @@ def _end(change: Change, which: Collection[ColumnElement[bool]], now: datetime) 
     ).all()
     for row in ended:
         who = Caller(row.account_id, Role.DRIVER, row.actor_id, row.actor_sign_in_id)
-        audit.record(change, who, "acting.end", min(now, row.ends_at))
+        audit.record(change, who, "acting.end", min(now, row.ends_at), about=f"sign-in {row.id}")
     gone = [Ended(row.id, row.account_id, row.identity_id) for row in (*rows, *ended)]
     if gone:
         ids = [one.id for one in gone]
