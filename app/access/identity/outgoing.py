@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -35,7 +36,6 @@ class Outgoing:
         self._provider = provider
         self._patience = patience
         self._places = {place(provider.issuer), *provider.hosts}
-        self._tls: ssl.SSLContext | None = None
 
     def refused(self, address: object) -> str | None:
         """Why *address*, named by one of the provider's documents, is not used; ``None`` if it is."""
@@ -92,23 +92,27 @@ class Outgoing:
             raise ProviderDown(self._provider, f"{address}: {type(error).__name__} {error}") from error
 
     def _options(self) -> dict[str, Any]:
-        # Made when first needed: loading the certificates takes 20 ms. TLS is always verified; SSL_CERT_FILE
-        # is heard, for providers inside a company. Proxies of the environment are not: they are elsewhere.
-        self._tls = self._tls or httpx2.create_ssl_context()
+        # Proxies of the environment are not asked: they are elsewhere.
         return {
-            "transport": _Guarded(self, self._tls),
+            "transport": _Guarded(self),
             "follow_redirects": False,
             "trust_env": False,
             "timeout": self._patience,
         }
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Certificates are always verified, by SSL_CERT_FILE where a company has its own; loading takes 20 ms."""
+    return httpx2.create_ssl_context()
+
+
 class _Guarded(httpx2.AsyncBaseTransport):
     """The last door out: looks at each request and each answer, whoever makes it."""
 
-    def __init__(self, outgoing: Outgoing, tls: ssl.SSLContext) -> None:
+    def __init__(self, outgoing: Outgoing) -> None:
         self._outgoing = outgoing
-        self._inner = httpx2.AsyncHTTPTransport(verify=tls, trust_env=False)
+        self._inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if why := self._outgoing.refused(str(request.url)):
