@@ -12,6 +12,7 @@ import nicegui
 from app import alone, pages
 from app.access import surface
 from app.access.acting import ActingAs
+from app.access.one_time_links import Links
 from app.access.sign_ins import SignIns
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
@@ -39,6 +40,7 @@ class Portal:
     endpoint: Endpoint
     sign_ins: SignIns
     acting_as: ActingAs
+    links: Links
 
 
 def install(settings: Settings) -> Portal:
@@ -64,6 +66,7 @@ def install(settings: Settings) -> Portal:
         endpoint=Endpoint(settings, database, sessions, presence),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
+        links=Links(database, settings),
     )
     surface.install(nicegui.app, settings, portal.sign_ins)
     portal.endpoint.install(nicegui.app)

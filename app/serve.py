@@ -68,8 +68,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 def address(settings: Settings) -> str:
     """Where browsers reach the portal of *settings*."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    return settings.public_url or f"http://{host}:{settings.port}"
+    return settings.address
 
 
 def free_port(host: str, port: int) -> int:

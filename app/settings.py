@@ -6,13 +6,15 @@ import difflib
 import ipaddress
 import os
 import re
+from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
+PASSWORD = re.compile(r"(://[^:/@]*:).*@")
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+"""An address that mail is sent from or to: what HTML calls valid, none of which means anything to SMTP."""
 
 
 class WrongSettings(ValueError):
@@ -59,6 +63,23 @@ class Settings(BaseSettings):
         "",
         description="TOML file with the OpenID Connect providers that people sign in by, a table each "
         "(see [identity providers](docs/identity-providers.md)).",
+    )
+    password_sign_in: str = Field(
+        "auto",
+        description="Whether people sign in with a password: `on`, `off`, or `auto` for off as soon as "
+        "there are identity providers.",
+    )
+    smtp_url: str = Field(
+        "",
+        description="Mail server for invitations and new passwords, such as `smtp://USER:PASSWORD@HOST:587` "
+        "(STARTTLS) or `smtps://USER:PASSWORD@HOST` (see [mail](docs/accounts.md#mail)). "
+        "Without it operators pass links on themselves.",
+    )
+    mail_from: str = Field(
+        "",
+        validate_default=True,
+        description="Sender of mails, such as `Polaris Express <charge@example.org>`; needed with "
+        "`POLARIS_SMTP_URL`.",
     )
     log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
     default_time_zone: str = Field(
@@ -141,6 +162,27 @@ class Settings(BaseSettings):
                 raise ValueError("name host and database, such as postgresql://USER:PASSWORD@HOST/NAME")
         return value.replace("postgres://", "postgresql://", 1)
 
+    @field_validator("password_sign_in")
+    @classmethod
+    def _password_sign_in(cls, value: str) -> str:
+        if value.lower() not in ("auto", "on", "off"):
+            raise ValueError("give auto, on or off")
+        return value.lower()
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url(cls, value: str) -> str:
+        if value:
+            mail_server(value)
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str, info: ValidationInfo) -> str:
+        if value or info.data.get("smtp_url"):
+            sender(value)
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _log_level(cls, value: str) -> str:
@@ -173,6 +215,12 @@ class Settings(BaseSettings):
         return self.public_url is not None and self.public_url.startswith("https:")
 
     @property
+    def address(self) -> str:
+        """Where browsers reach the portal, as far as the settings tell, without a slash at the end."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
     def hosts(self) -> frozenset[str]:
         """Host names under which requests are answered, without ports, lower case."""
         names = {self.host.lower(), "127.0.0.1", "localhost", "[::1]", "::1"}
@@ -181,6 +229,59 @@ class Settings(BaseSettings):
             names.add((urlsplit(self.public_url).hostname or "").lower())
         names.update(name.lower() for name in _listed(self.extra_hosts))
         return frozenset(names)
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """What `POLARIS_SMTP_URL` says."""
+
+    host: str
+    port: int
+    tls: bool
+    """TLS from the first byte (RFC 8314); else STARTTLS (RFC 3207)."""
+    user: str
+    password: str = field(repr=False)
+
+
+def mail_server(url: str) -> MailServer:
+    """The server of *url*. Raises `ValueError`, whose text is the remedy."""
+    remedy = "give smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST:465, escaped as in addresses"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(remedy) from error
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port == 0:
+        raise ValueError(remedy)
+    if parts.path.strip("/") or parts.query or parts.fragment or not HOST_NAME.fullmatch(_host(parts)):
+        raise ValueError(remedy)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if bool(user) != bool(password) or not (user + password).isprintable():
+        raise ValueError(remedy)
+    tls = parts.scheme == "smtps"
+    return MailServer(parts.hostname, port or (465 if tls else 587), tls, user, password)
+
+
+def sender(text: str) -> tuple[str, str]:
+    """Name and address of *text*. Raises `ValueError`, whose text is the remedy."""
+    name, address = parseaddr(text)
+    if not MAIL_ADDRESS.fullmatch(address) or not text.isprintable():
+        raise ValueError("give an address, with a name or without: Polaris Express <charge@example.org>")
+    return name, address
+
+
+def password_sign_in(settings: Settings) -> bool:
+    """True if people may sign in with a password (T22).
+
+    A link that a command on the server makes signs an operator in all the same.
+    """
+    said = settings.password_sign_in
+    return said == "on" or (said == "auto" and not settings.identity_providers)
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def _unknown() -> list[str]:

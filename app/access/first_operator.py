@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.access import passwords, tokens
+from app.access import link_rows, passwords, tokens
+from app.access.account_rules import EMAIL, Refused, check_password, proper_email, proper_name
+from app.access.link_rows import LASTS, LinkUsed, Purpose
 from app.access.tokens import TOKEN, hashed
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
@@ -17,21 +18,9 @@ from data.models import Account, OneTimeLink
 from data.queries import people
 from data.types import Role, Theme
 
-PURPOSE = "first operator"
-LASTS = timedelta(hours=24)
-EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}")
+__all__ = ["EMAIL", "FirstOperator", "LinkUsed", "Refused"]
 
-
-class LinkUsed(Exception):
-    """The link has expired, was used before, or never was one."""
-
-
-class Refused(Exception):
-    """The form can't be accepted: ``why`` is ``name``, ``email``, ``password`` or ``taken``."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+PURPOSE = Purpose.FIRST_OPERATOR
 
 
 class FirstOperator:
@@ -57,13 +46,8 @@ class FirstOperator:
         """Make the operator; returns the account's id. Raises `LinkUsed` or `Refused`."""
         if not await self.is_open(token):
             raise LinkUsed
-        name, email = " ".join(name.split()), email.strip().lower()
-        if not 1 <= len(name) <= 200:
-            raise Refused("name")
-        if not EMAIL.fullmatch(email):
-            raise Refused("email")
-        if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
-            raise Refused("password")
+        name, email = proper_name(name), proper_email(email)
+        check_password(password, name=name, email=email)
         password_hash = await passwords.hashed_in_thread(password)
         try:
             return await self._database.change(
@@ -77,25 +61,18 @@ def _offer(change: Change, token_hash: str, now: datetime) -> bool:
     if people.has_operator(change.connection):
         return False
     change.execute(delete(OneTimeLink).where(OneTimeLink.purpose == PURPOSE, OneTimeLink.used_at.is_(None)))
-    row = {"token_hash": token_hash, "purpose": PURPOSE, "created_at": now, "expires_at": now + LASTS}
+    row = {
+        "token_hash": token_hash,
+        "purpose": PURPOSE,
+        "created_at": now,
+        "expires_at": now + LASTS[PURPOSE],
+    }
     change.execute(insert(OneTimeLink), row)
     return True
 
 
 def _use(change: Change, token_hash: str, now: datetime, *, name: str, email: str, password_hash: str) -> int:
-    # The update itself decides who comes first: of two at the same moment one finds no open link.
-    used = change.execute(
-        update(OneTimeLink)
-        .where(
-            OneTimeLink.token_hash == token_hash,
-            OneTimeLink.purpose == PURPOSE,
-            OneTimeLink.used_at.is_(None),
-            OneTimeLink.expires_at > now,
-        )
-        .values(used_at=now)
-    )
-    if used.rowcount != 1:
-        raise LinkUsed
+    link_rows.use(change, token_hash, PURPOSE, now)
     result = change.execute(
         insert(Account),
         {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from data.models import Account, Charger, ChargingSession, Mapping, OneTimeLink, Plan, Site
+from data.models import Account, Charger, ChargingSession, Identity, Mapping, OneTimeLink, Plan, Site
 from data.types import Role
 
 
@@ -46,6 +46,15 @@ def has_operator(db: Connection) -> bool:
     """True if there is an operator who can sign in."""
     found = select(Account.id).where(Account.role == Role.OPERATOR, Account.disabled_at.is_(None))
     return db.execute(found.limit(1)).first() is not None
+
+
+def has_joined(db: Connection, account_id: int) -> bool:
+    """True if the owner of *account_id* can sign in: they have a password, or an identity of a provider."""
+    identity = select(Identity.id).where(Identity.account_id == account_id).exists()
+    found = select(Account.id).where(
+        Account.id == account_id, or_(Account.password_hash.is_not(None), identity)
+    )
+    return db.execute(found).first() is not None
 
 
 def link_is_open(db: Connection, token_hash: str, purpose: str, now: datetime) -> bool:
