@@ -12,8 +12,8 @@ from nicegui.element import Element
 
 from components import acting, theme
 from components.drawn import Card, Drawn
-from components.texts import languages
-from components.words import Reader, zones
+from components.preferences import Fields, Preferences
+from components.words import Reader
 from data.types import Role, Theme
 
 SIGN_OUT = "/auth/sign-out"
@@ -69,17 +69,6 @@ ERROR = """
 FIRST_RUN = """
 <h2 id="first-run-title">{{ props.row.title }}</h2><p>{{ props.row.text }}</p>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What somebody can choose about their pages."""
-
-    language: str
-    """A code of `components.texts.languages`."""
-    theme: Theme
-    time_zone: str
-    """IANA name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +184,6 @@ def _is_below(path: str, place: str) -> bool:
 
 def _settings(reader: Reader, person: Person, on_preferences: Callable[[Preferences], object]) -> None:
     """Open the settings; they are drawn only now, so that a page costs nothing for them."""
-    now = person.preferences
-    themes = {value: reader.text("settings.theme." + value.value) for value in Theme}
-    names = {code: language.name for code, language in languages().items()}
-    # "New York", as somebody types it; the name of the zone itself has an underscore.
-    all_zones = {zone: zone.replace("_", " ") for zone in sorted({*zones(), now.time_zone})}
     with ui.context.client.content:
         place = ui.element().classes("p-slot")
     with place, ui.dialog() as dialog, Element("q-card").classes("p-dialog"):
@@ -207,18 +191,11 @@ def _settings(reader: Reader, person: Person, on_preferences: Callable[[Preferen
         ui.label(reader.text("settings.title")).props("id=settings-title").tag = "h2"
         if person.acting is not None:
             ui.label(reader.text("acting.nothing_changes", name=person.name)).classes("p-note").tag = "p"
-        language = ui.select(names, value=now.language, label=reader.text("settings.language"))
-        colours = ui.select(themes, value=now.theme, label=reader.text("settings.theme"))
-        zone = ui.select(
-            all_zones, value=now.time_zone, label=reader.text("settings.time_zone"), with_input=True
-        )
-        zone.props["hint"] = reader.text("settings.time_zone.hint")
-        for field in (language, colours, zone):
-            field.props("outlined options-dense behavior=menu")
+        fields = Fields(reader, person.preferences)
 
         def save() -> object:
             dialog.close()
-            return on_preferences(Preferences(language.value, colours.value, zone.value or now.time_zone))
+            return on_preferences(fields.chosen)
 
         with ui.element("div").classes("p-actions"):
             cancel = ui.button(reader.text("settings.cancel"), on_click=dialog.close, color=None)

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from app import clock
 from app.access.return_address import here
 from app.access.visitor import Visitor
-from components.shell import Person, Preferences
+from components.preferences import Preferences
+from components.shell import Person
 from components.texts import languages
 from components.words import zones
 from data.types import Theme

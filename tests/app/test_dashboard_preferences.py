@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.pages.preferences import keeper, person
 from app.portal import Portal
-from components.shell import Preferences
+from components.preferences import Preferences
 from data.models import Account
 from data.types import Theme
 from tests.app.dashboard_world import World

@@ -13,7 +13,8 @@ from nicegui import ui
 from components import acting, chargers, next_reservation, plan, recent_sessions, shell, theme, words
 from components.acting import ActingBanner
 from components.drawn import Drawn
-from components.shell import Person, Preferences
+from components.preferences import Preferences
+from components.shell import Person
 from data.queries.plans import CurrentPlan, PlanUse
 from data.queries.reservations import NextReservation
 from data.queries.sessions import RecentSession
