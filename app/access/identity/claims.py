@@ -34,13 +34,13 @@ def person(provider: Provider, claims: Mapping[str, Any], more: Mapping[str, Any
     both = {**more, **claims}
     # The address and the word that it is verified have to come from one mouth.
     source = claims if "email" in claims else more
-    email = _email(source.get("email"))
+    email, verified = _email(source.get("email")), source.get("email_verified")
     return Person(
         provider=provider.key,
         issuer=provider.issuer,
         subject=str(claims["sub"]),
         email=email,
-        email_verified=email is not None and source.get("email_verified") in (True, "true"),
+        email_verified=email is not None and (verified is True or verified == "true"),
         name=_name(both),
         is_operator=_is_operator(provider, both),
         session=tokens.text(claims.get("sid")),
