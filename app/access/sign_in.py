@@ -1,4 +1,5 @@
-"""`/auth/…`: sign in by password, sign out, the first operator. Plain forms, answered with a redirect.
+"""`/auth/…`: sign in by password, switch, confirm, sign out, the first operator. Plain forms, answered with a
+redirect.
 
 All are POST; where they come from is checked at the door (T37, `app.access.surface`).
 """
@@ -20,7 +21,8 @@ from app.access import passwords, return_address
 from app.access.first_operator import FirstOperator, LinkUsed, Refused
 from app.access.sign_ins import SignIns
 from app.access.tries import Tries, neighbourhood
-from app.access.visitor import home
+from app.access.visitor import SignedOut, home, not_found
+from app.settings import password_sign_in
 from components.words import zones
 from data.database import Change
 from data.models import Account
@@ -50,6 +52,8 @@ class Forms:
         """Add the routes."""
         for path, answer in (
             ("/auth/sign-in", self.sign_in),
+            ("/auth/switch", self.switch),
+            ("/auth/confirm", self.confirm),
             ("/auth/sign-out", self.sign_out),
             ("/auth/welcome", self.welcome),
         ):
@@ -66,12 +70,7 @@ class Forms:
             _text(form, "password", passwords.LONGEST),
         )
         wanted = return_address.safe(request.app, _text(form, "next", return_address.LONGEST))
-        keys = (f"account {email}", f"address {_address(request)}")
-        self._tries.check(*keys)
-        async with self._turns:
-            self._tries.take(*keys)
-            found = await self._database.ask(people.credentials, email)
-            good = await asyncio.to_thread(_matching, found, password)
+        good = await self._good(request, email, password)
         if not good:
             log.warning("sign-in refused address=%s", _address(request))
             response = _redirect("/sign-in", problem="wrong", next=wanted)
@@ -85,7 +84,6 @@ class Forms:
                 samesite="strict",
             )
             return response
-        self._tries.give_back(*keys)
         account = _wanted_account(good, wanted)
         self._improve(account, password)
         await self._keep_time_zone(account.account_id, _text(form, "time_zone", 64))
@@ -94,10 +92,53 @@ class Forms:
         path = wanted or home(account.role)
         return await self._enter(request, account.account_id, path, HowSignedIn.PASSWORD, remember=remember)
 
+    async def switch(self, request: Request) -> Response:
+        """Make another account of this browser the current one, and open its home (P3).
+
+        Whoever acts as somebody has left that. An account that is not signed in here: the picker again.
+        """
+        sign_in_id = _number(await _form(request), "sign_in_id")
+        response = _redirect("/switch")
+        role = None
+        if sign_in_id is not None:
+            role = await self._sign_ins.switch(request, response, sign_in_id)
+        if role is not None:
+            log.info("switched sign_in=%s role=%s", sign_in_id, role)
+            response.headers["location"] = home(role)
+        return response
+
+    async def confirm(self, request: Request) -> Response:
+        """The password once more: who is signed in has proved again who they are (T24).
+
+        Counted like sign-in, so that it is no second way to guess. Raises `TooManyTries`.
+        """
+        form = await _form(request)
+        wanted = return_address.safe(request.app, _text(form, "next", return_address.LONGEST))
+        visitor = await self._sign_ins.visitor(request)
+        if visitor is None:
+            raise SignedOut("/")
+        if visitor.actor is not None:
+            raise not_found()  # the driver is not here to prove anything (T27)
+        if not password_sign_in(self._sign_ins.settings):
+            return _redirect("/confirm", next=wanted)
+        good = await self._good(
+            request, visitor.email, _text(form, "password", passwords.LONGEST), visitor.id
+        )
+        if not good:
+            log.warning("confirmation refused address=%s", _address(request))
+            return _redirect("/confirm", problem="wrong", next=wanted)
+        await self._sign_ins.prove(visitor.caller, visitor.sign_in_id)
+        log.info("confirmed")
+        return _redirect(wanted or home(visitor.role))
+
     async def sign_out(self, request: Request) -> Response:
-        """End this browser's sign-in, with its open pages and sockets (T16)."""
+        """End the current sign-in of this browser, another one of it, or all, with what they opened (T16)."""
+        form = await _form(request)
+        sign_in_id, everybody = _number(form, "sign_in_id"), "everybody" in form
+        if sign_in_id is None and "sign_in_id" in form:
+            return _redirect("/switch")
         response = _redirect("/sign-in", problem="signed-out")
-        left = await self._sign_ins.leave(request, response)
+        left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
         if left.others:
             response.headers["location"] = "/switch"
         return response
@@ -122,6 +163,22 @@ class Forms:
         await self._keep_time_zone(account_id, _text(form, "time_zone", 64))
         log.info("the first operator has signed up account=%s", account_id)
         return await self._enter(request, account_id, home(Role.OPERATOR), HowSignedIn.LINK)
+
+    async def _good(
+        self, request: Request, email: str, password: str, account_id: int | None = None
+    ) -> list[Credentials]:
+        """Those accounts of *email* (or the one) that *password* is right for. Raises `TooManyTries`."""
+        keys = (f"account {email}", f"address {_address(request)}")
+        self._tries.check(*keys)
+        async with self._turns:
+            self._tries.take(*keys)
+            found = await self._database.ask(people.credentials, email)
+            if account_id is not None:
+                found = [one for one in found if one.account_id == account_id]
+            good = await asyncio.to_thread(_matching, found, password)
+        if good:
+            self._tries.give_back(*keys)
+        return good
 
     async def _enter(
         self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False
@@ -163,6 +220,14 @@ async def _form(request: Request) -> FormData:
 def _text(form: FormData, name: str, longest: int) -> str:
     value = form.get(name, "")
     return value[: longest + 1] if isinstance(value, str) else ""
+
+
+def _number(form: FormData, name: str) -> int | None:
+    """The id that is given as *name*; ``None`` for whatever can't be one."""
+    value = form.get(name)
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > 9:
+        return None
+    return int(value)
 
 
 def _address(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The frame of the pages before sign-in: the brand, one card, a form that works without a script of ours."""
+"""The frame of the pages before sign-in, and of those that say that something went wrong: one card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from nicegui import ui
 from starlette.requests import Request
 
+from app.access import open_pages
 from app.access.languages import preferred
+from app.pages import acting_banner
 from components import theme, words
 from components.forms import alert as alert
 from components.forms import field as field
@@ -17,6 +19,7 @@ from components.forms import hidden as hidden
 from components.forms import submit as submit
 from components.forms import text as text
 from components.words import Reader
+from data.types import Theme
 
 
 def stranger(request: Request) -> Reader:
@@ -27,9 +30,11 @@ def stranger(request: Request) -> Reader:
 @contextmanager
 def doorway(reader: Reader, title: str) -> Iterator[None]:
     """The page around a card with *title* as its heading; draw the card's content inside."""
-    theme.dress(reader)
-    ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
     client = ui.context.client
+    visitor = open_pages.visitor_of(client)
+    theme.dress(reader, visitor.theme if visitor is not None else Theme.SYSTEM)
+    ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
+    acting_banner.draw(reader)  # also where something went wrong (T29)
     client.title = f"{title} · {reader.text('brand')}"
     client.content.classes("p-doorway")
     with ui.element("p").classes("p-doorway-brand"):
