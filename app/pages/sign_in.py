@@ -27,10 +27,16 @@ def install(portal: Portal) -> None:
     """Install the page, and the answer to too many tries."""
 
     @ui.page("/sign-in")
-    async def sign_in(request: Request, next: str = "", problem: str = "") -> Response | None:  # noqa: A002
+    async def sign_in(
+        request: Request,
+        next: str = "",  # noqa: A002
+        problem: str = "",
+        another: str = "",
+    ) -> Response | None:
         wanted = return_address.safe(nicegui.app, next)
         visitor = await portal.sign_ins.visitor(request)
-        if visitor is not None:
+        # P3: a further account signs in beside those that are here; `problem` is what came of that.
+        if visitor is not None and not another and problem != "wrong":
             return RedirectResponse(wanted or home(visitor.role), 303)
         reader = doorway.stranger(request)
         said = reader.text(PROBLEMS[problem]) if problem in PROBLEMS else ""
