@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.pages import admin, dashboard, errors, sign_in, welcome
+from app.pages import acting_banner, admin, dashboard, errors, sign_in, switch, welcome
 from components import theme
 
 if TYPE_CHECKING:
@@ -19,3 +19,5 @@ def install(portal: Portal) -> None:
     sign_in.install(portal)  # /sign-in
     welcome.install(portal)  # /welcome/{token}
     admin.install(portal)  # /admin
+    switch.install(portal)  # /switch
+    acting_banner.install(portal)
