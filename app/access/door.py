@@ -1,7 +1,7 @@
 """The door: one ASGI layer outside of everything else, so that no request and no answer misses it.
 
-Host names (T20), proxies (T20), where changes and sockets come from (T31, T37, T54), the size of
-bodies, headers (T44), and errors that tell nothing (T45).
+What is in the table of routes (T1), host names and proxies (T20), where changes and sockets come from
+(T31, T37, T54), how much is asked and sent (T34–T36), headers (T44), and errors that tell nothing (T45).
 """
 
 from __future__ import annotations
@@ -13,23 +13,27 @@ import secrets
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import request_context
-from app.access import nonce
+from app.access import frames, nonce
+from app.access.frames import Breach, Frames
+from app.access.route_table import WEBSOCKET, Kind, RouteTable, Row
+from app.access.shares import Shares
 from app.settings import Settings
 
 log = logging.getLogger("polaris.access")
 
 BODY_LIMIT = 65_536
 """Bytes of a form; nobody has anything larger to send."""
-SOCKET_BODY_LIMIT = 1_048_576
-"""Bytes of a request of Socket.IO's way without websockets."""
 PAGE_SOCKETS = "/_nicegui_ws/"
 CHARGERS = "/ocpp/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LOADED = frozenset({Kind.PAGE, Kind.DOWNLOAD})
+"""What counts as a page load (T34); and so does asking for what is not there."""
 WRONG_NAME = (
     "This portal does not answer under this name. "
     "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
@@ -65,8 +69,13 @@ class Refusal(Exception):
 class Door:
     """See the module."""
 
-    def __init__(self, inner: ASGIApp, *, settings: Settings) -> None:
+    def __init__(
+        self, inner: ASGIApp, *, settings: Settings, routes: RouteTable, shares: Shares | None = None
+    ) -> None:
         self._inner = inner
+        self._routes = routes
+        self._shares = shares
+        self._frames = Frames(inner)
         self._hosts = frozenset(name.strip("[]") for name in settings.hosts)
         self._public = None if settings.public_url is None else _plain_origin(settings.public_url)
         self._public_host = urlsplit(settings.public_url or "").hostname
@@ -92,21 +101,23 @@ class Door:
             return
         scope[request_context.REQUEST_ID] = request_context.begin(scope)
         self._believe_proxy(scope)
+        row = self._routes.find(scope.get("method", WEBSOCKET), scope["path"])
         try:
-            self._check(scope, Headers(scope=scope))
+            self._check(scope, Headers(scope=scope), row)
         except Refusal as refusal:
             _tell(scope, refusal)
             if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
+                await _deny(scope, send, refusal)
             else:
                 await PlainTextResponse(refusal.text, refusal.status)(
                     scope, receive, self._sealed(scope, send)
                 )
             return
         if scope["type"] == "websocket":
-            await self._inner(scope, receive, send)
+            of_page = scope["path"].startswith(PAGE_SOCKETS)
+            await (self._frames if of_page else self._inner)(scope, receive, send)
         else:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, send, row)
 
     # --- what comes in
 
@@ -137,7 +148,7 @@ class Door:
             return False
         return any(ip in network for network in self._proxies)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers, row: Row | None) -> None:
         hosts = [host.lower() for host in headers.getlist("host")]
         found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
         if found is None:
@@ -151,8 +162,12 @@ class Door:
                 raise Refusal(403, WRONG_ORIGIN)
         elif (
             scope["type"] == "websocket" or path.startswith(PAGE_SOCKETS) or scope["method"] not in SAFE
-        ) and not self._is_own_origin(scope, headers, hosts[0], name):
+        ) and not (
+            self._is_own_origin(scope, headers, hosts[0], name) or _is_from_server(scope, headers, row)
+        ):
             raise Refusal(403, WRONG_ORIGIN)
+        if row is None and scope["type"] == "websocket":
+            raise Refusal(404, "Not found\n")
 
     def _is_own_address(self, scope: Scope, name: str) -> bool:
         """True if *name* is the very address of this machine that the connection reached.
@@ -180,9 +195,9 @@ class Door:
 
     # --- what goes out
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, row: Row | None) -> None:
         scope[nonce.KEY] = secrets.token_urlsafe(16)
-        limit = SOCKET_BODY_LIMIT if scope["path"].startswith(PAGE_SOCKETS) else BODY_LIMIT
+        limit = frames.LARGEST if scope["path"].startswith(PAGE_SOCKETS) else BODY_LIMIT
         taken, started = 0, False
 
         async def receive_limited() -> Message:
@@ -201,14 +216,28 @@ class Door:
             await sealed(message)
 
         try:
-            await self._inner(scope, receive_limited, send_sealed)
+            if self._shares is not None and (row is None or row.kind in LOADED):
+                await self._shares.load(HTTPConnection(scope))
+            if row is None:
+                raise HTTPException(404)
+            await self._inner(scope, await self._looked_at(scope, receive_limited), send_sealed)
         except Exception as error:
             if started:
                 raise  # half an answer can't be taken back; the server ends the connection
             # The layers between wrap what was raised: what counts is how much has come.
-            much = PlainTextResponse(TOO_MUCH, 413) if taken > limit else None
-            response = much or await _error(Request(scope), error)
+            plain = None
+            if taken > limit:
+                plain = PlainTextResponse(TOO_MUCH, 413)
+            elif isinstance(error, Breach):
+                plain = PlainTextResponse("This is no message of a page.\n", 400)
+            response = plain or await _error(Request(scope, receive_limited), error)
             await response(scope, receive, sealed)
+
+    async def _looked_at(self, scope: Scope, receive: Receive) -> Receive:
+        """The body of *scope*'s request, if it carries frames of a page's socket, after a look at them."""
+        if self._shares is None or scope["method"] != "POST" or not scope["path"].startswith(PAGE_SOCKETS):
+            return receive
+        return await self._shares.looked_at(scope, receive)
 
     def _sealed(self, scope: Scope, send: Send) -> Send:
         async def sealed(message: Message) -> None:
@@ -236,7 +265,8 @@ def _tell(scope: Scope, refusal: Refusal) -> None:
 
 async def _error(request: Request, error: Exception) -> Response:
     """The answer to what nobody else answered: never with the text of *error* (T45)."""
-    handler = request.app.exception_handlers.get(Exception)
+    handlers = request.app.exception_handlers
+    handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
     try:
         assert handler is not None
         response: Response = await handler(request, error)
@@ -244,6 +274,22 @@ async def _error(request: Request, error: Exception) -> Response:
         log.exception("the error page failed")
         return PlainTextResponse("This page could not be loaded. Nothing was lost.\n", 500)
     return response
+
+
+async def _deny(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Refuse a websocket before it is one; a server that can't say why says 403."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        start = {"type": "websocket.http.response.start", "status": refusal.status, "headers": []}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _is_from_server(scope: Scope, headers: Headers, row: Row | None) -> bool:
+    """True if another server may ask here and this is none of a browser's requests: those say more."""
+    is_browser = "origin" in headers or "sec-fetch-site" in headers
+    return row is not None and row.from_servers and scope["type"] == "http" and not is_browser
 
 
 def _plain_origin(origin: str) -> str:

@@ -21,6 +21,7 @@ from starlette.requests import cookie_parser
 
 from app import request_context
 from app.access import open_pages
+from app.access.shares import BOUND
 from app.access.sign_ins import SignIns
 
 log = logging.getLogger("polaris.access")
@@ -47,13 +48,14 @@ class Sockets:
 
     async def connect(self, socket: str, environ: dict[str, Any], auth: object = None) -> None:
         """A socket wants in: only for a page that lives, with that page's sign-in (T32)."""
-        query = parse_qs(str(environ.get("QUERY_STRING", "")))
-        if not await self._is_of_page(environ, query.get("client_id", [""])[0]):
+        client_id = parse_qs(str(environ.get("QUERY_STRING", ""))).get("client_id", [""])[0]
+        if not await self._is_of_page(environ, client_id):
             raise exceptions.ConnectionRefusedError(RELOAD)
         try:
             await its._on_connect(socket, environ)
         except MALFORMED:
             raise exceptions.ConnectionRefusedError(RELOAD) from None
+        self._bind(socket, environ, client_id)
 
     async def handshake(self, socket: str, data: Any) -> bool:
         """A socket names its page after it came in (a page that the browser fetched ahead of time)."""
@@ -63,9 +65,11 @@ class Sockets:
         if not await self._is_of_page(environ, data.get("client_id")):
             return False
         try:
-            return bool(await its._on_handshake(socket, data))
+            is_bound = bool(await its._on_handshake(socket, data))
         except MALFORMED:
             return False
+        self._bind(socket, environ, data["client_id"])
+        return is_bound
 
     def event(self, socket: str, message: Any) -> None:
         """A click, an input: only for an element of the socket's own page (T33)."""
@@ -97,6 +101,15 @@ class Sockets:
         if self._is_own(socket, message):
             self._begin(message)
             log.warning("a page says: %r", str(message.get("message"))[:300])
+
+    @staticmethod
+    def _bind(socket: str, environ: dict[str, Any], client_id: str) -> None:
+        """Note that *socket* belongs to a page now (T34), and to whom its log lines are due."""
+        client = Client.instances.get(client_id)
+        if client is not None and client._request is not None and socket in client._socket_to_document_id:
+            environ[BOUND] = True
+            caller = client._request.scope.get(request_context.CALLER)
+            environ["asgi.scope"][request_context.CALLER] = caller
 
     @staticmethod
     def _begin(message: dict[str, Any]) -> None:

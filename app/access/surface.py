@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from app.access import nonce
 from app.access.cookies import RenewCookies
 from app.access.door import SAFE, Door
+from app.access.route_table import RouteTable
+from app.access.shares import Shares
 from app.access.sign_in import Forms
 from app.access.sign_ins import SignIns
 from app.access.sockets import Sockets
@@ -22,7 +24,10 @@ from app.settings import Settings
 def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
     """Put the door before *app*, the forms of `/auth/…` behind it, and guard NiceGUI's sockets."""
     app.state.sign_ins = sign_ins
+    app.state.routes = RouteTable()
+    app.state.shares = Shares(sign_ins)
     nonce.install()
+    app.state.shares.install()
     Sockets(sign_ins).install()
     Forms(sign_ins).install(app)
 
@@ -45,7 +50,7 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
     app.add_exception_handler(Elsewhere, elsewhere)
     door: object = Door
     app.add_middleware(RenewCookies, cookie=sign_ins.browser_cookie)
-    app.add_middleware(Door, settings=settings)
+    app.add_middleware(Door, settings=settings, routes=app.state.routes, shares=app.state.shares)
 
     def put_door_outside() -> None:
         # ui.run adds layers of its own outside of ours; one of them believes X-Forwarded-Prefix.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from html import escape
 from typing import TYPE_CHECKING
 
 import nicegui
@@ -11,10 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from nicegui import Client, ui
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app import request_context
 from app.access import return_address
+from app.access.shares import TooManyLoads
 from app.access.tries import TooManyTries
 from app.access.visitor import Elsewhere, SignedOut
 from app.pages import doorway
@@ -30,6 +32,12 @@ ANSWERED = "polaris_error_answered"
 """In a request's scope: its failure has its page already."""
 OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries)
 """Raised on purpose; each has an answer of its own, also when raised while a page is built."""
+PLAIN = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width">
+<link rel="stylesheet" href="/look/polaris.css"><link rel="stylesheet" href="/look/access.css"></head>
+<body class="p-doorway"><main class="p-card p-doorway-card"><h1>{title}</h1><p>{said}</p></main></body></html>
+"""
 
 
 def install(portal: Portal) -> None:
@@ -70,6 +78,14 @@ def install(portal: Portal) -> None:
             draw_failed(reader, reference, _again(request))
         return client.build_response(request, 500)
 
+    async def too_many_loads(request: Request, error: Exception) -> Response:
+        """429 for too many page loads; not a page of NiceGUI's, which would cost what is to be saved."""
+        assert isinstance(error, TooManyLoads)
+        headers = {"Retry-After": str(error.seconds), "Cache-Control": "no-store"}
+        if not _wants_page(request):
+            return PlainTextResponse("Too many requests\n", 429, headers)
+        return HTMLResponse(slow_down(doorway.stranger(request)), 429, headers)
+
     def page_failed(error: Exception) -> None:
         """500 for a page that failed while it was built; NiceGUI logs the exception itself."""
         if isinstance(error, OURS):
@@ -85,7 +101,14 @@ def install(portal: Portal) -> None:
     app.add_exception_handler(HTTPException, missing)
     app.add_exception_handler(RequestValidationError, missing)
     app.add_exception_handler(Exception, failed)
+    app.add_exception_handler(TooManyLoads, too_many_loads)
     app.on_page_exception(page_failed)
+
+
+def slow_down(reader: Reader) -> str:
+    """The page that says that too many were asked for; all its words are ours."""
+    title, said = reader.text("too_many.title"), reader.text("too_many.text")
+    return PLAIN.format(language=reader.language.code, title=escape(title), said=escape(said))
 
 
 def draw_missing(reader: Reader) -> None:

@@ -21,7 +21,8 @@ from nicegui import ui
 from nicegui.testing.general import nicegui_reset_globals
 from websockets.asyncio.client import ClientConnection
 
-from app.access import surface
+from app.access import route_table, surface
+from app.access.route_table import To
 from app.access.sign_ins import SignIns
 from app.access.visitor import Driver, Operator
 from app.settings import Settings
@@ -30,6 +31,7 @@ from data.live import Live
 from tests import world
 
 PAGE = {"accept": "text/html"}
+ROWS = [route_table.page(path, To.DRIVERS) for path in ("/broken", "/sessions/{number}", "/admin/people")]
 
 
 @dataclass
@@ -82,6 +84,7 @@ async def site(database: Database, **settings: Any) -> AsyncIterator[Site]:
         database.start()
         made = Site(database, SignIns(database, options), live, options)
         surface.install(app, options, made.sign_ins)
+        app.state.routes.add(*ROWS)
         stop = made.sign_ins.listen(live)
         portal: Any = SimpleNamespace(settings=options, database=database, live=live, sign_ins=made.sign_ins)
         from app.pages import admin, errors, sign_in, welcome

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from app.access.route_table import file
 from data.database import Database
 from tests.app.access_site import PAGE, Site, site
 
@@ -77,6 +78,7 @@ async def test_proxy_headers_are_believed_from_configured_proxies_only(sqlite_da
             return JSONResponse({})
 
         nicegui.app.add_route("/show", show)
+        nicegui.app.state.routes.add(file("/show"))
         forwarded = {
             "x-forwarded-for": "203.0.113.66, 198.51.100.7, 10.1.1.1",
             "x-forwarded-proto": "https",
@@ -228,6 +230,7 @@ async def test_an_error_tells_a_reference_and_nothing_else(
         raise RuntimeError("secret-detail of a route")
 
     nicegui.app.add_route("/fails", fails)
+    nicegui.app.state.routes.add(file("/fails"))
     async with here.browser(await here.sign_ins.issue(await here.driver())) as browser:
         answers = [
             await browser.get("/broken"),

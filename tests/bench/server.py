@@ -18,7 +18,11 @@ from nicegui import ui
 
 from app import portal as portal_module
 from app import serve
+from app.access.route_table import file
+from app.access.shares import Limits
 from app.settings import Settings
+
+PROBES = ("empty", "sign-in/{account_id}", "push/{kind}/{times}")
 
 
 def main(port: int, file: str, cpu: int | None) -> None:
@@ -38,6 +42,9 @@ def main(port: int, file: str, cpu: int | None) -> None:
 
 
 def _probes(portal: portal_module.Portal) -> None:
+    nicegui.app.state.shares.limit(Limits(loads=1_000_000, sockets=1_000_000))  # one sign-in plays many
+    nicegui.app.state.routes.add(*(file("/bench/" + path) for path in PROBES))
+
     @ui.page("/bench/empty")
     def empty() -> None:
         """What any NiceGUI page costs."""
