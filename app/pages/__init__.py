@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.pages import acting_banner, admin, dashboard, errors, sign_in, switch, welcome
+from app.pages import acting_banner, admin, confirm, dashboard, errors, refusals, sign_in, switch, welcome
 from components import theme
 
 if TYPE_CHECKING:
@@ -20,4 +20,6 @@ def install(portal: Portal) -> None:
     welcome.install(portal)  # /welcome/{token}
     admin.install(portal)  # /admin
     switch.install(portal)  # /switch
+    confirm.install(portal)  # /confirm
+    refusals.install(portal)
     acting_banner.install(portal)

@@ -1,0 +1,59 @@
+"""`/auth/acting/…`: an operator begins to act as a driver, and returns. Plain forms (P23, T37)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access import posted
+from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason, NotFresh
+from app.access.sign_ins import SignIns
+from app.access.visitor import SignedOut, home, not_found
+from data.caller import NotAllowed
+
+
+class ActingForms:
+    """The two forms."""
+
+    def __init__(self, sign_ins: SignIns, acting_as: ActingAs) -> None:
+        self._sign_ins = sign_ins
+        self._acting_as = acting_as
+
+    def install(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_route("/auth/acting/begin", self.begin, methods=["POST"], include_in_schema=False)
+        app.add_route("/auth/acting/end", self.end, methods=["POST"], include_in_schema=False)
+
+    async def begin(self, request: Request) -> Response:
+        """From the driver's page: to what they see. Raises `ReadOnly` for who acts as somebody (T26).
+
+        Without a reason back to that page, without a fresh proof by way of `/confirm` (T24).
+        """
+        form = await posted.form(request)
+        visitor = await self._sign_ins.visitor(request)
+        if visitor is None:
+            raise SignedOut("/")
+        driver_id, reason = posted.number(form, "driver_id"), posted.text(form, "reason", LONGEST_REASON)
+        page = f"/admin/drivers/{driver_id}"
+        response = posted.redirect("/")
+        try:
+            await self._acting_as.begin(visitor.caller, request, response, driver_id or 0, reason)
+        except NoReason:
+            return posted.redirect(page, problem="reason")
+        except NotFresh:
+            return posted.redirect("/confirm", next=page)
+        except (NobodyToActAs, NotAllowed):
+            raise not_found() from None  # a driver learns nothing about what operators can do (P2)
+        return response
+
+    async def end(self, request: Request) -> Response:
+        """From the banner: back to the console (T28). It may have ended by itself a moment ago."""
+        visitor = await self._sign_ins.visitor(request)
+        if visitor is None:
+            raise SignedOut("/")
+        if visitor.actor is None:
+            return posted.redirect(home(visitor.role))
+        response = posted.redirect("/admin")
+        await self._acting_as.end(visitor, response)
+        return response
