@@ -1,6 +1,6 @@
 # Each target does all of its own set-up (Python ≥ 3.11, pip and make are enough to begin with).
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench lock
+.PHONY: help demo run test check bench sbom audit lock
 PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
@@ -35,6 +35,15 @@ bench:  ## measure speed and memory; the report goes to docs/benchmarks.md
 	@scripts/set-up dev
 	@scripts/set-up browser
 	@exec $(python) -m tests.bench $(ARGS)
+
+sbom:  ## the bill of materials of a release (CycloneDX), in sbom.json
+	@scripts/set-up dev
+	@$(python) -m cyclonedx_py requirements requirements.lock --of JSON -o sbom.json
+	@echo "sbom.json is written."
+
+audit:  ## ask the advisory databases about each locked package (needs the network)
+	@scripts/set-up dev
+	@$(python) -m pip_audit --disable-pip --require-hashes --strict -r requirements.lock
 
 lock:  ## resolve the dependencies of pyproject.toml anew into both lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q pyproject.toml -o requirements.lock
