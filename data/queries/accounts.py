@@ -1,0 +1,234 @@
+"""Accounts as the operator's console lists them, and what there is to know of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from data.models import Account, Identity, Mapping, OneTimeLink, SignIn
+from data.types import Role
+
+SHOWN = 100
+"""Accounts in a list at most; a search reaches all."""
+LONGEST_SEARCH, MOST_WORDS = 100, 8
+
+
+class State(StrEnum):
+    """How it stands with an account; of several that apply, the first."""
+
+    DISABLED = "disabled"
+    LEAVING = "leaving"
+    """Its owner has asked for its deletion."""
+    INVITED = "invited"
+    """Nobody has signed in to it yet: it has no password, and no identity at a provider."""
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAccount:
+    """A row of the list."""
+
+    id: int
+    name: str
+    email: str
+    state: State
+    last_seen_at: datetime | None
+    """Of the sign-ins that have not ended; ``None`` if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAccounts:
+    """The first rows of a list, and how many there are."""
+
+    shown: tuple[ListedAccount, ...]
+    matching: int
+    """Accounts that match what is searched for."""
+    all: int
+    """Accounts of the role."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What there is to know of one account."""
+
+    id: int
+    role: Role
+    name: str
+    email: str
+    state: State
+    has_password: bool
+    time_zone: str | None
+    language: str | None
+    created_at: datetime
+    disabled_at: datetime | None
+    deletion_requested_at: datetime | None
+    last_seen_at: datetime | None
+    """Of the sign-ins that have not ended."""
+    cards: int
+    """Active mappings."""
+    invited_until: datetime | None
+    """When the last invitation expires, or did, that was not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedIdentity:
+    """An identity at a provider that signs in to an account."""
+
+    id: int
+    provider: str
+    issuer: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime
+
+
+def listed(
+    db: Connection, role: Role, search: str = "", state: State | None = None, limit: int = SHOWN
+) -> ListedAccounts:
+    """The accounts of *role* whose name or e-mail holds each word of *search*, by name.
+
+    Reads the accounts of the role, whose number is that of people; nothing here grows with what they do.
+    """
+    which = [Account.role == role, *(_holds(word) for word in _words(search))]
+    if state is not None:
+        which.append(_is(state))
+    count = select(func.count()).select_from(Account)
+    everybody = db.scalar(count.where(Account.role == role)) or 0
+    matching = db.scalar(count.where(*which)) or 0 if len(which) > 1 else everybody
+    rows = db.execute(
+        select(
+            Account.id,
+            Account.name,
+            Account.email,
+            Account.disabled_at,
+            Account.deletion_requested_at,
+            Account.password_hash.is_not(None).label("has_password"),
+            _has_identity.label("has_identity"),
+        )
+        .where(*which)
+        .order_by(func.lower(Account.name), Account.id)
+        .limit(limit)
+    ).all()
+    seen = _last_seen(db, [row.id for row in rows])
+    shown = tuple(
+        ListedAccount(
+            row.id,
+            row.name,
+            row.email,
+            _state(
+                row.disabled_at, row.deletion_requested_at, known=bool(row.has_password or row.has_identity)
+            ),
+            seen.get(row.id),
+        )
+        for row in rows
+    )
+    return ListedAccounts(shown, matching, everybody)
+
+
+def facts(db: Connection, account_id: int, role: Role) -> AccountFacts | None:
+    """What there is to know of the account *account_id*, if it is one of *role*."""
+    row = db.execute(
+        select(
+            Account.name,
+            Account.email,
+            Account.time_zone,
+            Account.language,
+            Account.created_at,
+            Account.disabled_at,
+            Account.deletion_requested_at,
+            Account.password_hash.is_not(None).label("has_password"),
+            _has_identity.label("has_identity"),
+        ).where(Account.id == account_id, Account.role == role)
+    ).one_or_none()
+    if row is None:
+        return None
+    cards = select(func.count()).where(Mapping.account_id == account_id, Mapping.active)
+    invited_until = select(func.max(OneTimeLink.expires_at)).where(
+        OneTimeLink.account_id == account_id,
+        OneTimeLink.purpose == "invitation",
+        OneTimeLink.used_at.is_(None),
+    )
+    return AccountFacts(
+        id=account_id,
+        role=role,
+        name=row.name,
+        email=row.email,
+        state=_state(
+            row.disabled_at, row.deletion_requested_at, known=bool(row.has_password or row.has_identity)
+        ),
+        has_password=bool(row.has_password),
+        time_zone=row.time_zone,
+        language=row.language,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+        deletion_requested_at=row.deletion_requested_at,
+        last_seen_at=_last_seen(db, [account_id]).get(account_id),
+        cards=db.scalar(cards) or 0,
+        invited_until=db.scalar(invited_until),
+    )
+
+
+def identities(db: Connection, account_id: int) -> tuple[LinkedIdentity, ...]:
+    """The identities that sign in to *account_id*, the last used first."""
+    rows = db.execute(
+        select(
+            Identity.id,
+            Identity.provider,
+            Identity.issuer,
+            Identity.email,
+            Identity.created_at,
+            Identity.last_used_at,
+        )
+        .where(Identity.account_id == account_id)
+        .order_by(Identity.last_used_at.desc(), Identity.id.desc())
+    )
+    return tuple(LinkedIdentity(*row) for row in rows)
+
+
+_has_identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
+
+
+def _words(search: str) -> list[str]:
+    return search[:LONGEST_SEARCH].split()[:MOST_WORDS]
+
+
+def _holds(word: str) -> ColumnElement[bool]:
+    # Databases fold A to Z for sure and the rest perhaps: "müller" is to find "MÜLLER" and "Müller".
+    spellings = dict.fromkeys((word, word.lower(), word.upper(), word.title()))
+    names = [Account.name.icontains(spelling, autoescape=True) for spelling in spellings]
+    return or_(*names, Account.email.contains(word.lower(), autoescape=True))
+
+
+def _is(state: State) -> ColumnElement[bool]:
+    """The same order as `_state`."""
+    enabled = Account.disabled_at.is_(None)
+    staying = and_(enabled, Account.deletion_requested_at.is_(None))
+    unknown = and_(Account.password_hash.is_(None), ~_has_identity)
+    return {
+        State.DISABLED: Account.disabled_at.is_not(None),
+        State.LEAVING: and_(enabled, Account.deletion_requested_at.is_not(None)),
+        State.INVITED: and_(staying, unknown),
+        State.ACTIVE: and_(staying, ~unknown),
+    }[state]
+
+
+def _state(disabled_at: datetime | None, leaving_since: datetime | None, *, known: bool) -> State:
+    if disabled_at is not None:
+        return State.DISABLED
+    if leaving_since is not None:
+        return State.LEAVING
+    return State.ACTIVE if known else State.INVITED
+
+
+def _last_seen(db: Connection, account_ids: Collection[int]) -> dict[int, datetime]:
+    """When each was here last, an operator's acting as left out."""
+    rows = db.execute(
+        select(SignIn.account_id, func.max(SignIn.last_seen_at))
+        .where(SignIn.account_id.in_(account_ids), SignIn.actor_id.is_(None))
+        .group_by(SignIn.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
