@@ -12,11 +12,16 @@ import nicegui
 from app import alone, pages
 from app.access import surface
 from app.access.acting import ActingAs
+from app.access.acting_forms import ActingForms
+from app.access.by_provider import ByProvider, configured
+from app.access.link_forms import LinkForms
 from app.access.one_time_links import Links
+from app.access.own_password import Passwords
 from app.access.sign_ins import SignIns
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
+from app.mail import Mail
 from app.settings import Settings, open_database
 from data.database import Database
 from data.live import Live
@@ -40,14 +45,18 @@ class Portal:
     endpoint: Endpoint
     sign_ins: SignIns
     acting_as: ActingAs
+    by_provider: ByProvider
     links: Links
+    passwords: Passwords
 
 
 def install(settings: Settings) -> Portal:
     """Open the database, bring it up to date, and install pages, sockets and routes into NiceGUI's app.
 
-    Everything but the server itself. Raises `data.database.DatabaseUnavailable`.
+    Everything but the server itself. Raises `data.database.DatabaseUnavailable` and, for a file of identity
+    providers that can't be used, `app.settings.WrongSettings`.
     """
+    providers = configured(settings)
     database = open_database(settings)
     let_go = alone.hold(database)
     migrate(database)
@@ -57,6 +66,7 @@ def install(settings: Settings) -> Portal:
     sessions = Sessions(database, live, settings)
     presence = Presence(database, live, settings, sessions)
     sign_ins = SignIns(database, settings)
+    passwords = Passwords(database, settings, Mail(settings))
     portal = Portal(
         settings=settings,
         database=database,
@@ -66,9 +76,13 @@ def install(settings: Settings) -> Portal:
         endpoint=Endpoint(settings, database, sessions, presence),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
-        links=Links(database, settings),
+        by_provider=ByProvider(sign_ins, providers),
+        links=Links(passwords),
+        passwords=passwords,
     )
-    surface.install(nicegui.app, settings, portal.sign_ins)
+    surface.install(nicegui.app, settings, portal.sign_ins, portal.by_provider)
+    ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
+    LinkForms(sign_ins, portal.links).install(nicegui.app)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
     stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live))

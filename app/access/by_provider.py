@@ -12,6 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI
@@ -33,7 +34,9 @@ from app.access.identity import (
     UnknownProvider,
     Untrusted,
     flow_cookie,
+    load,
 )
+from app.access.identity.code_flow import PATIENCE
 from app.access.identity_rows import Why
 from app.access.languages import preferred
 from app.access.lifetimes import FRESH
@@ -42,6 +45,7 @@ from app.access.sign_ins import SignIns
 from app.access.tokens import TOKEN
 from app.access.tries import TooManyTries, Tries, neighbourhood
 from app.access.visitor import Visitor, home
+from app.settings import Settings
 from data.caller import Caller, ReadOnly
 from data.queries import identities as asked
 from data.types import HowSignedIn, Role
@@ -55,6 +59,11 @@ DOWN_FOR = timedelta(minutes=1)
 SIGNED_OUT = "signed-out"
 """The state that a provider gives back after sign-out."""
 PROBLEMS = {ProviderDown: "down", Declined: "declined", StartAgain: "again", Untrusted: "untrusted"}
+
+
+def configured(settings: Settings) -> dict[str, Provider]:
+    """The providers of *settings*. Raises `app.access.identity.WrongProviders`."""
+    return load(Path(settings.identity_providers)) if settings.identity_providers else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +98,19 @@ class Choice:
 class ByProvider:
     """The routes, and what other pages ask about providers."""
 
-    def __init__(self, sign_ins: SignIns, providers: Providers, identities: Identities) -> None:
+    def __init__(
+        self, sign_ins: SignIns, providers: Mapping[str, Provider], *, patience: float = PATIENCE
+    ) -> None:
+        """Take the *providers* of the settings; nobody waits for one for more than *patience* seconds."""
+        settings = sign_ins.settings
         self._sign_ins = sign_ins
-        self._providers = providers
-        self._identities = identities
+        self._providers = Providers(
+            providers,
+            lambda key: f"{settings.address}/auth/provider/{key}/callback",
+            sign_ins.database,
+            patience=patience,
+        )
+        self.identities = Identities(sign_ins, providers)
         self._tries = Tries()
         self._down: dict[str, datetime] = {}
 
@@ -114,6 +132,15 @@ class ByProvider:
             Choice(one.key, one.label, self._failed(one.key) <= now < self._failed(one.key) + DOWN_FOR)
             for one in self._providers.all.values()
         )
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where a form may lead in the end: to a provider, at a sign-out that ends its session too."""
+        found = set()
+        for one in self._providers.all.values():
+            parts = urlsplit(one.issuer)
+            found |= {f"{parts.scheme}://{parts.netloc}", *(f"https://{place}" for place in one.hosts)}
+        return tuple(sorted(found))
 
     def label(self, key: str) -> str | None:
         """The name for people of the provider *key*, if there is one."""
@@ -213,11 +240,11 @@ class ByProvider:
         """Sign in, as what the provider told of the person leads to. Raises `Refused`."""
         person, caller = finished.person, self._nobody(request, finished)
         if purpose.what == INVITATION:
-            admitted = await self._identities.accept(person, caller, purpose.about)
+            admitted = await self.identities.accept(person, caller, purpose.about)
         else:
             here = {one.account_id for one in await self._sign_ins.at_browser(request)}
             console = wanted is not None and wanted.startswith("/admin")
-            admitted = await self._identities.admit(person, caller, console=console, here=here)
+            admitted = await self.identities.admit(person, caller, console=console, here=here)
         response = _redirect(wanted or home(admitted.role))
         await self._sign_ins.enter(
             request,
@@ -243,10 +270,10 @@ class ByProvider:
         if str(visitor.id) != purpose.about:
             raise Refused(Why.OTHER_PERSON)  # somebody else is current at this browser by now
         if purpose.what == LINK:
-            await self._identities.link(visitor.caller, finished.person)
+            await self.identities.link(visitor.caller, finished.person)
             return _redirect(wanted or ACCOUNT)
         if visitor.actor is None:
-            await self._identities.prove(visitor.caller, finished.person)
+            await self.identities.prove(visitor.caller, finished.person)
         return _redirect(wanted or home(visitor.role))
 
     # --- away
@@ -377,12 +404,3 @@ def _to_provider(status: int, error: str | None = None, headers: dict[str, str] 
         if error is None
         else JSONResponse({"error": error}, status, given)
     )
-
-
-def origins(providers: Mapping[str, Provider]) -> tuple[str, ...]:
-    """Where a form of ours may lead in the end: to a provider, at a sign-out that ends its session too."""
-    found = set()
-    for one in providers.values():
-        parts = urlsplit(one.issuer)
-        found |= {f"{parts.scheme}://{parts.netloc}", *(f"https://{place}" for place in one.hosts)}
-    return tuple(sorted(found))

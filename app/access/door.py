@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,11 +49,13 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 _FORWARDED = (b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url")
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 _SCHEMES = {"ws": "http", "wss": "https"}
+_POWERS = b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+"""What no page of ours asks a browser for."""
 _STRICT = b"default-src 'none'; frame-ancestors 'none'"
 _PAGE = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
 )
 """`unsafe-eval` is Vue's compiler of templates, inline styles are Quasar's; everything else is strict."""
 
@@ -70,12 +73,20 @@ class Door:
     """See the module."""
 
     def __init__(
-        self, inner: ASGIApp, *, settings: Settings, routes: RouteTable, shares: Shares | None = None
+        self,
+        inner: ASGIApp,
+        *,
+        settings: Settings,
+        routes: RouteTable,
+        shares: Shares | None = None,
+        form_targets: Sequence[str] = (),
     ) -> None:
+        """*form_targets* are origins that an answer to a form may lead to: those of identity providers."""
         self._inner = inner
         self._routes = routes
         self._shares = shares
         self._frames = Frames(inner)
+        self._forms = " ".join(("'self'", *form_targets))
         self._hosts = frozenset(name.strip("[]") for name in settings.hosts)
         self._public = None if settings.public_url is None else _plain_origin(settings.public_url)
         self._public_host = urlsplit(settings.public_url or "").hostname
@@ -90,6 +101,7 @@ class Door:
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"x-frame-options", b"DENY"),
+            (b"permissions-policy", _POWERS),
         ]
         if settings.secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000"))
@@ -208,7 +220,7 @@ class Door:
                 raise Refusal(413, TOO_MUCH)
             return message
 
-        sealed = self._sealed(scope, send)
+        sealed = self._sealed(scope, send, is_file=row is not None and row.kind is Kind.FILE)
 
         async def send_sealed(message: Message) -> None:
             nonlocal started
@@ -239,12 +251,16 @@ class Door:
             return receive
         return await self._shares.looked_at(scope, receive)
 
-    def _sealed(self, scope: Scope, send: Send) -> Send:
+    def _sealed(self, scope: Scope, send: Send, *, is_file: bool = False) -> Send:
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 page = headers.get("content-type", "").startswith("text/html")
-                policy = _PAGE.format(nonce=scope.get(nonce.KEY, "")).encode() if page else _STRICT
+                policy = _STRICT
+                if page:
+                    policy = _PAGE.format(nonce=scope.get(nonce.KEY, ""), forms=self._forms).encode()
+                if not is_file:
+                    headers["cache-control"] = "no-store"  # nothing is left to go back to (T17)
                 given = set(headers.keys())
                 message["headers"] = [
                     *message["headers"],

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from urllib.parse import urlencode
 
 from fastapi import FastAPI
 from nicegui import background_tasks
 from sqlalchemy import update
-from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from app.access import passwords, return_address
+from app.access import passwords, posted, return_address
+from app.access.by_provider import ByProvider
 from app.access.first_operator import FirstOperator, LinkUsed, Refused
 from app.access.sign_ins import SignIns
-from app.access.tries import Tries, neighbourhood
+from app.access.tries import Tries
 from app.access.visitor import SignedOut, home, not_found
 from app.settings import password_sign_in
 from components.words import zones
@@ -41,8 +40,9 @@ AT_ONCE = 2
 class Forms:
     """The forms of `/auth/…`."""
 
-    def __init__(self, sign_ins: SignIns) -> None:
+    def __init__(self, sign_ins: SignIns, by_provider: ByProvider) -> None:
         self._sign_ins = sign_ins
+        self._by_provider = by_provider
         self._database = database = sign_ins.database
         self._tries = Tries()
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -64,16 +64,16 @@ class Forms:
 
         The answer, and how long it takes, never tells whether an e-mail address is known (T19).
         """
-        form = await _form(request)
+        form = await posted.form(request)
         email, password = (
-            _text(form, "email", 254).strip().lower(),
-            _text(form, "password", passwords.LONGEST),
+            posted.text(form, "email", 254).strip().lower(),
+            posted.text(form, "password", passwords.LONGEST),
         )
-        wanted = return_address.safe(request.app, _text(form, "next", return_address.LONGEST))
+        wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))
         good = await self._good(request, email, password)
         if not good:
-            log.warning("sign-in refused address=%s", _address(request))
-            response = _redirect("/sign-in", problem="wrong", next=wanted)
+            log.warning("sign-in refused address=%s", posted.address(request))
+            response = posted.redirect("/sign-in", problem="wrong", next=wanted)
             response.set_cookie(
                 TYPED,
                 email,
@@ -86,7 +86,7 @@ class Forms:
             return response
         account = _wanted_account(good, wanted)
         self._improve(account, password)
-        await self._keep_time_zone(account.account_id, _text(form, "time_zone", 64))
+        await self._keep_time_zone(account.account_id, posted.text(form, "time_zone", 64))
         log.info("signed in account=%s role=%s", account.account_id, account.role)
         remember = "remember" in form and account.role is Role.DRIVER
         path = wanted or home(account.role)
@@ -97,8 +97,8 @@ class Forms:
 
         Whoever acts as somebody has left that. An account that is not signed in here: the picker again.
         """
-        sign_in_id = _number(await _form(request), "sign_in_id")
-        response = _redirect("/switch")
+        sign_in_id = posted.number(await posted.form(request), "sign_in_id")
+        response = posted.redirect("/switch")
         role = None
         if sign_in_id is not None:
             role = await self._sign_ins.switch(request, response, sign_in_id)
@@ -112,55 +112,59 @@ class Forms:
 
         Counted like sign-in, so that it is no second way to guess. Raises `TooManyTries`.
         """
-        form = await _form(request)
-        wanted = return_address.safe(request.app, _text(form, "next", return_address.LONGEST))
+        form = await posted.form(request)
+        wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))
         visitor = await self._sign_ins.visitor(request)
         if visitor is None:
             raise SignedOut("/")
         if visitor.actor is not None:
             raise not_found()  # the driver is not here to prove anything (T27)
         if not password_sign_in(self._sign_ins.settings):
-            return _redirect("/confirm", next=wanted)
+            return posted.redirect("/confirm", next=wanted)
         good = await self._good(
-            request, visitor.email, _text(form, "password", passwords.LONGEST), visitor.id
+            request, visitor.email, posted.text(form, "password", passwords.LONGEST), visitor.id
         )
         if not good:
-            log.warning("confirmation refused address=%s", _address(request))
-            return _redirect("/confirm", problem="wrong", next=wanted)
+            log.warning("confirmation refused address=%s", posted.address(request))
+            return posted.redirect("/confirm", problem="wrong", next=wanted)
         await self._sign_ins.prove(visitor.caller, visitor.sign_in_id)
         log.info("confirmed")
-        return _redirect(wanted or home(visitor.role))
+        return posted.redirect(wanted or home(visitor.role))
 
     async def sign_out(self, request: Request) -> Response:
         """End the current sign-in of this browser, another one of it, or all, with what they opened (T16)."""
-        form = await _form(request)
-        sign_in_id, everybody = _number(form, "sign_in_id"), "everybody" in form
+        form = await posted.form(request)
+        sign_in_id, everybody = posted.number(form, "sign_in_id"), "everybody" in form
         if sign_in_id is None and "sign_in_id" in form:
-            return _redirect("/switch")
-        response = _redirect("/sign-in", problem="signed-out")
+            return posted.redirect("/switch")
+        response = posted.redirect("/sign-in", problem="signed-out")
+        here = {one.sign_in_id for one in await self._sign_ins.at_browser(request)}
         left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
         if left.others:
             response.headers["location"] = "/switch"
+        others = here - {one.id for one in left.ended}
+        if (address := await self._by_provider.end_session(left.ended, others)) is not None:
+            response.headers["location"] = address
         return response
 
     async def welcome(self, request: Request) -> Response:
         """The one-time link's form: makes the first operator (T22). Raises `TooManyTries`."""
-        form = await _form(request)
-        token = _text(form, "token", 100)
-        self._tries.take(f"address {_address(request)}")
+        form = await posted.form(request)
+        token = posted.text(form, "token", 100)
+        self._tries.take(f"address {posted.address(request)}")
         try:
             account_id = await self._first_operator.welcome(
                 token,
-                name=_text(form, "name", 200),
-                email=_text(form, "email", 254),
-                password=_text(form, "password", passwords.LONGEST),
+                name=posted.text(form, "name", 200),
+                email=posted.text(form, "email", 254),
+                password=posted.text(form, "password", passwords.LONGEST),
             )
         except LinkUsed:
-            return _redirect("/sign-in", problem="link")
+            return posted.redirect("/sign-in", problem="link")
         except Refused as refused:
             # The token came out of this very address and is safe characters only: see `welcome`.
-            return _redirect("/welcome/" + token, problem=refused.why)
-        await self._keep_time_zone(account_id, _text(form, "time_zone", 64))
+            return posted.redirect("/welcome/" + token, problem=refused.why)
+        await self._keep_time_zone(account_id, posted.text(form, "time_zone", 64))
         log.info("the first operator has signed up account=%s", account_id)
         return await self._enter(request, account_id, home(Role.OPERATOR), HowSignedIn.LINK)
 
@@ -168,7 +172,7 @@ class Forms:
         self, request: Request, email: str, password: str, account_id: int | None = None
     ) -> list[Credentials]:
         """Those accounts of *email* (or the one) that *password* is right for. Raises `TooManyTries`."""
-        keys = (f"account {email}", f"address {_address(request)}")
+        keys = (f"account {email}", f"address {posted.address(request)}")
         self._tries.check(*keys)
         async with self._turns:
             self._tries.take(*keys)
@@ -183,7 +187,7 @@ class Forms:
     async def _enter(
         self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False
     ) -> Response:
-        response = _redirect(path)
+        response = posted.redirect(path)
         response.delete_cookie(TYPED, path="/sign-in", httponly=True, samesite="strict")
         await self._sign_ins.enter(request, response, account_id, how, remember=remember)
         return response
@@ -211,34 +215,6 @@ def _wanted_account(good: list[Credentials], wanted: str | None) -> Credentials:
     console = wanted is not None and wanted.startswith("/admin")
     role = Role.OPERATOR if console else Role.DRIVER
     return next((one for one in good if one.role is role), good[0])
-
-
-async def _form(request: Request) -> FormData:
-    return await request.form(max_files=0, max_fields=20)
-
-
-def _text(form: FormData, name: str, longest: int) -> str:
-    value = form.get(name, "")
-    return value[: longest + 1] if isinstance(value, str) else ""
-
-
-def _number(form: FormData, name: str) -> int | None:
-    """The id that is given as *name*; ``None`` for whatever can't be one."""
-    value = form.get(name)
-    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > 9:
-        return None
-    return int(value)
-
-
-def _address(request: Request) -> str:
-    return neighbourhood(request.client.host if request.client else "")
-
-
-def _redirect(path: str, **query: str | None) -> RedirectResponse:
-    given = {name: value for name, value in query.items() if value}
-    if given:
-        path = f"{path}?{urlencode(given)}"
-    return RedirectResponse(path, 303, headers={"Cache-Control": "no-store"})
 
 
 def _guess_time_zone(change: Change, account_id: int, zone: str) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import nonce
+from app.access.by_provider import ByProvider
 from app.access.cookies import RenewCookies
 from app.access.door import SAFE, Door
 from app.access.route_table import RouteTable
@@ -21,7 +22,7 @@ from app.access.visitor import Elsewhere, SignedOut
 from app.settings import Settings
 
 
-def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
+def install(app: FastAPI, settings: Settings, sign_ins: SignIns, by_provider: ByProvider) -> None:
     """Put the door before *app*, the forms of `/auth/…` behind it, and guard NiceGUI's sockets."""
     app.state.sign_ins = sign_ins
     app.state.routes = RouteTable()
@@ -29,7 +30,8 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
     nonce.install()
     app.state.shares.install()
     Sockets(sign_ins).install()
-    Forms(sign_ins).install(app)
+    Forms(sign_ins, by_provider).install(app)
+    by_provider.install(app)
 
     async def signed_out(request: Request, error: Exception) -> Response:
         assert isinstance(error, SignedOut)
@@ -50,7 +52,13 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns) -> None:
     app.add_exception_handler(Elsewhere, elsewhere)
     door: object = Door
     app.add_middleware(RenewCookies, cookie=sign_ins.browser_cookie)
-    app.add_middleware(Door, settings=settings, routes=app.state.routes, shares=app.state.shares)
+    app.add_middleware(
+        Door,
+        settings=settings,
+        routes=app.state.routes,
+        shares=app.state.shares,
+        form_targets=by_provider.origins,
+    )
 
     def put_door_outside() -> None:
         # ui.run adds layers of its own outside of ours; one of them believes X-Forwarded-Prefix.

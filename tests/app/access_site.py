@@ -22,6 +22,7 @@ from nicegui.testing.general import nicegui_reset_globals
 from websockets.asyncio.client import ClientConnection
 
 from app.access import route_table, surface
+from app.access.by_provider import ByProvider, configured
 from app.access.route_table import To
 from app.access.sign_ins import SignIns
 from app.access.visitor import Driver, Operator
@@ -70,8 +71,8 @@ class Site:
 
 
 @asynccontextmanager
-async def site(database: Database, **settings: Any) -> AsyncIterator[Site]:
-    """The site, running."""
+async def site(database: Database, *, patience: float = 2, **settings: Any) -> AsyncIterator[Site]:
+    """The site, running; it waits for an identity provider for *patience* seconds."""
     options = Settings(database_url=str(database.url), _env_file=None, **settings)  # type: ignore[call-arg]
     with nicegui_reset_globals():
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
@@ -83,10 +84,17 @@ async def site(database: Database, **settings: Any) -> AsyncIterator[Site]:
         database.announce = live.announce
         database.start()
         made = Site(database, SignIns(database, options), live, options)
-        surface.install(app, options, made.sign_ins)
+        by_provider = ByProvider(made.sign_ins, configured(options), patience=patience)
+        surface.install(app, options, made.sign_ins, by_provider)
         app.state.routes.add(*ROWS)
         stop = made.sign_ins.listen(live)
-        portal: Any = SimpleNamespace(settings=options, database=database, live=live, sign_ins=made.sign_ins)
+        portal: Any = SimpleNamespace(
+            settings=options,
+            database=database,
+            live=live,
+            sign_ins=made.sign_ins,
+            by_provider=by_provider,
+        )
         from app.pages import admin, errors, sign_in, welcome
 
         for pages in (sign_in, welcome, errors, admin):
