@@ -40,7 +40,7 @@ ALLOWED = {
         "components",
         "data",
     },
-    "app.mail": {"app.logs", "app.settings", "data"},
+    "app.mail": {"app.clock", "app.logs", "app.settings", "data"},
     # Pure: no database, no clock.
     "app.charging.metering": {"app.charging.metering", "app.charging.reports", "data"},
     # The wire tells the rest what it heard in reports, and is handed what it calls.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from data.caller import Caller
 from data.database import Change
 from data.models import Account, OneTimeLink, SignIn
 from data.queries import people
+from data.queries.people import Recipient
 from data.types import Role, Theme
 
 
@@ -41,18 +42,6 @@ class LinkUsed(Exception):
     """The link has expired, was used before, or never was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """The account that a link is for, as its mail speaks of it."""
-
-    account_id: int
-    name: str
-    email: str
-    role: Role
-    language: str | None
-    time_zone: str | None
-
-
 def invite(
     change: Change, caller: Caller, name: str, email: str, role: Role, token_hash: str, now: datetime
 ) -> Recipient:
@@ -65,7 +54,7 @@ def invite(
     _link(change, account_id, Purpose.INVITATION, token_hash, now)
     audit.record(change, caller, "person.invite", now, subject_id=account_id, about=f"{role} {email}")
     change.announce(Announcement(Topic.PEOPLE, account_id))
-    return _recipient(change, account_id)
+    return _recipient(change, caller, account_id)
 
 
 def offer(
@@ -81,7 +70,7 @@ def offer(
 
     Raises `Refused`: ``unknown``, ``disabled``, or ``joined`` for an invitation that came to its end.
     """
-    to = _recipient(change, account_id)
+    to = _recipient(change, caller, account_id)
     if purpose is Purpose.INVITATION and people.has_joined(change.connection, account_id):
         raise Refused("joined")
     if purpose is Purpose.SIGN_IN and to.role is not Role.OPERATOR:
@@ -123,8 +112,8 @@ def join(
     """An invitation is accepted with a password; the account. Raises `LinkUsed`."""
     account_id = use(change, token_hash, Purpose.INVITATION, now)
     assert account_id is not None
-    values = {"name": name, "password_hash": password_hash}
-    change.execute(update(Account).where(Account.id == account_id).values(**values))
+    change.execute(update(Account).where(Account.id == account_id).values(name=name))
+    set_password(change, account_id, password_hash)
     told(change, caller, account_id, "person.join", now)
     return account_id
 
@@ -191,20 +180,17 @@ def _link(change: Change, account_id: int, purpose: Purpose, token_hash: str, no
     change.execute(insert(OneTimeLink), row)
 
 
-def _recipient(change: Change, account_id: int) -> Recipient:
+def _recipient(change: Change, caller: Caller, account_id: int) -> Recipient:
     # Locked until the commit: two links made at the same moment would both stay open otherwise.
-    columns = (
-        Account.id,
-        Account.name,
-        Account.email,
-        Account.role,
-        Account.language,
-        Account.time_zone,
-        Account.disabled_at,
-    )
-    row = change.execute(select(*columns).where(Account.id == account_id).with_for_update()).one_or_none()
+    locked = select(Account.disabled_at).where(Account.id == account_id).with_for_update()
+    row = change.execute(locked).one_or_none()
     if row is None:
         raise Refused("unknown")
     if row.disabled_at is not None:
         raise Refused("disabled")
-    return Recipient(row.id, row.name, row.email, row.role, row.language, row.time_zone)
+    to = people.recipient(change.connection, account_id)
+    assert to is not None
+    if to.language is None and caller.subject_id is not None:  # as whoever writes to them speaks
+        theirs = select(Account.language).where(Account.id == caller.subject_id)
+        to = replace(to, language=change.execute(theirs).scalar())
+    return to

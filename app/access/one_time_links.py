@@ -8,17 +8,22 @@ a mail server is configured.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app import clock
-from app.access import link_rows, tokens
-from app.access.account_rules import Refused, proper_email, proper_name
-from app.access.link_rows import LASTS, LinkUsed, Purpose, Recipient
+from app.access import link_mail, link_rows, tokens
+from app.access.account_rules import Refused, check_password, proper_email, proper_name
+from app.access.link_rows import LASTS, LinkUsed, Purpose
+from app.access.own_password import Passwords
+from app.access.tokens import TOKEN
 from app.changing import changing
-from app.settings import Settings, password_sign_in
+from app.mail import NotMailed
+from app.settings import password_sign_in
 from data.caller import Caller
 from data.database import Database
+from data.queries import people
+from data.queries.people import Recipient
 from data.types import Role
 
 __all__ = ["LASTS", "Link", "LinkUsed", "Links", "Purpose", "Refused"]
@@ -41,14 +46,23 @@ class Link:
     mailed: bool
     """Whether the mail server has taken it, to pass it on to the account's address."""
     account_id: int
+    problem: str = ""
+    """Why the mail server that there is has not taken it, in English, for whoever runs it."""
 
 
 class Links:
-    """Makes them. `base` is where the asking browser found the portal; the public address goes before it."""
+    """Makes them, and what they do. `base` is where the asking browser found the portal.
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
-        self.settings = settings
+    The public address of the settings goes before it.
+    """
+
+    def __init__(self, passwords: Passwords) -> None:
+        self.database: Database = passwords.database
+        self.settings = passwords.settings
+        self.passwords = passwords
+        self.mail = passwords.mail
+
+    # --- what operators do
 
     @changing("person.invite", role=Role.OPERATOR)
     async def invite(
@@ -62,8 +76,7 @@ class Links:
         to = await self.database.change(
             link_rows.invite, caller, name, email, role, tokens.hashed(token), now
         )
-        log.info("invited account=%s role=%s", to.account_id, role)
-        return await self._made(caller, Purpose.INVITATION, to, token, now, base)
+        return await self._made(Purpose.INVITATION, to, token, now, base)
 
     @changing("person.invite_again", role=Role.OPERATOR)
     async def invite_again(self, caller: Caller, account_id: int, *, base: str | None = None) -> Link:
@@ -91,6 +104,78 @@ class Links:
         """
         return await self._offer(caller, account_id, Purpose.SIGN_IN, "person.sign_in_link", None)
 
+    # --- what strangers do
+
+    async def forgot(self, caller: Caller, email: str, language: str, base: str) -> None:
+        """Mail a link for a new password to the accounts of *email*, if there are any (T19).
+
+        *language* is the browser's, for accounts that have chosen none. Answers nothing, and takes its
+        time: call it behind the answer.
+        """
+        if not (password_sign_in(self.settings) and self.mail.configured):
+            return
+        for to in await self.database.ask(people.resettable, email):
+            token, now = tokens.new(), clock.now()
+            await self.database.change(
+                link_rows.offer,
+                caller,
+                to.account_id,
+                Purpose.PASSWORD_RESET,
+                "password.forgot",
+                tokens.hashed(token),
+                now,
+            )
+            spoken = replace(to, language=to.language or language)
+            await self._made(Purpose.PASSWORD_RESET, spoken, token, now, base)
+
+    async def recipient(self, token: str, purpose: Purpose) -> Recipient | None:
+        """Whom the link with *token* is for; ``None`` if it has expired, was used, or never was one."""
+        if not TOKEN.fullmatch(token):
+            return None
+        if purpose is Purpose.PASSWORD_RESET and not password_sign_in(self.settings):
+            return None
+        return await self.database.ask(people.of_link, tokens.hashed(token), purpose, clock.now())
+
+    async def join(self, caller: Caller, token: str, *, name: str, password: str) -> Recipient:
+        """Accept an invitation with a password. Raises `LinkUsed` or `Refused`."""
+        to = await self._held(token, Purpose.INVITATION)
+        if not password_sign_in(self.settings):
+            raise Refused("off")
+        name = proper_name(name)
+        check_password(password, name=name, email=to.email)
+        password_hash = await self.passwords.hashed(password)
+        await self.database.change(
+            link_rows.join, caller, tokens.hashed(token), name, password_hash, clock.now()
+        )
+        log.info("an invitation was accepted account=%s", to.account_id)
+        return to
+
+    async def renew_password(self, caller: Caller, token: str, password: str) -> Recipient:
+        """Set a new password, and sign the account out everywhere (T16). Raises `LinkUsed` or `Refused`."""
+        to = await self._held(token, Purpose.PASSWORD_RESET)
+        check_password(password, name=to.name, email=to.email)
+        password_hash = await self.passwords.hashed(password)
+        key = tokens.hashed(token)
+        await self.database.change(link_rows.renew_password, caller, key, password_hash, clock.now())
+        log.info("a new password was set by a link account=%s", to.account_id)
+        self.passwords.tell(to)
+        return to
+
+    async def enter(self, caller: Caller, token: str) -> Recipient:
+        """Use up a link that signs its operator in. Raises `LinkUsed`."""
+        to = await self._held(token, Purpose.SIGN_IN)
+        await self.database.change(link_rows.enter, caller, tokens.hashed(token), clock.now())
+        log.warning("an operator enters by a link of the command line account=%s", to.account_id)
+        return to
+
+    async def _held(self, token: str, purpose: Purpose) -> Recipient:
+        to = await self.recipient(token, purpose)
+        if to is None:
+            raise LinkUsed
+        return to
+
+    # --- both
+
     async def _offer(
         self, caller: Caller, account_id: int, purpose: Purpose, action: str, base: str | None
     ) -> Link:
@@ -98,11 +183,19 @@ class Links:
         to = await self.database.change(
             link_rows.offer, caller, account_id, purpose, action, tokens.hashed(token), now
         )
-        log.info("link made purpose=%r account=%s", purpose.value, account_id)
-        return await self._made(caller, purpose, to, token, now, base)
+        return await self._made(purpose, to, token, now, base)
 
     async def _made(
-        self, caller: Caller, purpose: Purpose, to: Recipient, token: str, now: datetime, base: str | None
+        self, purpose: Purpose, to: Recipient, token: str, now: datetime, base: str | None
     ) -> Link:
+        log.info("link made purpose=%r account=%s", purpose.value, to.account_id)
         address = (self.settings.public_url or base or self.settings.address).rstrip("/")
-        return Link(f"{address}{PATHS[purpose]}{token}", now + LASTS[purpose], False, to.account_id)
+        link = Link(f"{address}{PATHS[purpose]}{token}", now + LASTS[purpose], False, to.account_id)
+        if purpose is Purpose.SIGN_IN or not self.mail.configured:
+            return link
+        zone = self.settings.default_time_zone
+        try:
+            await self.mail.send(link_mail.with_link(to, purpose, link.address, link.expires_at, zone))
+        except NotMailed as error:
+            return replace(link, problem=str(error))
+        return replace(link, mailed=True)

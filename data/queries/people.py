@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from data.models import Account, Charger, ChargingSession, Identity, Mapping, OneTimeLink, Plan, Site
 from data.types import Role
@@ -18,6 +18,18 @@ class Credentials:
     account_id: int
     role: Role
     password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An account as mails to it speak of it, and as its links' pages do."""
+
+    account_id: int
+    name: str
+    email: str
+    role: Role
+    language: str | None
+    time_zone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +69,42 @@ def has_joined(db: Connection, account_id: int) -> bool:
     return db.execute(found).first() is not None
 
 
+def recipient(db: Connection, account_id: int) -> Recipient | None:
+    """The account *account_id*, disabled or not."""
+    row = db.execute(select(*_RECIPIENT).where(Account.id == account_id)).one_or_none()
+    return None if row is None else Recipient(*row)
+
+
+def resettable(db: Connection, email: str) -> list[Recipient]:
+    """The accounts of *email*, at most one of each role, that a mail to it may give a new password.
+
+    No disabled ones; and none that has only ever been entered by an identity provider, whose word for
+    the address may be all there is.
+    """
+    identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
+    rows = db.execute(
+        select(*_RECIPIENT)
+        .where(Account.email == email, Account.disabled_at.is_(None))
+        .where(or_(Account.password_hash.is_not(None), ~identity))
+        .order_by(Account.role)
+    )
+    return [Recipient(*row) for row in rows]
+
+
 def link_is_open(db: Connection, token_hash: str, purpose: str, now: datetime) -> bool:
     """True if the one-time link with *token_hash* can still be used for *purpose*."""
-    found = select(OneTimeLink.id).where(
-        OneTimeLink.token_hash == token_hash,
-        OneTimeLink.purpose == purpose,
-        OneTimeLink.used_at.is_(None),
-        OneTimeLink.expires_at > now,
-    )
+    found = select(OneTimeLink.id).where(*_open(token_hash, purpose, now))
     return db.execute(found).first() is not None
+
+
+def of_link(db: Connection, token_hash: str, purpose: str, now: datetime) -> Recipient | None:
+    """Whom the open link with *token_hash* is for; ``None`` if it is not open, or they are disabled."""
+    row = db.execute(
+        select(*_RECIPIENT)
+        .join(OneTimeLink, OneTimeLink.account_id == Account.id)
+        .where(*_open(token_hash, purpose, now), Account.disabled_at.is_(None))
+    ).one_or_none()
+    return None if row is None else Recipient(*row)
 
 
 def inventory(db: Connection) -> Inventory:
@@ -80,4 +119,16 @@ def inventory(db: Connection) -> Inventory:
         chargers=db.scalar(select(func.count()).select_from(Charger)) or 0,
         plans=db.scalar(select(func.count()).select_from(Plan)) or 0,
         sessions_in_progress=db.scalar(running) or 0,
+    )
+
+
+_RECIPIENT = (Account.id, Account.name, Account.email, Account.role, Account.language, Account.time_zone)
+
+
+def _open(token_hash: str, purpose: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        OneTimeLink.token_hash == token_hash,
+        OneTimeLink.purpose == purpose,
+        OneTimeLink.used_at.is_(None),
+        OneTimeLink.expires_at > now,
     )

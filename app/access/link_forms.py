@@ -1,0 +1,189 @@
+"""`/auth/…` of one-time links: the first operator, an invitation, a new password, the break-glass sign-in.
+
+Plain forms, answered with a redirect; a link is used up by its form and never by looking at it (T37).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI
+from nicegui import background_tasks
+from sqlalchemy import update
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import request_context
+from app.access import passwords, posted, tokens
+from app.access.account_rules import LONGEST_NAME, Refused
+from app.access.first_operator import FirstOperator
+from app.access.languages import preferred
+from app.access.one_time_links import Links, LinkUsed, Purpose
+from app.access.sign_ins import SignIns
+from app.access.tries import Tries
+from app.access.visitor import home, not_found
+from app.settings import password_sign_in
+from components.words import zones
+from data.caller import Caller
+from data.database import Change
+from data.models import Account
+from data.types import HowSignedIn, Role
+
+log = logging.getLogger("polaris.access")
+
+LONGEST_EMAIL = 254
+ASKED_AT_ONCE = 20
+"""Forgotten passwords that are seen to at the same time; one more is not, and the log says so."""
+
+
+class LinkForms:
+    """The forms."""
+
+    def __init__(self, sign_ins: SignIns, links: Links) -> None:
+        self._sign_ins = sign_ins
+        self._links = links
+        self._first_operator = FirstOperator(sign_ins.database)
+        self._tries = Tries()
+        # A mail goes to somebody who may not have asked for it: three at once, then one in three minutes.
+        self._mails = Tries(burst=3, per_minute=1 / 3)
+        self._asked = 0
+
+    def install(self, app: FastAPI) -> None:
+        """Add the routes."""
+        for path, answer in (
+            ("/auth/welcome", self.welcome),
+            ("/auth/invitation", self.invitation),
+            ("/auth/password", self.password),
+            ("/auth/forgot", self.forgot),
+            ("/auth/enter", self.enter),
+        ):
+            app.add_route(path, answer, methods=["POST"], include_in_schema=False)
+
+    async def welcome(self, request: Request) -> Response:
+        """Make the first operator (T22). Raises `TooManyTries`."""
+        form = await posted.form(request)
+        token = posted.text(form, "token", 100)
+        self._tries.take(f"address {posted.address(request)}")
+        try:
+            account_id = await self._first_operator.welcome(
+                token,
+                name=posted.text(form, "name", LONGEST_NAME),
+                email=posted.text(form, "email", LONGEST_EMAIL),
+                password=posted.text(form, "password", passwords.LONGEST),
+            )
+        except LinkUsed:
+            return posted.redirect("/sign-in", problem="link")
+        except Refused as refused:
+            # The token came out of this very address and is safe characters only: see `welcome`.
+            return posted.redirect("/welcome/" + token, problem=refused.why)
+        log.info("the first operator has signed up account=%s", account_id)
+        zone = posted.text(form, "time_zone", 64)
+        return await self._enter(request, account_id, Role.OPERATOR, zone)
+
+    async def invitation(self, request: Request) -> Response:
+        """Accept an invitation with a password, and be signed in. Raises `TooManyTries`."""
+        form = await posted.form(request)
+        token = posted.text(form, "token", 100)
+        keys = await self._counted(request, token, Purpose.INVITATION)
+        try:
+            to = await self._links.join(
+                _stranger(request),
+                token,
+                name=posted.text(form, "name", LONGEST_NAME),
+                password=posted.text(form, "password", passwords.LONGEST),
+            )
+        except LinkUsed:
+            return posted.redirect(_page("invitation", token))
+        except Refused as refused:
+            return posted.redirect(_page("invitation", token), problem=refused.why)
+        self._tries.give_back(*keys)
+        zone = posted.text(form, "time_zone", 64)
+        return await self._enter(request, to.account_id, to.role, zone)
+
+    async def password(self, request: Request) -> Response:
+        """Set a new password, end all sign-ins, and be signed in here (T16). Raises `TooManyTries`."""
+        form = await posted.form(request)
+        token = posted.text(form, "token", 100)
+        keys = await self._counted(request, token, Purpose.PASSWORD_RESET)
+        password = posted.text(form, "password", passwords.LONGEST)
+        try:
+            to = await self._links.renew_password(_stranger(request), token, password)
+        except LinkUsed:
+            return posted.redirect(_page("password", token))
+        except Refused as refused:
+            return posted.redirect(_page("password", token), problem=refused.why)
+        self._tries.give_back(*keys)
+        return await self._enter(request, to.account_id, to.role)
+
+    async def forgot(self, request: Request) -> Response:
+        """Answer, and then look whether there is an account to mail a link to (T19).
+
+        The same answer in the same time for every address. Raises `TooManyTries`.
+        """
+        settings = self._links.settings
+        if not (password_sign_in(settings) and self._links.mail.configured):
+            raise not_found()
+        form = await posted.form(request)
+        email = posted.text(form, "email", LONGEST_EMAIL).strip().lower()
+        self._tries.take(f"address {posted.address(request)}")
+        self._mails.take(f"account {email}")
+        if self._asked >= ASKED_AT_ONCE:
+            log.warning("a forgotten password is not seen to: too many are")
+        else:
+            self._asked += 1
+            language = preferred(request.headers.get("accept-language"))
+            seen_to = self._see_to(_stranger(request), email, language, str(request.base_url))
+            background_tasks.create(seen_to, name="forgotten password")
+        return posted.redirect("/forgot", sent="yes")
+
+    async def enter(self, request: Request) -> Response:
+        """Sign in an operator by a link that was made on the server (T22). Raises `TooManyTries`."""
+        form = await posted.form(request)
+        token = posted.text(form, "token", 100)
+        keys = await self._counted(request, token, Purpose.SIGN_IN)
+        try:
+            to = await self._links.enter(_stranger(request), token)
+        except LinkUsed:
+            return posted.redirect(_page("enter", token))
+        self._tries.give_back(*keys)
+        return await self._enter(request, to.account_id, to.role)
+
+    async def _counted(self, request: Request, token: str, purpose: Purpose) -> tuple[str, ...]:
+        """The tries that this one has cost: the address's, and the account's if the link is open (T19)."""
+        address = f"address {posted.address(request)}"
+        self._tries.check(address)
+        to = await self._links.recipient(token, purpose)
+        keys = (address,) if to is None else (address, f"account {to.account_id}")
+        self._tries.take(*keys)
+        return keys
+
+    async def _see_to(self, caller: Caller, email: str, language: str, base: str) -> None:
+        try:
+            await self._links.forgot(caller, email, language, base)
+        finally:
+            self._asked -= 1
+
+    async def _enter(self, request: Request, account_id: int, role: Role, zone: str = "") -> Response:
+        response = posted.redirect(home(role))
+        if zone in zones():
+            await self._sign_ins.database.change(_guess_time_zone, account_id, zone)
+        await self._sign_ins.enter(request, response, account_id, HowSignedIn.LINK)
+        return response
+
+
+def _stranger(request: Request) -> Caller:
+    """Whoever holds a link: known by it alone."""
+    address = request.client.host if request.client else ""
+    return Caller(None, None, label="link", address=address, request_id=request_context.request_id())
+
+
+def _page(name: str, token: str) -> str:
+    """The page of the link, which says that it can't be used; what is no token is never repeated."""
+    return f"/{name}/{token if tokens.TOKEN.fullmatch(token) else 'none'}"
+
+
+def _guess_time_zone(change: Change, account_id: int, zone: str) -> None:
+    """The browser's zone is the first guess; what an account has already stays (P25)."""
+    change.execute(
+        update(Account).where(Account.id == account_id, Account.time_zone.is_(None)).values(time_zone=zone)
+    )

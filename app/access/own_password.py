@@ -1,0 +1,128 @@
+"""Passwords of accounts: check one without being a means to guess it, and change one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime
+
+from nicegui import background_tasks
+from sqlalchemy import update
+
+from app import clock
+from app.access import link_mail, link_rows, passwords, sign_in_rows
+from app.access.account_rules import Refused, check_password
+from app.access.tries import Tries, neighbourhood
+from app.changing import changing
+from app.mail import Mail, NotMailed
+from app.settings import Settings, password_sign_in
+from data import audit
+from data.caller import Caller
+from data.database import Change, Database
+from data.models import Account, SignIn
+from data.queries import people
+from data.queries.people import Credentials, Recipient
+
+log = logging.getLogger("polaris.access")
+
+AT_ONCE = 2
+"""Passwords checked at the same time; others wait their turn instead of taking all memory and CPU."""
+
+
+class WrongPassword(Exception):
+    """It is not the password that the account has now."""
+
+
+class Passwords:
+    """Whatever a password is compared with goes through here, and is counted (T19)."""
+
+    def __init__(self, database: Database, settings: Settings, mail: Mail) -> None:
+        self.database = database
+        self.settings = settings
+        self.mail = mail
+        self._tries = Tries()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def right(
+        self, email: str, password: str, address: str, account_id: int | None = None
+    ) -> list[Credentials]:
+        """Those accounts of *email* (or the one) that *password* is right for, asked from *address*.
+
+        Takes as long for an address that nobody has. Raises `TooManyTries`.
+        """
+        keys = (f"account {email}", f"address {neighbourhood(address)}")
+        self._tries.check(*keys)
+        async with self._turns:
+            self._tries.take(*keys)
+            found = await self.database.ask(people.credentials, email)
+            if account_id is not None:
+                found = [one for one in found if one.account_id == account_id]
+            good = await asyncio.to_thread(_matching, found, password)
+        if good:
+            self._tries.give_back(*keys)
+        return good
+
+    async def hashed(self, password: str) -> str:
+        """The hash of a new *password*, in turn with all others."""
+        async with self._turns:
+            return await passwords.hashed_in_thread(password)
+
+    def improve(self, account: Credentials, password: str) -> None:
+        """Store *password*, just found right, with today's parameters, if its hash has older ones."""
+        if account.password_hash is not None and passwords.is_outdated(account.password_hash):
+            background_tasks.create(self._rehash(account, password), name="better password hash")
+
+    @changing("password.change")
+    async def change_password(self, caller: Caller, current: str, new: str) -> None:
+        """Give the caller's account a new password, and sign it out everywhere else (T16).
+
+        Raises `Refused` (``password``, ``common``, ``own``; ``off`` where nobody signs in with one),
+        `WrongPassword` for *current*, and `TooManyTries`, counted with sign-in.
+        """
+        if not password_sign_in(self.settings):
+            raise Refused("off")
+        assert caller.subject_id is not None
+        to = await self.database.ask(people.recipient, caller.subject_id)
+        if to is None:
+            raise Refused("unknown")
+        check_password(new, name=to.name, email=to.email)
+        if not await self.right(to.email, current, caller.address, to.account_id):
+            log.warning("password not changed: the current one is wrong")
+            raise WrongPassword
+        password_hash = await self.hashed(new)
+        await self.database.change(_change, caller, password_hash, clock.now())
+        log.info("password changed")
+        self.tell(to)
+
+    def tell(self, to: Recipient) -> None:
+        """Write to *to* that their password was changed, in the background."""
+        if self.mail.configured:
+            background_tasks.create(self._tell(to), name="mail: password changed")
+
+    async def _tell(self, to: Recipient) -> None:
+        with contextlib.suppress(NotMailed):  # it is in the log
+            await self.mail.send(link_mail.password_changed(to, self.settings.default_time_zone))
+
+    async def _rehash(self, account: Credentials, password: str) -> None:
+        better = await self.hashed(password)
+        await self.database.change(_better, account, better)
+
+
+def _matching(found: list[Credentials], password: str) -> list[Credentials]:
+    hits = passwords.each_match([one.password_hash for one in found], password)
+    return [one for one, hit in zip(found, hits, strict=True) if hit]
+
+
+def _change(change: Change, caller: Caller, password_hash: str, now: datetime) -> None:
+    assert caller.subject_id is not None
+    link_rows.set_password(change, caller.subject_id, password_hash)
+    audit.record(change, caller, "password.change", now)
+    others = SignIn.account_id == caller.subject_id, SignIn.id != (caller.actor_sign_in_id or 0)
+    sign_in_rows.end(change, others, now, (caller, "sign_in.end"))
+
+
+def _better(change: Change, account: Credentials, password_hash: str) -> None:
+    # Only in place of what was compared: a new password may have been set since.
+    same = Account.id == account.account_id, Account.password_hash == account.password_hash
+    change.execute(update(Account).where(*same).values(password_hash=password_hash))
