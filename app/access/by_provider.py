@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import clock, request_context
-from app.access import return_address
+from app.access import posted, return_address
 from app.access.identities import Identities, Refused
 from app.access.identity import (
     Declined,
@@ -43,7 +43,7 @@ from app.access.lifetimes import FRESH
 from app.access.sign_in_rows import Ended
 from app.access.sign_ins import SignIns
 from app.access.tokens import TOKEN
-from app.access.tries import TooManyTries, Tries, neighbourhood
+from app.access.tries import TooManyTries, Tries
 from app.access.visitor import Visitor, home
 from app.settings import Settings
 from data.caller import Caller, ReadOnly
@@ -166,7 +166,7 @@ class ByProvider:
                 return refused
             wanted = wanted or ACCOUNT
         elif purpose.what == FRESH_PROOF and visitor is None:
-            return _redirect("/sign-in", next=wanted)
+            return posted.redirect("/sign-in", next=wanted)
         language = visitor.language if visitor is not None else None
         known_secret = flow_cookie.found(request, secure=self._sign_ins.secure)
         try:
@@ -189,14 +189,14 @@ class ByProvider:
     def _may_link(self, request: Request, visitor: Visitor | None) -> Response | None:
         """Whether *visitor* may link an identity now: what to answer instead, if not."""
         if visitor is None:
-            return _redirect("/sign-in", next=ACCOUNT)
+            return posted.redirect("/sign-in", next=ACCOUNT)
         if visitor.actor is not None:
             raise ReadOnly("identity.link")
         if not _from_our_page(request, self._sign_ins.settings.address):
             # Another site could have its own identity linked to whoever follows its link.
             raise HTTPException(403)
         if not visitor.fresh_at <= clock.now() < visitor.fresh_at + FRESH:
-            return _redirect(CONFIRM, next=ACCOUNT)
+            return posted.redirect(CONFIRM, next=ACCOUNT)
         return None
 
     # --- and back
@@ -205,7 +205,7 @@ class ByProvider:
         """Somebody comes back from a provider. Raises `TooManyTries` after many attempts that are none."""
         if request.method != "GET":
             raise HTTPException(404)
-        key, address = _key(request), f"callback {_address(request)}"
+        key, address = _key(request), f"callback {posted.address(request)}"
         self._tries.check(address)
         secret = flow_cookie.found(request, secure=self._sign_ins.secure)
         try:
@@ -221,7 +221,7 @@ class ByProvider:
             visitor = await self._sign_ins.visitor(request)
             if isinstance(problem, StartAgain) and visitor is not None and purpose.what == SIGN_IN:
                 # Most likely "back", or a second click: the first one has signed them in.
-                return _redirect(wanted or home(visitor.role))
+                return posted.redirect(wanted or home(visitor.role))
             return self._told(request, problem, purpose, wanted)
         self._down.pop(key, None)
         purpose = Purpose.read(finished.purpose)
@@ -245,7 +245,7 @@ class ByProvider:
             here = {one.account_id for one in await self._sign_ins.at_browser(request)}
             console = wanted is not None and wanted.startswith("/admin")
             admitted = await self.identities.admit(person, caller, console=console, here=here)
-        response = _redirect(wanted or home(admitted.role))
+        response = posted.redirect(wanted or home(admitted.role))
         await self._sign_ins.enter(
             request,
             response,
@@ -266,25 +266,24 @@ class ByProvider:
         """Link or prove, for who is signed in and has begun it. Raises `Refused`, `ReadOnly`."""
         visitor = await self._sign_ins.visitor(request)
         if visitor is None:
-            return _redirect("/sign-in", next=wanted)
+            return posted.redirect("/sign-in", next=wanted)
         if str(visitor.id) != purpose.about:
             raise Refused(Why.OTHER_PERSON)  # somebody else is current at this browser by now
         if purpose.what == LINK:
             await self.identities.link(visitor.caller, finished.person)
-            return _redirect(wanted or ACCOUNT)
+            return posted.redirect(wanted or ACCOUNT)
         if visitor.actor is None:
             await self.identities.prove(visitor.caller, finished.person)
-        return _redirect(wanted or home(visitor.role))
+        return posted.redirect(wanted or home(visitor.role))
 
     # --- away
 
     async def logout(self, request: Request) -> Response:
         """The provider itself ends sign-ins (OpenID Connect Back-Channel Logout 1.0)."""
-        key, address = _key(request), f"logout {_address(request)}"
+        key, address = _key(request), f"logout {posted.address(request)}"
         try:
             self._tries.check(address)
-            form = await request.form(max_files=0, max_fields=20)
-            token = form.get("logout_token")
+            token = (await posted.form(request)).get("logout_token")
             told = await self._providers.logged_out(key, token if isinstance(token, str) else "")
         except UnknownProvider:
             raise HTTPException(404) from None
@@ -335,13 +334,13 @@ class ByProvider:
         self, request: Request, why: Why, key: str, purpose: Purpose, wanted: str | None
     ) -> Response:
         if why is Why.NOT_FRESH:
-            return _redirect(CONFIRM, next=wanted)
+            return posted.redirect(CONFIRM, next=wanted)
         return self._explained(request, why.value, key, purpose, wanted)
 
     def _explained(
         self, request: Request, word: str, key: str, purpose: Purpose, wanted: str | None
     ) -> Response:
-        return _redirect(
+        return posted.redirect(
             "/sign-in",
             problem=f"provider-{word}",
             provider=key,
@@ -385,16 +384,6 @@ def _from_our_page(request: Request, own: str) -> bool:
 
 def _key(request: Request) -> str:
     return str(request.path_params["key"])
-
-
-def _address(request: Request) -> str:
-    return neighbourhood(request.client.host if request.client else "")
-
-
-def _redirect(path: str, **query: str | None) -> RedirectResponse:
-    given = {name: value for name, value in query.items() if value}
-    address = f"{path}?{urlencode(given)}" if given else path
-    return RedirectResponse(address, 303, headers={"Cache-Control": "no-store"})
 
 
 def _to_provider(status: int, error: str | None = None, headers: dict[str, str] | None = None) -> Response:

@@ -22,6 +22,8 @@ from app.settings import password_sign_in
 from data.caller import Caller
 from data.database import Database
 
+__all__ = ["Admitted", "Identities", "Refused", "Why"]
+
 log = logging.getLogger("polaris.access")
 
 

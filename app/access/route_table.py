@@ -67,6 +67,8 @@ class To(Enum):
     """P1, P2: an operator is sent to the console."""
     OPERATORS = Gets(303, 404, 404, 200, 404, 303)
     SIGNED_IN = Gets(303, 200, 200, 200, 200, 303)
+    NOWHERE = Gets(404, 404, 404, 404, 404, 404)
+    """There is no such identity provider, unless one is configured."""
     NO_BROWSER = Gets(403, 403, 403, 403, 403, 403)
 
 
@@ -108,6 +110,15 @@ ROWS = (
     form("/auth/sign-in"),
     form("/auth/sign-out"),
     form("/auth/welcome"),
+    Row("/auth/provider/{key}", Kind.PROTOCOL, To.NOWHERE.value),
+    Row("/auth/provider/{key}/callback", Kind.PROTOCOL, To.NOWHERE.value),
+    Row(
+        "/auth/provider/{key}/logout",
+        Kind.PROTOCOL,
+        To.NOWHERE.value,
+        frozenset({"POST"}),
+        from_servers=True,
+    ),
     file("/look/{path:path}"),
     file("/favicon.ico"),
     file(_NICEGUI + "/static/{path:path}"),
