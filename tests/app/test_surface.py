@@ -168,7 +168,7 @@ async def test_a_body_has_a_limit(here: Site) -> None:
 
 
 async def test_every_answer_carries_the_headers(here: Site) -> None:
-    """T44: pages, redirects, refusals, errors and files alike."""
+    """T44: pages, redirects, refusals, errors and files alike; T17: only files may be kept."""
     async with here.browser(await here.sign_ins.issue(await here.driver())) as browser:
         file = re.search(r'src="(/_nicegui/[^"]+nicegui\.js)"', (await browser.get("/")).text)
         assert file is not None
@@ -187,6 +187,9 @@ async def test_every_answer_carries_the_headers(here: Site) -> None:
         assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "camera=()" in answer.headers["permissions-policy"]
+        is_file = answer is answers[3]
+        assert ("no-store" in answer.headers["cache-control"]) != is_file  # T17: nothing to go back to
         assert "strict-transport-security" not in answer.headers  # there is no TLS here
         assert "access-control-allow-origin" not in answer.headers
 
