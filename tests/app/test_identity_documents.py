@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from app import clock
 from app.access.identity import (
@@ -159,6 +167,43 @@ async def test_a_provider_that_is_not_there(site: Site) -> None:
     """T21: nobody listens at its address."""
     with pytest.raises(ProviderDown):
         await site.make(issuer="http://127.0.0.1:9").begin("hostile")
+
+
+async def test_a_certificate_of_nobody(site: Site, tmp_path: Path) -> None:
+    """T48: TLS is verified, on this machine too; whoever made the certificate themselves is not believed."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate_of_nobody(tmp_path))
+    asked: list[asyncio.StreamReader] = []
+    server = await asyncio.start_server(lambda reader, _: asked.append(reader), "127.0.0.1", 0, ssl=tls)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ProviderDown, match=r"(?i)certificate.verify.failed"):
+            await site.make(issuer=f"https://127.0.0.1:{port}").begin("hostile")
+    assert asked == []
+
+
+def certificate_of_nobody(folder: Path) -> Path:
+    """A file with a key and a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(clock.now() - timedelta(hours=1))
+        .not_valid_after(clock.now() + timedelta(hours=1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "nobody.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
 
 
 async def test_signing_out_does_not_wait(site: Site) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
@@ -20,13 +20,15 @@ from app.access.identity.providers import Provider
 
 log = logging.getLogger("polaris.access")
 
+T = TypeVar("T")
+
 FRESH = timedelta(hours=1)
 """How long documents are believed without asking again: a key that was withdrawn is believed no longer."""
 STALE = timedelta(hours=24)
 """How long addresses (not keys) are still used while the provider does not answer for them."""
 KEYS_AGAIN = timedelta(seconds=60)
 """An unknown key asks for the keys again, this often at most: strangers can make up key ids."""
-DOWN_FOR = timedelta(seconds=2)
+DOWN_FOR = timedelta(seconds=5)
 """How long a failure is told on without trying again, so that a crowd does not wait one by one (T21)."""
 LEAST_RSA = 2048
 KINDS: Mapping[str, tuple[str, str | None]] = {
@@ -53,50 +55,57 @@ class Metadata:
     token_auth_methods: tuple[str, ...]
 
 
+class _Kept(Generic[T]):
+    """One document: asked for by one at a time, whoever else wants it waits for that answer (T21)."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], *, stale: timedelta = timedelta(0)) -> None:
+        """*stale* is how old it may be while the provider does not answer for it."""
+        self._ask = ask
+        self._stale = stale
+        self._known: tuple[T, datetime] | None = None
+        self._failed: tuple[NotSignedIn, datetime] | None = None
+        self._lock = asyncio.Lock()
+
+    async def value(self, provider: Provider, age: timedelta) -> T:
+        """It, not older than *age*, or the problem that there was with asking for it."""
+        async with self._lock:
+            now = clock.now()
+            if self._known is not None and now < self._known[1] + age:
+                return self._known[0]
+            if self._failed is None or now >= self._failed[1] + DOWN_FOR:
+                try:
+                    self._known, self._failed = (await self._ask(), now), None
+                    return self._known[0]
+                except NotSignedIn as problem:
+                    self._failed = problem, clock.now()
+            known = self._failed[0]
+            if self._known is None or now >= self._known[1] + self._stale:
+                raise type(known)(provider, known.reason)
+            log.warning("identity provider is answered for by an old document: %s", known)
+            return self._known[0]
+
+
 class Discovery:
     """One provider's documents. Methods raise `ProviderDown` and `Untrusted`."""
 
     def __init__(self, provider: Provider, outgoing: Outgoing) -> None:
         self._provider = provider
         self._outgoing = outgoing
-        self._metadata: tuple[Metadata, datetime] | None = None
-        self._keys: tuple[list[dict[str, Any]], datetime] | None = None
-        self._failed: tuple[NotSignedIn, datetime] | None = None
-        self._lock = asyncio.Lock()
+        self._metadata = _Kept(self._asked, stale=STALE)
+        self._keys = _Kept(self._asked_keys)
 
     async def metadata(self) -> Metadata:
         """The provider's addresses."""
-        async with self._lock:
-            now = clock.now()
-            if self._metadata is not None and now < self._metadata[1] + FRESH:
-                return self._metadata[0]
-            if self._failed is not None and now < self._failed[1] + DOWN_FOR:
-                known = self._failed[0]
-                raise type(known)(self._provider, known.reason)
-            try:
-                self._metadata = await self._asked(), now
-            except NotSignedIn as problem:
-                if self._metadata is not None and now < self._metadata[1] + STALE:
-                    log.warning("identity provider's document is old: %s", problem)
-                    return self._metadata[0]
-                self._failed = problem, clock.now()
-                raise
-            return self._metadata[0]
+        return await self._metadata.value(self._provider, FRESH)
 
     async def keys_for(self, algorithm: str, kid: str | None) -> list[Key]:
         """The keys that a token with this header may be signed with; none if there are no such keys.
 
         Without a *kid* only a provider with a single key of that kind can be believed (OpenID Connect §10.1).
         """
-        address = (await self.metadata()).keys
-        async with self._lock:
-            now = clock.now()
-            if self._keys is None or now >= self._keys[1] + FRESH:
-                self._keys = await self._asked_keys(address), now
-            found = _fitting(self._keys[0], algorithm, kid)
-            if not found and now >= self._keys[1] + KEYS_AGAIN:
-                self._keys = await self._asked_keys(address), now
-                found = _fitting(self._keys[0], algorithm, kid)
+        found = _fitting(await self._keys.value(self._provider, FRESH), algorithm, kid)
+        if not found:
+            found = _fitting(await self._keys.value(self._provider, KEYS_AGAIN), algorithm, kid)
         return found if kid is not None or len(found) == 1 else []
 
     async def _asked(self) -> Metadata:
@@ -125,8 +134,8 @@ class Discovery:
             raise Untrusted(self._provider, f"its document's {name} is not used: {why}")
         return str(address)
 
-    async def _asked_keys(self, address: str) -> list[dict[str, Any]]:
-        told = (await self._outgoing.document(address)).get("keys")
+    async def _asked_keys(self) -> list[dict[str, Any]]:
+        told = (await self._outgoing.document((await self.metadata()).keys)).get("keys")
         if not isinstance(told, list):
             raise Untrusted(self._provider, "its key document holds no keys")
         return [one for one in told if isinstance(one, dict)]
