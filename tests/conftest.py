@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import hypothesis
 import nicegui
 import pytest
 from nicegui import ui
@@ -18,6 +20,7 @@ from nicegui.testing.user import User
 from app.settings import Settings
 from data.database import Database
 from data.migrate import migrate
+from tests.alone import turn
 from tests.postgres import Postgres, PostgresMissing
 
 if TYPE_CHECKING:
@@ -33,6 +36,32 @@ def shared(name: str) -> Path:
     if not path.is_file():
         pytest.skip(f"needs {name}, which is not beside this checkout")
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks of these tests known."""
+    config.addinivalue_line("markers", "alone: measures time, so other workers' tests wait meanwhile")
+
+
+@pytest.fixture(autouse=True)
+def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Beside the tests of other workers, unless the test is marked `alone`."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    alone = request.node.get_closest_marker("alone") is not None
+    with turn(tmp_path_factory.getbasetemp().parent, alone=alone):
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_loaded_is_no_garbage() -> None:
+    """NiceGUI's simulation looks for garbage before and after each test; what has come before this module
+    (libraries, 100 000s of objects) need not be looked through each time.
+    """
+    assert hypothesis.__version__  # loaded, for loading it asks who refers to an object: none that is frozen
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,7 @@ def test_without_a_network(checkout: Path) -> None:
     assert ".state/set-up.log" in said
 
 
+@pytest.mark.alone
 def test_a_second_call_installs_nothing(checkout: Path) -> None:
     program(checkout / "bin" / "python3", "exit 0")
     program(checkout / ".venv" / "bin" / "python", "echo $* >>installed; exit 0")

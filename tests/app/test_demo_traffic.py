@@ -27,7 +27,7 @@ CHARGERS = [
         (PlannedPlug("CCS", 150_000), PlannedPlug("Type 2", 22_000)),
         tags=("CAR1",),
         busy=1.0,
-        reading_interval=0.3,
+        reading_interval=0.1,
     )
     for protocol in ("ocpp1.6", "ocpp2.0.1")
 ]
@@ -36,8 +36,8 @@ QUIET = PlannedCharger("SIM-quiet", PASSWORD)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path, log_level="info")
+def server(tmp_path: Path, migrated_file: Path) -> Iterator[Server]:
+    server = Server(tmp_path, migrated_file, log_level="info")
 
     def fill(change: Change) -> None:
         site = add_site(change)
@@ -78,7 +78,7 @@ async def test_cars_come_and_go(server: Server) -> None:
     url, port = server.ocpp, server.port
     server.stop()
     server.port = port
-    work = asyncio.create_task(run_chargers(url, CHARGERS, speed=150))
+    work = asyncio.create_task(run_chargers(url, CHARGERS, speed=500))
     await asyncio.sleep(0.5)
     assert not work.done(), "they wait for a portal that is not there"
     await asyncio.to_thread(server.start)

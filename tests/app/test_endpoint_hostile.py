@@ -222,6 +222,7 @@ async def test_t56_a_charger_that_vanishes_in_mid_answer_harms_nobody(server, ca
     ]
 
 
+@pytest.mark.alone
 async def test_t57_a_charger_in_haste_is_slowed_down_and_loses_nothing(sqlite_database):
     sqlite_database.change_now(fill)
     async with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -16,8 +17,8 @@ from tests.world import add_charger, add_site
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("process"))
+def process(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("process"), migrated_file)
     server.database.change_now(lambda change: add_charger(change, "OPEN", site=add_site(change)))
     try:
         yield server.start()

@@ -59,6 +59,7 @@ async def shows(user: User, words: str, since: float, within: float) -> None:
             return
 
 
+@pytest.mark.alone
 async def test_p22_a_chargers_status_notification_shows_within_a_second(
     visit: Visit, portal: Portal, world: World
 ) -> None:
@@ -71,6 +72,7 @@ async def test_p22_a_chargers_status_notification_shows_within_a_second(
         await shows(user, f"{free} of 2 chargers free", since, STATUS)
 
 
+@pytest.mark.alone
 async def test_p6_p22_a_charge_that_starts_shows_within_a_second(
     visit: Visit, portal: Portal, world: World
 ) -> None:

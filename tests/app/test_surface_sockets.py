@@ -209,6 +209,7 @@ async def test_malformed_messages_harm_nobody(
     assert all(len(line) < 400 and "\n" not in line for line in quoted)
 
 
+@pytest.mark.alone
 async def test_sign_out_closes_every_open_page_and_socket_of_it_within_two_seconds(
     here: Site, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

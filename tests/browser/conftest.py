@@ -34,9 +34,9 @@ def chrome_options(chrome_options: webdriver.ChromeOptions) -> webdriver.ChromeO
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, migrated_file: Path) -> Iterator[Server]:
     """A portal that is not started yet: add rows to its ``database`` first."""
-    server = Server(tmp_path)
+    server = Server(tmp_path, migrated_file)
     yield server
     server.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from typing import Self
 import httpx
 
 from data.database import Database
-from data.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = 30.0
@@ -24,14 +24,15 @@ START = 30.0
 class Server:
     """One portal with its own SQLite file. `database` opens the same file from outside of it."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, migrated: Path, **settings: str) -> None:
+        """*migrated* is an empty file to copy; the portal itself migrates what it is given all the same."""
         self.folder = folder
+        shutil.copy(migrated, folder / "polaris.db")
         self.database_url = f"sqlite:///{folder / 'polaris.db'}"
         self.settings = settings
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.database = Database(self.database_url)
-        migrate(self.database)
 
     @property
     def url(self) -> str:

@@ -59,6 +59,7 @@ def test_from_sign_in_to_the_dashboard_nothing_breaks_the_policy(
     assert zone in ("Asia/Kathmandu", "Asia/Katmandu")
 
 
+@pytest.mark.alone
 def test_sign_out_takes_every_window_along(
     selenium: webdriver.Chrome, server: Server, sign_in: SignIn
 ) -> None:

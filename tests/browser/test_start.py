@@ -36,6 +36,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
@@ -98,8 +99,8 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_newer_than_the_program_is_refused(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+def test_a_database_newer_than_the_program_is_refused(tmp_path: Path, migrated_file: Path) -> None:
+    server = Server(tmp_path, migrated_file)
     server.database.change_now(
         lambda change: change.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     )
