@@ -20,12 +20,16 @@ def text(tag: str, content: str) -> ui.label:
 
 
 @contextmanager
-def form(action: str) -> Iterator[ui.element]:
-    """A form that the browser itself posts to *action*."""
+def form(action: str, *, read_only: bool = False) -> Iterator[ui.element]:
+    """A form that the browser itself posts to *action*; a *read_only* one can be looked at."""
     element = ui.element("form").props("method=post").classes("p-form")
     element.props["action"] = action
     with element:
-        yield element
+        if read_only:
+            with ui.element("fieldset").props("disabled").classes("p-form"):
+                yield element
+        else:
+            yield element
 
 
 def field(label: str, value: str = "") -> ui.element:

@@ -36,9 +36,15 @@ class Fields:
         self._zone = ui.select(
             all_zones, value=now.time_zone, label=reader.text("settings.time_zone"), with_input=True
         )
+        self._all = self._language, self._theme, self._zone
         self._zone.props["hint"] = reader.text("settings.time_zone.hint")
-        for field in (self._language, self._theme, self._zone):
+        for field in self._all:
             field.props("outlined options-dense behavior=menu")
+
+    def disable(self) -> None:
+        """Let nothing be chosen."""
+        for field in self._all:
+            field.disable()
 
     @property
     def chosen(self) -> Preferences:

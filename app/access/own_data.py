@@ -1,0 +1,113 @@
+"""The download of all that is stored of whoever asks: JSON, and sessions as CSV (T46).
+
+Both are written piece by piece, as many sessions at a time as don't matter, in the threads that ask the
+database: neither the event loop nor the memory notices how many years somebody has been charging.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from app import clock
+from app.changing import changing
+from components import sessions_csv
+from components.words import Reader
+from data import audit
+from data.caller import Caller
+from data.database import Change, Database
+from data.queries.own_data import PAGE, OwnedSession, owned_data, owned_sessions
+
+log = logging.getLogger("polaris.access")
+
+After = tuple[datetime, int] | None
+"""The session that the last piece ended with."""
+
+
+class OwnData:
+    """The downloads. They change nothing but the audit log, and are for the person's own hand alone (P24)."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @changing("own_data.json")
+    async def json(self, caller: Caller) -> AsyncIterator[bytes]:
+        """Everything, the sessions last."""
+        assert caller.subject_id is not None
+        await self._noted(caller, "own_data.json")
+        head = await self.database.ask(_json_head, caller.subject_id, clock.now())
+        return self._pieces(caller.subject_id, head, _json_piece, b"\n]}\n")
+
+    @changing("own_data.csv")
+    async def csv(self, caller: Caller, reader: Reader) -> AsyncIterator[bytes]:
+        """The sessions, in the words and the time zone of *reader*."""
+        assert caller.subject_id is not None
+        await self._noted(caller, "own_data.csv")
+
+        def piece(sessions: tuple[OwnedSession, ...], first: bool) -> bytes:
+            return sessions_csv.lines(sessions, reader).encode()
+
+        return self._pieces(caller.subject_id, sessions_csv.head(reader).encode(), piece, b"")
+
+    async def _noted(self, caller: Caller, action: str) -> None:
+        await self.database.change(_note, caller, action, clock.now())
+        log.info("own data downloaded what=%s", action)
+
+    async def _pieces(
+        self,
+        account_id: int,
+        head: bytes,
+        piece: Callable[[tuple[OwnedSession, ...], bool], bytes],
+        tail: bytes,
+    ) -> AsyncIterator[bytes]:
+        yield head
+        after: After = None
+        while True:
+            written, after = await self.database.ask(_piece, account_id, after, piece)
+            if written:
+                yield written
+            if after is None:
+                break
+        yield tail
+
+
+def _piece(
+    db: Connection, account_id: int, after: After, piece: Callable[[tuple[OwnedSession, ...], bool], bytes]
+) -> tuple[bytes, After]:
+    """The next sessions, written, and where the ones after them begin; ``None`` if there are no more."""
+    found = owned_sessions(db, account_id, after)
+    written = piece(found, after is None) if found else b""
+    last = found[-1] if len(found) == PAGE else None
+    return written, None if last is None else (last.begun_at, last.id)
+
+
+def _json_head(db: Connection, account_id: int, now: datetime) -> bytes:
+    found = asdict(owned_data(db, account_id, now))
+    found["sign_ins"] = [_without(one, "id", "browser_id") for one in found["sign_ins"]]
+    found["support_visits"] = [_without(one, "id") for one in found["support_visits"]]
+    head = _dumped({"made_at": now, **found}, orjson.OPT_INDENT_2)
+    return head.removesuffix(b"\n}") + b',\n  "sessions": ['
+
+
+def _json_piece(sessions: tuple[OwnedSession, ...], first: bool) -> bytes:
+    written = b",\n".join(_dumped(asdict(session)) for session in sessions)
+    return (b"\n" if first else b",\n") + written
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """*row* without our own bookkeeping."""
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _dumped(value: dict[str, Any], options: int = 0) -> bytes:
+    return orjson.dumps(value, option=options | orjson.OPT_UTC_Z)
+
+
+def _note(change: Change, caller: Caller, action: str, now: datetime) -> None:
+    audit.record(change, caller, action, now)

@@ -1,0 +1,77 @@
+"""Charging sessions as a file for spreadsheets (RFC 4180), in the reader's words. Pure.
+
+JSON is for programs; this is for people, whose spreadsheet reads it without being asked how: as many
+German-speaking ones do it, numbers have a comma and columns are parted by a semicolon where that is so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from components.words import Reader
+from data.queries.own_data import OwnedSession
+
+BOM = "\ufeff"
+"""At the start of the file: Excel takes UTF-8 for something else without it."""
+COLUMNS = (
+    "number",
+    "site",
+    "charger",
+    "connector",
+    "card",
+    "start",
+    "end",
+    "zone",
+    "start_utc",
+    "end_utc",
+    "energy",
+    "state",
+)
+
+_BEGINS = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What a formula begins with; Excel takes the wide forms of East Asian keyboards too."""
+_INSIDE = re.compile(rf'([",;|\t\r\n]\s*)([{re.escape(_BEGINS)}])')
+"""A formula after what some spreadsheet may take for the end of a cell, whatever ends ours (T46)."""
+
+
+def head(reader: Reader) -> str:
+    """The first line of the file, with what has to stand before it."""
+    return BOM + _line([reader.text("account.csv." + column) for column in COLUMNS], reader)
+
+
+def lines(sessions: Iterable[OwnedSession], reader: Reader) -> str:
+    """A line for each of *sessions*."""
+    return "".join(_line(_cells(session, reader), reader) for session in sessions)
+
+
+def neutral(cell: str) -> str:
+    """*cell* so that no spreadsheet takes any of it for a formula: an apostrophe goes before one (T46)."""
+    cell = _INSIDE.sub(r"\1'\2", cell)
+    return "'" + cell if cell.startswith(("\t", "\r", "\n")) or cell.lstrip()[:1] in set(_BEGINS) else cell
+
+
+def _cells(session: OwnedSession, reader: Reader) -> list[str]:
+    start, end, wh = session.started_at, session.ended_at, session.energy_wh
+    state = "settling" if end is not None else "charging"
+    if session.finalized_at is not None:
+        state = "finalized"
+    return [
+        str(session.id),
+        session.site,
+        session.charger,
+        str(session.connector),
+        session.id_tag,
+        f"{reader.local(start):%Y-%m-%d %H:%M:%S}",
+        f"{reader.local(end):%Y-%m-%d %H:%M:%S}" if end is not None else "",
+        reader.zone,
+        f"{start:%Y-%m-%d %H:%M:%S}",
+        f"{end:%Y-%m-%d %H:%M:%S}" if end is not None else "",
+        f"{wh // 1000}{reader.point}{wh % 1000:03d}" if wh is not None else "",
+        reader.text("session." + state),
+    ]
+
+
+def _line(cells: Iterable[str], reader: Reader) -> str:
+    between = ";" if reader.point == "," else ","
+    return between.join('"' + neutral(cell).replace('"', '""') + '"' for cell in cells) + "\r\n"
