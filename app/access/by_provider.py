@@ -39,14 +39,13 @@ from app.access.identity import (
 from app.access.identity.code_flow import PATIENCE
 from app.access.identity_rows import Why
 from app.access.languages import preferred
-from app.access.lifetimes import FRESH
 from app.access.sign_in_rows import Ended
 from app.access.sign_ins import SignIns
 from app.access.tokens import TOKEN
 from app.access.tries import TooManyTries, Tries
 from app.access.visitor import Visitor, home
 from app.settings import Settings
-from data.caller import Caller, ReadOnly
+from data.caller import Caller
 from data.queries import identities as asked
 from data.types import HowSignedIn, Role
 
@@ -161,9 +160,15 @@ class ByProvider:
         wanted = return_address.safe(request.app, request.query_params.get("next"))
         purpose = _purpose(request, visitor)
         if purpose.what == LINK:
-            refused = self._may_link(request, visitor)
-            if refused is not None:
-                return refused
+            if visitor is None:
+                return posted.redirect("/sign-in", next=ACCOUNT)
+            if not _from_our_page(request, self._sign_ins.settings.address):
+                # Another site could have its own identity linked to whoever follows its link.
+                raise HTTPException(403)
+            try:
+                await self.identities.begin_link(visitor.caller)
+            except Refused:
+                return posted.redirect(CONFIRM, next=ACCOUNT)
             wanted = wanted or ACCOUNT
         elif purpose.what == FRESH_PROOF and visitor is None:
             return posted.redirect("/sign-in", next=wanted)
@@ -185,19 +190,6 @@ class ByProvider:
         response = RedirectResponse(begun.address, 303, headers={"Cache-Control": "no-store"})
         flow_cookie.give(response, begun.browser_secret, secure=self._sign_ins.secure)
         return response
-
-    def _may_link(self, request: Request, visitor: Visitor | None) -> Response | None:
-        """Whether *visitor* may link an identity now: what to answer instead, if not."""
-        if visitor is None:
-            return posted.redirect("/sign-in", next=ACCOUNT)
-        if visitor.actor is not None:
-            raise ReadOnly("identity.link")
-        if not _from_our_page(request, self._sign_ins.settings.address):
-            # Another site could have its own identity linked to whoever follows its link.
-            raise HTTPException(403)
-        if not visitor.fresh_at <= clock.now() < visitor.fresh_at + FRESH:
-            return posted.redirect(CONFIRM, next=ACCOUNT)
-        return None
 
     # --- and back
 

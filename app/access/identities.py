@@ -81,6 +81,11 @@ class Identities:
             raise Refused(Why.INVITATION) from None
         return _admitted(found)
 
+    @changing("identity.link.begin")
+    async def begin_link(self, caller: Caller) -> None:
+        """Look whether *caller* may link an identity now, before they go to a provider. Raises `Refused`."""
+        _raise(await self.database.ask(identity_rows.not_fresh, caller, clock.now()))
+
     @changing("identity.link")
     async def link(self, caller: Caller, person: Person) -> None:
         """Let *person* sign in to *caller*'s account from now on. Raises `Refused`; also if not fresh."""

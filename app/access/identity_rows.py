@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from app.access import link_rows, sign_in_rows
 from app.access.identity import Person, Provider
@@ -134,13 +134,19 @@ def accept(
     return _carry_out(change, plan, person, caller, now)
 
 
+def not_fresh(db: Connection, caller: Caller, now: datetime) -> Why | None:
+    """Whether *caller* has to prove again who they are, before they change how they can sign in (T24)."""
+    mine = sign_ins.by_id(db, caller.actor_sign_in_id or 0, now)
+    fresh = mine is not None and mine.fresh_at <= now < mine.fresh_at + FRESH
+    return None if fresh else Why.NOT_FRESH
+
+
 def link(change: Change, person: Person, provider: Provider, caller: Caller, now: datetime) -> Why | None:
     """Let *person* sign in to *caller*'s account from now on; what is against it, if anything is."""
     assert caller.subject_id is not None
     assert caller.role is not None
-    mine = sign_ins.by_id(change.connection, caller.actor_sign_in_id or 0, now)
-    if mine is None or not mine.fresh_at <= now < mine.fresh_at + FRESH:
-        return Why.NOT_FRESH
+    if (why := not_fresh(change.connection, caller, now)) is not None:
+        return why
     if (refused := _refused(change, person, provider, caller.subject_id, caller.role)) is not None:
         return refused
     if _linked_to(change, person, caller.subject_id) is None:

@@ -1,9 +1,12 @@
-"""`/sign-in`: e-mail and password, by a plain form."""
+"""`/sign-in`: a link for each identity provider, and a plain form for e-mail and password."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 import nicegui
 from nicegui import Client, ui
@@ -11,16 +14,39 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access import return_address
+from app.access.by_provider import ACCOUNT, FRESH_PROOF, INVITATION, LINK, SIGNED_OUT, Choice
 from app.access.sign_in import TYPED
 from app.access.tries import TooManyTries
 from app.access.visitor import home
 from app.pages import doorway
+from app.settings import password_sign_in
 from components.words import Reader
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
 PROBLEMS = {"wrong": "sign_in.wrong", "link": "sign_in.link"}
+BY_PROVIDER = {
+    f"provider-{word}": f"provider.{word}"
+    for word in (
+        *("down", "declined", "again", "untrusted"),
+        *("unknown", "taken", "no-email", "not-operator", "invitation", "linked", "other-person"),
+    )
+}
+"""What `app.access.by_provider` says of a sign-in that came to nothing."""
+NOT_SIGN_IN = {one: f"provider.title.{one}" for one in (LINK, FRESH_PROOF, INVITATION)}
+"""Headings where it was for something else, which the form of this page would be no help with."""
+REFERENCE = re.compile(r"[0-9A-F]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How people can sign in, and who has."""
+
+    choices: tuple[Choice, ...]
+    passwords: bool
+    somebody_is_here: bool = False
+    """Accounts are signed in at this browser already."""
 
 
 def install(portal: Portal) -> None:
@@ -32,16 +58,35 @@ def install(portal: Portal) -> None:
         next: str = "",  # noqa: A002
         problem: str = "",
         another: str = "",
+        purpose: str = "",
+        state: str = "",
     ) -> Response | None:
         wanted = return_address.safe(nicegui.app, next)
         visitor = await portal.sign_ins.visitor(request)
+        of_provider = problem in BY_PROVIDER
         # P3: a further account signs in beside those that are here; `problem` is what came of that.
-        if visitor is not None and not another and problem != "wrong":
+        if visitor is not None and not another and problem != "wrong" and not of_provider:
             return RedirectResponse(wanted or home(visitor.role), 303)
+        others = await portal.sign_ins.at_browser(request)
+        if state == SIGNED_OUT and others:  # back from a provider, which knows one address of ours
+            return RedirectResponse("/switch", 303)
         reader = doorway.stranger(request)
-        said = reader.text(PROBLEMS[problem]) if problem in PROBLEMS else ""
-        typed = request.cookies.get(TYPED, "")[:254] if problem == "wrong" else ""
-        draw(reader, wanted, problem=said, typed=typed, signed_out=problem == "signed-out")
+        said = _said(portal, reader, request) if of_provider else ""
+        if of_provider and purpose in NOT_SIGN_IN:
+            back = (
+                wanted or (ACCOUNT if purpose == LINK else None) or (home(visitor.role) if visitor else "/")
+            )
+            draw_not_done(reader, purpose, said, back)
+            return None
+        ways = Ways(portal.by_provider.choices(), password_sign_in(portal.settings), bool(others))
+        draw(
+            reader,
+            wanted,
+            ways,
+            problem=reader.text(PROBLEMS[problem]) if problem in PROBLEMS else said,
+            typed=request.cookies.get(TYPED, "")[:254] if problem == "wrong" else "",
+            signed_out=SIGNED_OUT in (problem, state),
+        )
         return None
 
     async def too_many(request: Request, error: Exception) -> Response:
@@ -53,6 +98,7 @@ def install(portal: Portal) -> None:
             draw(
                 reader,
                 return_address.safe(nicegui.app, wanted if isinstance(wanted, str) else None),
+                Ways(portal.by_provider.choices(), password_sign_in(portal.settings)),
                 problem=reader.text("sign_in.too_many", duration=_wait(reader, error.seconds)),
                 typed=typed[:254] if isinstance(typed, str) else "",
             )
@@ -64,28 +110,99 @@ def install(portal: Portal) -> None:
 
 
 def draw(
-    reader: Reader, wanted: str | None, *, problem: str = "", typed: str = "", signed_out: bool = False
+    reader: Reader,
+    wanted: str | None,
+    ways: Ways,
+    *,
+    problem: str = "",
+    typed: str = "",
+    signed_out: bool = False,
 ) -> None:
-    """The card: what went wrong or ended, and the form; *wanted* is where it leads back to."""
+    """The card: what went wrong or ended, and the *ways* in; *wanted* is where they lead back to."""
     with doorway.doorway(reader, reader.text("sign_in.title")):
         if problem:
             doorway.alert(problem)
         elif signed_out:
             doorway.text("p", reader.text("sign_in.signed_out")).props("role=status").classes("p-note")
-        with doorway.form("/auth/sign-in"):
-            email = doorway.field(reader.text("sign_in.email"), typed)
-            email.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
-            password = doorway.field(reader.text("sign_in.password"))
-            password.props("type=password name=password autocomplete=current-password required")
+        if ways.choices:
+            _draw_providers(reader, wanted, ways.choices)
+        if ways.choices and ways.passwords:
+            doorway.text("p", reader.text("sign_in.or")).classes("p-or")
+        if ways.passwords:
+            _draw_form(reader, wanted, typed, is_main=not ways.choices)
+        help_text = "sign_in.help" if ways.passwords else "sign_in.help.provider"
+        doorway.text("p", reader.text(help_text)).classes("p-muted p-small")
+        if ways.somebody_is_here:
+            _link(reader.text("sign_in.switch"), "/switch", "p-back")
+
+
+def draw_not_done(reader: Reader, purpose: str, said: str, back: str) -> None:
+    """The card that tells why an identity was not linked, nothing proved, or no invitation taken."""
+    with doorway.doorway(reader, reader.text(NOT_SIGN_IN[purpose])):
+        doorway.alert(said)
+        if purpose == INVITATION:
+            doorway.text("p", reader.text("provider.again.invitation"))
+        else:
+            _link(reader.text("provider.back"), back, "p-submit")
+
+
+def _draw_providers(reader: Reader, wanted: str | None, choices: tuple[Choice, ...]) -> None:
+    """A link a provider. Which of two it is, remembered or not, follows the box by style alone."""
+    with ui.element("div").classes("p-providers"):
+        for one in choices:
+            label = reader.text("sign_in.by", provider=one.label)
+            _link(label, _address(one.key, wanted), "p-submit is-for-now")
+            _link(label, _address(one.key, wanted, remember="yes"), "p-submit is-for-long")
+            if one.is_down:
+                doorway.text("p", reader.text("provider.down.note", provider=one.label)).classes(
+                    "p-muted p-small"
+                )
+        _remember(reader).props("form=password-form")
+
+
+def _draw_form(reader: Reader, wanted: str | None, typed: str, *, is_main: bool) -> None:
+    with doorway.form("/auth/sign-in") as form:
+        form.props("id=password-form")
+        email = doorway.field(reader.text("sign_in.email"), typed)
+        email.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
+        password = doorway.field(reader.text("sign_in.password"))
+        password.props("type=password name=password autocomplete=current-password required")
+        if is_main or typed:
             (password if typed else email).props("autofocus")
-            with ui.element("label").classes("p-check"):
-                ui.element("input").props("type=checkbox name=remember value=yes")
-                doorway.text("span", reader.text("sign_in.remember"))
-            if wanted is not None:
-                doorway.hidden("next", wanted)
-            doorway.browser_time_zone()
-            doorway.submit(reader.text("sign_in.submit"))
-        doorway.text("p", reader.text("sign_in.help")).classes("p-muted p-small")
+        if is_main:
+            _remember(reader)  # else the box beside the providers is this form's too
+        if wanted is not None:
+            doorway.hidden("next", wanted)
+        doorway.browser_time_zone()
+        doorway.submit(reader.text("sign_in.submit")).classes("" if is_main else "is-second")
+    _link(reader.text("sign_in.forgot"), "/forgot", "p-back")
+
+
+def _remember(reader: Reader) -> ui.element:
+    with ui.element("label").classes("p-check"):
+        box = ui.element("input").props("type=checkbox name=remember value=yes")
+        doorway.text("span", reader.text("sign_in.remember"))
+    return box
+
+
+def _said(portal: Portal, reader: Reader, request: Request) -> str:
+    """What the address says went wrong; all of its words are ours, whoever made the address."""
+    query = request.query_params
+    label = portal.by_provider.label(query.get("provider", "")) or reader.text("provider.some")
+    reference = query.get("reference", "")
+    reference = reference if REFERENCE.fullmatch(reference) else "–"
+    return reader.text(BY_PROVIDER[query["problem"]], provider=label, reference=reference)
+
+
+def _address(key: str, wanted: str | None, **more: str) -> str:
+    query = {**({"next": wanted} if wanted is not None else {}), **more}
+    path = f"/auth/provider/{quote(key, safe='')}"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _link(label: str, target: str, style: str) -> None:
+    link = doorway.text("a", label).classes(style)
+    link.props["href"] = target
 
 
 def _wait(reader: Reader, seconds: int) -> str:

@@ -181,8 +181,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "einmal; wenn es wieder geschieht, nennen Sie Ihrem Betreiber die Kennung {reference}.",
     "provider.unknown": "Die Anmeldung mit {provider} war richtig, aber hier gibt es kein Konto für Sie. "
     "Bitte fragen Sie Ihren Betreiber nach einer Einladung.",
-    "provider.taken": "Es gibt schon ein Konto mit Ihrer E-Mail-Adresse. Melden Sie sich so an wie bisher und "
-    "verknüpfen Sie {provider} dann auf Ihrer Kontoseite.",
+    "provider.taken": "Es gibt schon ein Konto mit Ihrer E-Mail-Adresse. Melden Sie sich so an wie bisher "
+    "und verknüpfen Sie {provider} dann auf Ihrer Kontoseite.",
     "provider.no-email": "Von {provider} kam keine E-Mail-Adresse, und ein Konto braucht eine. "
     "Bitte fragen Sie Ihren Betreiber.",
     "provider.not-operator": "Es gibt ein Betreiberkonto für Sie, aber laut {provider} sind Sie kein "
