@@ -102,14 +102,33 @@ def file(path: str) -> Row:
 
 
 _NICEGUI = f"/_nicegui/{nicegui.__version__}"
+ACCOUNT_FORMS = ("name", "email", "password", "end-sign-in", "unlink", "deletion")
 ROWS = (
     page("/", To.HOME),
     page("/sign-in", To.STRANGERS),
     page("/welcome/{token}", Gets(303, 303, 303, 303, 303, 303)),
+    page("/invitation/{token}", To.ANYBODY),
+    page("/password/{token}", To.ANYBODY),
+    page("/enter/{token}", To.ANYBODY),
+    page("/forgot", To.ANYBODY),
     page("/admin", To.OPERATORS),
+    page("/account", To.SIGNED_IN),
+    Row("/account/data.json", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
+    Row("/account/sessions.csv", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
     form("/auth/sign-in"),
     form("/auth/sign-out"),
     form("/auth/welcome"),
+    form("/auth/invitation"),
+    form("/auth/password"),
+    form("/auth/enter"),
+    form("/auth/forgot"),
+    page("/switch", To.ANYBODY),
+    form("/auth/switch"),
+    page("/confirm", Gets(303, 200, 200, 200, 404, 303)),
+    form("/auth/confirm", Gets(303, 303, 303, 303, 404, 303)),
+    form("/auth/acting/begin", Gets(303, 404, 404, 303, 403, 303)),
+    form("/auth/acting/end"),
+    *(form(f"/auth/account/{what}", Gets(303, 303, 303, 303, 403, 303)) for what in ACCOUNT_FORMS),
     Row("/auth/provider/{key}", Kind.PROTOCOL, To.NOWHERE.value),
     Row("/auth/provider/{key}/callback", Kind.PROTOCOL, To.NOWHERE.value),
     Row(
