@@ -14,16 +14,12 @@ from app.access import surface
 from app.access.acting import ActingAs
 from app.access.acting_forms import ActingForms
 from app.access.by_provider import ByProvider, configured
-from app.access.link_forms import LinkForms
-from app.access.link_forms import LinkForms
 from app.access.one_time_links import Links
-from app.access.own_password import Passwords
 from app.access.own_password import Passwords
 from app.access.sign_ins import SignIns
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
-from app.mail import Mail
 from app.mail import Mail
 from app.settings import Settings, open_database
 from data.database import Database
@@ -51,7 +47,6 @@ class Portal:
     by_provider: ByProvider
     links: Links
     passwords: Passwords
-    passwords: Passwords
 
 
 def install(settings: Settings) -> Portal:
@@ -71,7 +66,6 @@ def install(settings: Settings) -> Portal:
     presence = Presence(database, live, settings, sessions)
     sign_ins = SignIns(database, settings)
     passwords = Passwords(database, settings, Mail(settings))
-    passwords = Passwords(database, settings, Mail(settings))
     portal = Portal(
         settings=settings,
         database=database,
@@ -85,10 +79,8 @@ def install(settings: Settings) -> Portal:
         links=Links(passwords),
         passwords=passwords,
     )
-    surface.install(nicegui.app, settings, portal.sign_ins, portal.by_provider)
+    surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
-    LinkForms(sign_ins, portal.links).install(nicegui.app)
-    LinkForms(sign_ins, portal.links).install(nicegui.app)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
     stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live))

@@ -88,7 +88,7 @@ def free_port(host: str, port: int) -> int:
 
 def _greeting(portal: Portal) -> str:
     lines = [f"Polaris Express is at {address(portal.settings)}", "Ctrl-C ends it."]
-    link = portal.sign_ins.first_operator_link(address(portal.settings))
+    link = portal.links.first_operator(address(portal.settings))
     if link is not None:
         lines.insert(1, f"No operator yet. The first one signs up here, once, within 24 hours:\n  {link}")
     return "\n".join(lines)

@@ -35,6 +35,11 @@ class FirstOperator:
         now = clock.now()
         return token if self._database.change_now(_offer, hashed(token), now) else None
 
+    def link(self, address: str) -> str | None:
+        """As `offer`, a whole link below *address*. For start-up."""
+        token = self.offer()
+        return None if token is None else f"{address}/welcome/{token}"
+
     async def is_open(self, token: str) -> bool:
         """True if *token* can still be used."""
         if not TOKEN.fullmatch(token):

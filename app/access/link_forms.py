@@ -9,12 +9,11 @@ import logging
 
 from fastapi import FastAPI
 from nicegui import background_tasks
-from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import request_context
-from app.access import passwords, posted, tokens
+from app.access import passwords, posted, time_zone, tokens
 from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.first_operator import FirstOperator
 from app.access.languages import preferred
@@ -23,10 +22,7 @@ from app.access.sign_ins import SignIns
 from app.access.tries import Tries
 from app.access.visitor import home, not_found
 from app.settings import password_sign_in
-from components.words import zones
 from data.caller import Caller
-from data.database import Change
-from data.models import Account
 from data.types import HowSignedIn, Role
 
 log = logging.getLogger("polaris.access")
@@ -165,25 +161,17 @@ class LinkForms:
 
     async def _enter(self, request: Request, account_id: int, role: Role, zone: str = "") -> Response:
         response = posted.redirect(home(role))
-        if zone in zones():
-            await self._sign_ins.database.change(_guess_time_zone, account_id, zone)
+        await time_zone.guess(self._sign_ins.database, account_id, zone)
         await self._sign_ins.enter(request, response, account_id, HowSignedIn.LINK)
         return response
 
 
 def _stranger(request: Request) -> Caller:
     """Whoever holds a link: known by it alone."""
-    address = request.client.host if request.client else ""
-    return Caller(None, None, label="link", address=address, request_id=request_context.request_id())
+    address, request_id = posted.client(request), request_context.request_id()
+    return Caller(None, None, label="link", address=address, request_id=request_id)
 
 
 def _page(name: str, token: str) -> str:
     """The page of the link, which says that it can't be used; what is no token is never repeated."""
     return f"/{name}/{token if tokens.TOKEN.fullmatch(token) else 'none'}"
-
-
-def _guess_time_zone(change: Change, account_id: int, zone: str) -> None:
-    """The browser's zone is the first guess; what an account has already stays (P25)."""
-    change.execute(
-        update(Account).where(Account.id == account_id, Account.time_zone.is_(None)).values(time_zone=zone)
-    )

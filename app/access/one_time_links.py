@@ -14,6 +14,7 @@ from datetime import datetime
 from app import clock
 from app.access import link_mail, link_rows, tokens
 from app.access.account_rules import Refused, check_password, proper_email, proper_name
+from app.access.first_operator import FirstOperator
 from app.access.link_rows import LASTS, LinkUsed, Purpose
 from app.access.own_password import Passwords
 from app.access.tokens import TOKEN
@@ -61,6 +62,10 @@ class Links:
         self.settings = passwords.settings
         self.passwords = passwords
         self.mail = passwords.mail
+
+    def first_operator(self, address: str) -> str | None:
+        """A link, below *address*, that makes the first operator; ``None`` if there is one. For start-up."""
+        return FirstOperator(self.database).link(address)
 
     # --- what operators do
 

@@ -30,9 +30,14 @@ def number(fields: FormData, name: str) -> int | None:
     return int(value)
 
 
+def client(request: Request) -> str:
+    """The network address that *request* came from."""
+    return request.client.host if request.client else ""
+
+
 def address(request: Request) -> str:
     """What counts as one address where tries are counted (T19)."""
-    return neighbourhood(request.client.host if request.client else "")
+    return neighbourhood(client(request))
 
 
 def redirect(path: str, **query: str | None) -> RedirectResponse:

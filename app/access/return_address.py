@@ -11,7 +11,16 @@ from starlette.routing import Match
 
 LONGEST = 2_000
 """Characters; longer addresses than browsers agree on are not ours."""
-NOT_BACK = ("/sign-in", "/welcome", "/auth", "/_nicegui")
+NOT_BACK = (
+    "/sign-in",
+    "/welcome",
+    "/invitation",
+    "/password",
+    "/forgot",
+    "/enter",
+    "/auth",
+    "/_nicegui",
+)
 """Nobody goes back to where they sign in."""
 
 

@@ -20,7 +20,6 @@ from app import clock
 from app.access import open_pages, sign_in_rows, tokens
 from app.access.browser_names import browser_name
 from app.access.cookies import RENEWED, Cookie
-from app.access.first_operator import FirstOperator
 from app.access.languages import preferred
 from app.access.lifetimes import lifetime
 from app.access.sign_in_rows import Arrival, Ended, Left
@@ -384,16 +383,6 @@ class SignIns:
         assert caller.subject_id is not None
         await self.database.change(_prefer, caller.subject_id, values)
         self._forget()
-
-    # --- the first operator
-
-    def first_operator_link(self, address: str) -> str | None:
-        """A link, below *address*, that makes the first operator; ``None`` if there is one (T22).
-
-        Each call makes a new link and ends the one before. For start-up: waits for the commit.
-        """
-        token = FirstOperator(self.database).offer()
-        return None if token is None else f"{address}/welcome/{token}"
 
 
 def _role(db: Connection, account_id: int) -> Role:

@@ -13,6 +13,8 @@ from app.access import nonce
 from app.access.by_provider import ByProvider
 from app.access.cookies import RenewCookies
 from app.access.door import SAFE, Door
+from app.access.link_forms import LinkForms
+from app.access.one_time_links import Links
 from app.access.route_table import RouteTable
 from app.access.shares import Shares
 from app.access.sign_in import Forms
@@ -22,7 +24,9 @@ from app.access.visitor import Elsewhere, SignedOut
 from app.settings import Settings
 
 
-def install(app: FastAPI, settings: Settings, sign_ins: SignIns, by_provider: ByProvider) -> None:
+def install(
+    app: FastAPI, settings: Settings, sign_ins: SignIns, by_provider: ByProvider, links: Links
+) -> None:
     """Put the door before *app*, the forms of `/auth/…` behind it, and guard NiceGUI's sockets."""
     app.state.sign_ins = sign_ins
     app.state.routes = RouteTable()
@@ -30,7 +34,8 @@ def install(app: FastAPI, settings: Settings, sign_ins: SignIns, by_provider: By
     nonce.install()
     app.state.shares.install()
     Sockets(sign_ins).install()
-    Forms(sign_ins, by_provider).install(app)
+    Forms(sign_ins, by_provider, links.passwords).install(app)
+    LinkForms(sign_ins, links).install(app)
     by_provider.install(app)
 
     async def signed_out(request: Request, error: Exception) -> Response:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.pages import acting_banner, admin, confirm, dashboard, errors, refusals, sign_in, switch, welcome
+from app.pages import (
+    acting_banner,
+    admin,
+    confirm,
+    dashboard,
+    errors,
+    links,
+    refusals,
+    sign_in,
+    switch,
+    welcome,
+)
 from components import theme
 
 if TYPE_CHECKING:
@@ -18,6 +29,7 @@ def install(portal: Portal) -> None:
     dashboard.install(portal)  # /
     sign_in.install(portal)  # /sign-in
     welcome.install(portal)  # /welcome/{token}
+    links.install(portal)  # /invitation/{token}, /password/{token}, /enter/{token}, /forgot
     admin.install(portal)  # /admin
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm

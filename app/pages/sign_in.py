@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -19,13 +18,14 @@ from app.access.sign_in import TYPED
 from app.access.tries import TooManyTries
 from app.access.visitor import home
 from app.pages import doorway
+from app.pages import too_many as too_many_page
 from app.settings import password_sign_in
 from components.words import Reader
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
-PROBLEMS = {"wrong": "sign_in.wrong", "link": "sign_in.link"}
+PROBLEMS = {"wrong": "sign_in.wrong", "link": "sign_in.link", "off": "link.problem.off"}
 BY_PROVIDER = {
     f"provider-{word}": f"provider.{word}"
     for word in (
@@ -91,6 +91,8 @@ def install(portal: Portal) -> None:
 
     async def too_many(request: Request, error: Exception) -> Response:
         assert isinstance(error, TooManyTries)
+        if request.url.path != "/auth/sign-in":
+            return too_many_page.answer(request, error.seconds)
         reader = doorway.stranger(request)
         form = await request.form()
         typed, wanted = form.get("email"), form.get("next")
@@ -99,7 +101,7 @@ def install(portal: Portal) -> None:
                 reader,
                 return_address.safe(nicegui.app, wanted if isinstance(wanted, str) else None),
                 Ways(portal.by_provider.choices(), password_sign_in(portal.settings)),
-                problem=reader.text("sign_in.too_many", duration=_wait(reader, error.seconds)),
+                problem=reader.text("sign_in.too_many", duration=too_many_page.wait(reader, error.seconds)),
                 typed=typed[:254] if isinstance(typed, str) else "",
             )
         response = client.build_response(request, 429)
@@ -203,7 +205,3 @@ def _address(key: str, wanted: str | None, **more: str) -> str:
 def _link(label: str, target: str, style: str) -> None:
     link = doorway.text("a", label).classes(style)
     link.props["href"] = target
-
-
-def _wait(reader: Reader, seconds: int) -> str:
-    return reader.duration(timedelta(minutes=-(-seconds // 60)))

@@ -23,9 +23,12 @@ from websockets.asyncio.client import ClientConnection
 
 from app.access import route_table, surface
 from app.access.by_provider import ByProvider, configured
+from app.access.one_time_links import Links
+from app.access.own_password import Passwords
 from app.access.route_table import To
 from app.access.sign_ins import SignIns
 from app.access.visitor import Driver, Operator
+from app.mail import Mail
 from app.settings import Settings
 from data.database import Database
 from data.live import Live
@@ -43,6 +46,7 @@ class Site:
     sign_ins: SignIns
     live: Live
     settings: Settings
+    links: Links
     clicks: list[str] = field(default_factory=list)
 
     @property
@@ -83,9 +87,10 @@ async def site(database: Database, *, patience: float = 2, **settings: Any) -> A
         live = Live()
         database.announce = live.announce
         database.start()
-        made = Site(database, SignIns(database, options), live, options)
+        links = Links(Passwords(database, options, Mail(options)))
+        made = Site(database, SignIns(database, options), live, options, links)
         by_provider = ByProvider(made.sign_ins, configured(options), patience=patience)
-        surface.install(app, options, made.sign_ins, by_provider)
+        surface.install(app, options, made.sign_ins, by_provider, made.links)
         app.state.routes.add(*ROWS)
         stop = made.sign_ins.listen(live)
         portal: Any = SimpleNamespace(
@@ -94,10 +99,13 @@ async def site(database: Database, *, patience: float = 2, **settings: Any) -> A
             live=live,
             sign_ins=made.sign_ins,
             by_provider=by_provider,
+            links=links,
+            passwords=links.passwords,
         )
         from app.pages import admin, errors, sign_in, welcome
+        from app.pages import links as link_pages
 
-        for pages in (sign_in, welcome, errors, admin):
+        for pages in (sign_in, welcome, errors, admin, link_pages):
             pages.install(portal)
         _driver_pages(made)
         ui.run(title="Test")

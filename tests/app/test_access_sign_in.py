@@ -381,7 +381,7 @@ def test_the_browser_s_language(header: str | None, language: str) -> None:
 
 @pytest.fixture
 def link(here: Site) -> str:
-    offered = here.sign_ins.first_operator_link("http://127.0.0.1")
+    offered = FirstOperator(here.database).link("http://127.0.0.1")
     assert offered is not None
     return offered
 
@@ -405,7 +405,7 @@ async def test_the_first_operator_comes_in_by_a_link_that_works_once(here: Site,
         assert "expired or has been used" in (await late.get("/sign-in?problem=link")).text
         signed_in = await late.post("/auth/sign-in", data={**OPERATOR, "email": "olga@example.org"})
         assert signed_in.headers["location"] == "/admin"
-    assert here.sign_ins.first_operator_link("http://127.0.0.1") is None
+    assert FirstOperator(here.database).link("http://127.0.0.1") is None
 
 
 async def test_of_two_who_use_the_link_at_the_same_moment_one_becomes_operator(here: Site, link: str) -> None:
