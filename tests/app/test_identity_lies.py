@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import select
 from starlette.datastructures import QueryParams
 
 from app import clock
@@ -21,8 +23,10 @@ from app.access.identity import (
     ProviderDown,
     StartAgain,
     Untrusted,
+    used_once,
 )
 from data.database import Database
+from data.models.people import UsedOnce
 from tests.app.identity_site import Site
 from tests.providers import hostile
 from tests.providers.hostile import DISCOVERY, Hostile, Lies, confused, signed_by, unsigned
@@ -179,6 +183,56 @@ async def test_a_callback_is_good_once(site: Site) -> None:
             await again.finish("hostile", query, begun.browser_secret)
         assert refused.value.return_to == "/account"
     assert site.provider.asked == asked
+
+
+async def test_two_callbacks_at_once(site: Site) -> None:
+    """T9: of the same answer sent several times in one moment, exactly one signs somebody in."""
+    providers = site.make()
+    begun = await providers.begin("hostile")
+    query = await site.provider.visit(begun.address)
+    done = await asyncio.gather(
+        *(providers.finish("hostile", query, begun.browser_secret) for _ in range(4)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in done) == [
+        "Finished",
+        "StartAgain",
+        "StartAgain",
+        "StartAgain",
+    ]
+
+
+async def test_a_state_that_was_changed(site: Site) -> None:
+    """T9, T18: nobody writes another way back, or another provider, into it."""
+    providers = site.make()
+    begun = await providers.begin("hostile", return_to="/account")
+    query = await site.provider.visit(begun.address)
+    parts = query["state"].split(".")
+    for number in (2, 3, 4):
+        changed = [*parts]
+        changed[number] = ("B" if changed[number][0] == "A" else "A") + changed[number][1:]
+        with pytest.raises(StartAgain, match="not this browser's"):
+            await providers.finish(
+                "hostile", QueryParams({**query, "state": ".".join(changed)}), begun.browser_secret
+            )
+
+
+async def test_a_long_way_back_is_dropped(site: Site) -> None:
+    """Several providers refuse long addresses; a purpose is ours and has to be short."""
+    assert (await site.sign_in(return_to="/?q=" + "x" * 1_000)).return_to is None
+    with pytest.raises(ValueError, match="201 characters"):
+        await site.make().begin("hostile", purpose="x" * 201)
+
+
+async def test_what_is_used_once(database: Database) -> None:
+    """T9: on both databases; what has expired is forgotten by whoever comes next."""
+    now = clock.now()
+    soon, later = now + timedelta(minutes=1), now + timedelta(minutes=2)
+    assert await database.change(used_once.use, "state", "one", soon, now) is True
+    assert await database.change(used_once.use, "state", "one", soon, now) is False
+    assert await database.change(used_once.use, "logout token", "one", soon, now) is True
+    assert await database.change(used_once.use, "state", "two", later + timedelta(1), later) is True
+    kept = await database.ask(lambda db: db.execute(select(UsedOnce.purpose)).scalars().all())
+    assert kept == ["state"]
 
 
 async def test_a_callback_is_good_in_its_browser_only(site: Site) -> None:

@@ -18,7 +18,7 @@ def use(change: Change, purpose: str, key: str, expires_at: datetime, now: datet
     """
     key_hash = hashlib.sha256(f"{purpose}\0{key}".encode()).hexdigest()
     change.execute(delete(UsedOnce).where(UsedOnce.expires_at < now))
-    done = change.execute(
-        change.insert_once(UsedOnce), {"key_hash": key_hash, "purpose": purpose, "expires_at": expires_at}
-    )
-    return done.rowcount == 1
+    row = {"key_hash": key_hash, "purpose": purpose, "expires_at": expires_at}
+    # Asked for by RETURNING: with psycopg, rowcount is -1 after an INSERT.
+    done = change.execute(change.insert_once(UsedOnce).returning(UsedOnce.key_hash), row)
+    return done.first() is not None
