@@ -34,7 +34,7 @@ SIGN_INS = """
     <div class="p-meta p-parts"><span v-for="part in one.parts" :key="part">{{ part }}</span></div>
     <form v-if="!one.here" method="post" :action="props.row.action">
       <input type="hidden" name="sign_in_id" :value="one.id">
-      <button type="submit" class="p-quiet" :aria-label="one.label" :disabled="props.row.read_only">
+      <button type="submit" class="p-act" :aria-label="one.label" :disabled="props.row.read_only">
         {{ props.row.end }}
       </button>
     </form>
@@ -43,7 +43,7 @@ SIGN_INS = """
 <p v-if="props.row.more" class="p-muted p-small">{{ props.row.more }}</p>
 <form v-if="props.row.others" class="p-account-action" method="post" :action="props.row.action">
   <input type="hidden" name="others" value="yes">
-  <button type="submit" class="p-quiet is-wide" :disabled="props.row.read_only">
+  <button type="submit" class="p-act" :disabled="props.row.read_only">
     {{ props.row.others }}
   </button>
 </form>
@@ -59,7 +59,7 @@ IDENTITIES = """
     <div class="p-meta p-parts"><span v-for="part in one.parts" :key="part">{{ part }}</span></div>
     <form v-if="props.row.can_unlink" method="post" :action="props.row.action">
       <input type="hidden" name="identity_id" :value="one.id">
-      <button type="submit" class="p-quiet" :aria-label="one.label" :disabled="props.row.read_only">
+      <button type="submit" class="p-act" :aria-label="one.label" :disabled="props.row.read_only">
         {{ props.row.unlink }}
       </button>
     </form>
@@ -67,7 +67,7 @@ IDENTITIES = """
 </ul>
 <p v-if="props.row.only" class="p-muted p-small">{{ props.row.only }}</p>
 <div v-if="props.row.links.length" class="p-account-action">
-  <a v-for="[name, path] in props.row.links" :key="path" class="p-quiet is-wide" :href="path">{{ name }}</a>
+  <a v-for="[name, path] in props.row.links" :key="path" class="p-act" :href="path">{{ name }}</a>
 </div>
 """
 
@@ -160,7 +160,7 @@ def draw_sign_ins(
     others = [one for one in sign_ins if one.id != here]
     shown = [one for one in sign_ins if one.id == here] + others[:SHOWN]
     hidden = len(sign_ins) - len(shown)
-    with Card("p-sign-ins", "sign-ins-title") as card:
+    with Card("p-half", "sign-ins-title") as card:
         Drawn(
             SIGN_INS,
             {

@@ -31,7 +31,7 @@ VISITS = """
   </li>
 </ul>
 <p v-if="props.row.older" class="p-account-action">
-  <a class="p-quiet is-wide" :href="props.row.path">{{ props.row.older }}</a>
+  <a class="p-act" :href="props.row.path">{{ props.row.older }}</a>
 </p>
 """
 DOWNLOADS = """
@@ -41,10 +41,10 @@ DOWNLOADS = """
   <li v-for="file in props.row.files" :key="file.path">
     <div class="p-name">{{ file.name }}</div>
     <div class="p-meta">{{ file.about }}</div>
-    <a v-if="!props.row.read_only" class="p-quiet" :href="file.path" :aria-label="file.label" download>
+    <a v-if="!props.row.read_only" class="p-act" :href="file.path" :aria-label="file.label" download>
       {{ props.row.download }}
     </a>
-    <span v-else class="p-quiet" role="link" aria-disabled="true">{{ props.row.download }}</span>
+    <span v-else class="p-act" role="link" aria-disabled="true">{{ props.row.download }}</span>
   </li>
 </ul>
 """
@@ -54,13 +54,13 @@ LEAVING = """
 <p>{{ props.row.text }}</p>
 <form v-if="props.row.asked" class="p-account-action" method="post" :action="props.row.action">
   <input type="hidden" name="wanted" value="no">
-  <button type="submit" class="p-quiet is-wide" :disabled="props.row.read_only">
+  <button type="submit" class="p-act" :disabled="props.row.read_only">
     {{ props.row.withdraw }}
   </button>
 </form>
 <template v-else>
   <div class="p-account-action">
-    <button type="button" class="p-quiet is-wide is-fault" popovertarget="deletion" aria-haspopup="dialog"
+    <button type="button" class="p-act is-fault" popovertarget="deletion" aria-haspopup="dialog"
         :disabled="props.row.read_only">{{ props.row.ask }}</button>
   </div>
   <div id="deletion" class="p-ask" popover="auto" role="dialog" aria-labelledby="deletion-title">
@@ -68,9 +68,9 @@ LEAVING = """
     <p v-for="line in props.row.lines" :key="line">{{ line }}</p>
     <form method="post" :action="props.row.action" class="p-actions">
       <input type="hidden" name="wanted" value="yes">
-      <button type="button" class="p-quiet is-wide" popovertarget="deletion" popovertargetaction="hide"
+      <button type="button" class="p-act" popovertarget="deletion" popovertargetaction="hide"
           autofocus>{{ props.row.cancel }}</button>
-      <button type="submit" class="p-quiet is-wide is-fault">{{ props.row.confirm }}</button>
+      <button type="submit" class="p-act is-main">{{ props.row.confirm }}</button>
     </form>
   </div>
 </template>

@@ -74,9 +74,9 @@ class Page:
         person = preferences.person(visitor)
         keep = preferences.keeper(self.portal, visitor, request)
         labels = {one.key: one.label for one in self.portal.by_provider.choices()}
-        ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
         # No settings in the header: they stand on this page.
         with shell.page(reader, reader.text("account.title"), person):
+            ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
             account_profile.draw(
                 reader,
                 visitor.name,
@@ -87,10 +87,10 @@ class Page:
                 said=lambda: self.tell(PROFILE),
             )
             account_profile.draw_preferences(reader, person.preferences, keep, read_only=read_only)
+            self.draw_ways_in(labels)
             account_access.draw_sign_ins(
                 reader, found.sign_ins, visitor.sign_in_id, now, read_only=read_only, said=self.said(SIGN_INS)
             )
-            self.draw_ways_in(labels)
             account_data.draw_visits(reader, found.visits, now)
             account_data.draw_downloads(reader, found.sessions, read_only=read_only)
             account_data.draw_leaving(
