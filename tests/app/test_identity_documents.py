@@ -94,7 +94,7 @@ async def test_a_hostile_answer(
     began = time.monotonic()
     with pytest.raises(kind) as refused:
         await site.sign_in(site.make(patience=patience), return_to="/account")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5, "and not the 20 seconds that it wanted"
     assert reason in refused.value.reason
     assert refused.value.return_to == "/account"
 
@@ -211,7 +211,7 @@ async def test_signing_out_does_not_wait(site: Site) -> None:
     site.provider.lies.pages[DISCOVERY] = "stall"
     began = time.monotonic()
     assert await site.make(patience=20).end_session_address("hostile", "http://127.0.0.1:1/") is None
-    assert 1.5 < time.monotonic() - began < 3
+    assert 1.5 < time.monotonic() - began < 8, "and not the 10 that a sign-in would wait"
 
 
 async def test_a_wrong_secret_is_our_trouble(site: Site) -> None:

@@ -47,7 +47,7 @@ class Providers:
 
     *callback_address* makes, of a provider's key, the absolute address that the provider sends the browser
     back to; it is registered there. *database* remembers what must not be used twice. *patience* is how
-    many seconds `begin` and `finish` take at most.
+    many seconds `begin` and `finish` take at most. What is raised here is for the caller to log.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Providers:
         state = query.get("state")
         attempt = attempts.opened(state, browser_secret) if state and browser_secret else None
         if attempt is None or browser_secret is None:
-            raise _told(StartAgain(provider, "the state is not this browser's"))
+            raise StartAgain(provider, "the state is not this browser's")
         try:
             async with asyncio.timeout(self._patience):
                 person = await self._finished(provider, query, attempt, browser_secret)
@@ -159,13 +159,11 @@ class Providers:
             async with asyncio.timeout(self._patience):
                 told = await tokens.logout_token(provider, self._discovery[key], logout_token, now=now)
         except TimeoutError:
-            raise _told(ProviderDown(provider, "its keys took too long")) from None
-        except NotSignedIn as problem:
-            raise _told(problem) from problem.__cause__
+            raise ProviderDown(provider, "its keys took too long") from None
         void = now + tokens.LOGOUT_LASTS + 2 * tokens.LEEWAY
         name = f"{provider.issuer}\0{told['jti']}"
         if not await self._database.change(used_once.use, "logout token", name, void, now):
-            raise _told(Untrusted(provider, "the logout token was used already"))
+            raise Untrusted(provider, "the logout token was used already")
         return LoggedOut(key, provider.issuer, told.get("sub"), told.get("sid"))
 
     # --- the way back
@@ -299,13 +297,9 @@ def _basic(client: Any, method: str, uri: str, headers: Any, body: Any) -> tuple
     return uri, headers, body
 
 
-def _told(problem: NotSignedIn, attempt: Attempt | None = None) -> NotSignedIn:
-    """*problem* with what is known of *attempt*; writes it into the log."""
-    if attempt is not None:
-        problem.return_to, problem.purpose = attempt.return_to, attempt.purpose
-    serious = isinstance(problem, (ProviderDown, Untrusted))
-    level = logging.WARNING if serious else logging.INFO
-    log.log(level, "not signed in by a provider because=%s %s", type(problem).__name__, problem)
+def _told(problem: NotSignedIn, attempt: Attempt) -> NotSignedIn:
+    """*problem* with what is known of *attempt*."""
+    problem.return_to, problem.purpose = attempt.return_to, attempt.purpose
     return problem
 
 
