@@ -11,11 +11,15 @@ import nicegui
 
 from app import alone, pages
 from app.access import surface
+from app.access.account_forms import AccountForms
 from app.access.acting import ActingAs
 from app.access.acting_forms import ActingForms
 from app.access.by_provider import ByProvider, configured
 from app.access.one_time_links import Links
+from app.access.own_account import OwnAccount
+from app.access.own_data import OwnData
 from app.access.own_password import Passwords
+from app.access.people import People
 from app.access.sign_ins import SignIns
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
@@ -47,6 +51,9 @@ class Portal:
     by_provider: ByProvider
     links: Links
     passwords: Passwords
+    people: People
+    own_account: OwnAccount
+    own_data: OwnData
 
 
 def install(settings: Settings) -> Portal:
@@ -78,9 +85,13 @@ def install(settings: Settings) -> Portal:
         by_provider=ByProvider(sign_ins, providers),
         links=Links(passwords),
         passwords=passwords,
+        people=People(database),
+        own_account=OwnAccount(database),
+        own_data=OwnData(database),
     )
     surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
+    AccountForms(sign_ins, portal.own_account, passwords, portal.by_provider.identities).install(nicegui.app)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
     stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live))

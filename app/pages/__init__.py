@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.pages import (
+    account,
+    account_data,
     acting_banner,
     admin,
+    admin_people,
+    admin_person,
     confirm,
     dashboard,
     errors,
@@ -31,7 +35,11 @@ def install(portal: Portal) -> None:
     welcome.install(portal)  # /welcome/{token}
     links.install(portal)  # /invitation/{token}, /password/{token}, /enter/{token}, /forgot
     admin.install(portal)  # /admin
+    admin_people.install(portal)  # /admin/drivers, /admin/operators
+    admin_person.install(portal)  # /admin/drivers/{account_id}, /admin/operators/{account_id}
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
+    account.install(portal)  # /account
+    account_data.install(portal)  # /account/data.json, /account/sessions.csv
     refusals.install(portal)
     acting_banner.install(portal)
