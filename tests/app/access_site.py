@@ -75,7 +75,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(database: Database, *, patience: float = 2, **settings: Any) -> AsyncIterator[Site]:
+async def site(database: Database, *, patience: float = 10, **settings: Any) -> AsyncIterator[Site]:
     """The site, running; it waits for an identity provider for *patience* seconds."""
     options = Settings(database_url=str(database.url), _env_file=None, **settings)  # type: ignore[call-arg]
     with nicegui_reset_globals():
