@@ -99,6 +99,7 @@ ALLOWED = {
         "app.clock",
         "app.commands",
         "app.logs",
+        "app.mail",
         "app.portal",
         "app.request_context",
         "app.settings",

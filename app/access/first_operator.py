@@ -12,7 +12,7 @@ from app.access import link_rows, passwords, tokens
 from app.access.account_rules import EMAIL, Refused, check_password, proper_email, proper_name
 from app.access.link_rows import LASTS, LinkUsed, Purpose
 from app.access.tokens import TOKEN, hashed
-from data.announcements import Announcement, Topic
+from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account, OneTimeLink
 from data.queries import people
@@ -47,16 +47,23 @@ class FirstOperator:
         now = clock.now()
         return await self._database.ask(people.link_is_open, hashed(token), PURPOSE, now)
 
-    async def welcome(self, token: str, *, name: str, email: str, password: str) -> int:
-        """Make the operator; returns the account's id. Raises `LinkUsed` or `Refused`."""
+    async def welcome(
+        self, caller: Caller, token: str, *, name: str, email: str, password: str | None
+    ) -> int:
+        """Make the operator; returns the account's id. Raises `LinkUsed` or `Refused`.
+
+        *password* is ``None`` where nobody signs in with one.
+        """
         if not await self.is_open(token):
             raise LinkUsed
         name, email = proper_name(name), proper_email(email)
-        check_password(password, name=name, email=email)
-        password_hash = await passwords.hashed_in_thread(password)
+        password_hash = None
+        if password is not None:
+            check_password(password, name=name, email=email)
+            password_hash = await passwords.hashed_in_thread(password)
         try:
             return await self._database.change(
-                _use, hashed(token), clock.now(), name=name, email=email, password_hash=password_hash
+                _use, caller, hashed(token), clock.now(), name=name, email=email, password_hash=password_hash
             )
         except IntegrityError as error:
             raise Refused("taken") from error
@@ -76,19 +83,27 @@ def _offer(change: Change, token_hash: str, now: datetime) -> bool:
     return True
 
 
-def _use(change: Change, token_hash: str, now: datetime, *, name: str, email: str, password_hash: str) -> int:
+def _use(
+    change: Change,
+    caller: Caller,
+    token_hash: str,
+    now: datetime,
+    *,
+    name: str,
+    email: str,
+    password_hash: str | None,
+) -> int:
     link_rows.use(change, token_hash, PURPOSE, now)
-    result = change.execute(
-        insert(Account),
-        {
-            "role": Role.OPERATOR,
-            "email": email,
-            "name": name,
-            "password_hash": password_hash,
-            "theme": Theme.SYSTEM,
-            "created_at": now,
-        },
-    )
-    account_id = int(result.inserted_primary_key[0])  # type: ignore[index]
-    change.announce(Announcement(Topic.PEOPLE, account_id))
+    if people.has_operator(change.connection):
+        raise LinkUsed  # one has come by another way since
+    row = {
+        "role": Role.OPERATOR,
+        "email": email,
+        "name": name,
+        "password_hash": password_hash,
+        "theme": Theme.SYSTEM,
+        "created_at": now,
+    }
+    account_id = int(change.execute(insert(Account).returning(Account.id), row).scalar_one())
+    link_rows.told(change, caller, account_id, "person.first_operator", now)
     return account_id

@@ -60,12 +60,14 @@ class LinkForms:
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
         self._tries.take(f"address {posted.address(request)}")
+        with_password = password_sign_in(self._links.settings)
         try:
             account_id = await self._first_operator.welcome(
+                _stranger(request),
                 token,
                 name=posted.text(form, "name", LONGEST_NAME),
                 email=posted.text(form, "email", LONGEST_EMAIL),
-                password=posted.text(form, "password", passwords.LONGEST),
+                password=posted.text(form, "password", passwords.LONGEST) if with_password else None,
             )
         except LinkUsed:
             return posted.redirect("/sign-in", problem="link")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.commands.chargers import add_charger, add_site, new_password
 from app.commands.demo import demo_command
+from app.commands.links import invite, new_link, operator_sign_in
 from app.commands.opening import PROGRAM
 from app.commands.people import add_driver, add_mapping, new_driver_password
 from app.commands.plans import add_plan, subscribe
@@ -45,6 +46,9 @@ def commands(run: Callable[[Settings], None]) -> click.Group:
                 run(settings)
 
     for command in (
+        invite,
+        new_link,
+        operator_sign_in,
         add_driver,
         add_site,
         add_charger,

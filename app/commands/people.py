@@ -6,12 +6,16 @@ import secrets
 import sys
 
 import click
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from app import clock
-from app.access import passwords
+from app.access import link_rows, passwords, sign_in_rows
+from app.access.account_rules import check_password
 from app.commands.opening import PROGRAM, TimeZone, driver, email_address, group, inserted, opened, shown_name
+from app.logs import masked
+from data import audit
 from data.announcements import Announcement, Topic
+from data.caller import COMMAND_LINE
 from data.database import Change
 from data.models import Account, ChargingSession, GroupAccount, Mapping, SignIn
 from data.types import Role
@@ -41,7 +45,7 @@ def add_driver(
     """Add a driver who signs in with EMAIL and a password (printed once)."""
     email = email_address(email)
     name = shown_name(name if name is not None else email.partition("@")[0])
-    password = _password(password_stdin)
+    password = _password(password_stdin, name=name, email=email)
     row = {
         "role": Role.DRIVER,
         "email": email,
@@ -59,6 +63,7 @@ def add_driver(
         account = inserted(change, Account, row)
         for one in dict.fromkeys(groups):
             change.execute(insert(GroupAccount), {"group_id": group(change, one), "account_id": account})
+        audit.record(change, COMMAND_LINE, "person.add", row["created_at"], subject_id=account, about=email)
         change.announce(Announcement(Topic.PEOPLE, account))
 
     with opened() as database:
@@ -81,7 +86,7 @@ def new_driver_password(email: str, new_email: str | None, password_stdin: bool)
     For a forgotten password, and for drivers that an import made.
     """
     address = email_address(email if new_email is None else new_email)
-    password = _password(password_stdin)
+    password = _password(password_stdin, name="", email=address)
     hashed = passwords.hash_password(password)
 
     def renew(change: Change) -> None:
@@ -91,11 +96,11 @@ def new_driver_password(email: str, new_email: str | None, password_stdin: bool)
         )
         if change.execute(taken).first():
             raise click.ClickException(f"There is another driver {address} already.")
-        change.execute(
-            update(Account).where(Account.id == account).values(email=address, password_hash=hashed)
-        )
-        change.execute(delete(SignIn).where(SignIn.account_id == account))
-        change.announce(Announcement(Topic.PEOPLE, account))
+        change.execute(update(Account).where(Account.id == account).values(email=address))
+        link_rows.set_password(change, account, hashed)
+        now = clock.now()
+        audit.record(change, COMMAND_LINE, "person.password", now, subject_id=account, about=address)
+        sign_in_rows.end(change, [SignIn.account_id == account], now, (COMMAND_LINE, "sign_in.end"))
 
     with opened() as database:
         database.change_now(renew)
@@ -104,10 +109,9 @@ def new_driver_password(email: str, new_email: str | None, password_stdin: bool)
         click.echo(f"  password  {password}  (shown this once)")
 
 
-def _password(from_stdin: bool) -> str:
+def _password(from_stdin: bool, *, name: str, email: str) -> str:
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
-    if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
-        raise click.ClickException(f"A password has at least {passwords.SHORTEST} characters.")
+    check_password(password, name=name, email=email)
     return password
 
 
@@ -150,6 +154,9 @@ def add_mapping(id_tag: str, email: str, move: bool) -> None:
             )
             .values(account_id=account, mapping_id=mapping)
         ).rowcount
+        moved = "card.link" if has is None else "card.move"
+        about, details = f"mapping {mapping}", {"card": masked(tag)}
+        audit.record(change, COMMAND_LINE, moved, now, subject_id=account, about=about, details=details)
         change.announce(Announcement(Topic.PEOPLE, account), Announcement(Topic.SESSIONS, account))
         return email_address(email), claimed
 

@@ -132,8 +132,9 @@ def draw(
             doorway.text("p", reader.text("sign_in.or")).classes("p-or")
         if ways.passwords:
             _draw_form(reader, wanted, typed, is_main=not ways.choices)
-        help_text = "sign_in.help" if ways.passwords else "sign_in.help.provider"
-        doorway.text("p", reader.text(help_text)).classes("p-muted p-small")
+        if ways.passwords:
+            _link(reader.text("forgot.link"), "/forgot", "p-small")
+        doorway.text("p", reader.text("sign_in.help")).classes("p-muted p-small")
         if ways.somebody_is_here:
             _link(reader.text("sign_in.switch"), "/switch", "p-back")
 

@@ -11,12 +11,16 @@ from starlette.responses import RedirectResponse, Response
 from app.access import passwords
 from app.access.first_operator import FirstOperator
 from app.pages import doorway
+from app.settings import password_sign_in
 from components.words import Reader
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
-PROBLEMS = {why: f"welcome.problem.{why}" for why in ("name", "email", "password", "taken")}
+PROBLEMS = {
+    **{why: f"welcome.problem.{why}" for why in ("name", "email", "password", "taken")},
+    **{why: f"link.problem.{why}" for why in ("common", "own")},
+}
 
 
 def install(portal: Portal) -> None:
@@ -29,11 +33,11 @@ def install(portal: Portal) -> None:
             return RedirectResponse("/sign-in?problem=link", 303)
         reader = doorway.stranger(request)
         said = reader.text(PROBLEMS[problem], n=passwords.SHORTEST) if problem in PROBLEMS else ""
-        draw(reader, token, problem=said)
+        draw(reader, token, with_password=password_sign_in(portal.settings), problem=said)
         return None
 
 
-def draw(reader: Reader, token: str, *, problem: str = "") -> None:
+def draw(reader: Reader, token: str, *, with_password: bool, problem: str = "") -> None:
     """The card with the form that uses the link up; looking at it does not."""
     with doorway.doorway(reader, reader.text("welcome.title")):
         doorway.text("p", reader.text("welcome.text"))
@@ -44,9 +48,12 @@ def draw(reader: Reader, token: str, *, problem: str = "") -> None:
             name.props("type=text name=name autocomplete=name required maxlength=200 autofocus")
             email = doorway.field(reader.text("sign_in.email"))
             email.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
-            password = doorway.field(reader.text("welcome.password", n=passwords.SHORTEST))
-            password.props("type=password name=password autocomplete=new-password required")
-            password.props["minlength"] = passwords.SHORTEST
+            if with_password:
+                password = doorway.field(reader.text("welcome.password", n=passwords.SHORTEST))
+                password.props("type=password name=password autocomplete=new-password required")
+                password.props["minlength"] = passwords.SHORTEST
+            else:
+                doorway.text("p", reader.text("welcome.provider")).classes("p-muted p-small")
             doorway.hidden("token", token)
             doorway.browser_time_zone()
             doorway.submit(reader.text("welcome.submit"))

@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from app import clock
+from app.access import sign_in_rows
+from app.access.lifetimes import lifetime
+from app.access.sign_in_rows import Arrival
 from app.commands import commands
 from app.commands.chargers import ocpp_address
 from app.settings import Settings
 from data.database import Database, DatabaseUnavailable
 from data.models import (
     Account,
+    AuditEntry,
     Charger,
     Connector,
     GroupAccount,
@@ -27,6 +31,7 @@ from data.models import (
     SignIn,
     Subscription,
 )
+from data.types import HowSignedIn, Role
 from tests.world import NOW, add_charger, add_driver, add_site
 
 Run = Callable[..., Result]
@@ -73,7 +78,7 @@ def test_a_driver_is_added_once(run: Run, sqlite_database: Database) -> None:
     _refused(run("add-driver", "ADA@example.org"), "There is a driver ada@example.org already.")
     _refused(run("add-driver", "ada"), "is no e-mail address")
     _refused(
-        run("add-driver", "b@example.org", "--password-stdin", input="short\n"), "at least 12 characters"
+        run("add-driver", "b@example.org", "--password-stdin", input="short\n"), "from 12 to 1000 characters"
     )
 
 
@@ -88,18 +93,9 @@ def test_a_password_can_come_by_standard_input(run: Run, sqlite_database: Databa
 def test_a_driver_gets_a_new_password_and_old_sign_ins_end(run: Run, sqlite_database: Database) -> None:
     """T16: whoever signed in with the old one is out; an imported driver gets an address at the same time."""
     account = sqlite_database.change_now(add_driver, "Dana Driver")
-    sqlite_database.change_now(
-        lambda change: change.execute(
-            insert(SignIn),
-            {
-                "token_hash": "x",
-                "account_id": account,
-                "created_at": NOW,
-                "last_seen_at": NOW,
-                "expires_at": NOW,
-            },
-        )
-    )
+    arrival = Arrival(account, HowSignedIn.PASSWORD)
+    lasts = lifetime(Settings(_env_file=None), Role.DRIVER, remember=False)
+    sqlite_database.change_now(sign_in_rows.arrive, arrival, NOW, lasts, None, "hash of a token")
     said = run("new-driver-password", "dana@example.org", "--new-email", "D@Example.org")
     assert said.exit_code == 0, said.output
     password = said.output.split("password  ")[1].split()[0]
@@ -107,6 +103,11 @@ def test_a_driver_gets_a_new_password_and_old_sign_ins_end(run: Run, sqlite_data
     assert email == "d@example.org"
     assert PasswordHasher().verify(str(hashed), password)
     assert _rows(sqlite_database, SignIn.id) == []
+    told = _rows(sqlite_database, AuditEntry.action, AuditEntry.subject_id, AuditEntry.actor_name)
+    assert told == [
+        ("person.password", account, "command line"),
+        ("sign_in.end", account, "command line"),
+    ]
     sqlite_database.change_now(add_driver, "Eva Else")
     _refused(run("new-driver-password", "eva@example.org", "--new-email", "d@example.org"), "another driver")
     _refused(run("new-driver-password", "nobody@example.org"), "There is no driver")
