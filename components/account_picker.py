@@ -21,9 +21,12 @@ PICKER = """
         <i :class="'p-icon p-i-' + one.icon" aria-hidden="true"></i>
         <span class="p-account-who">
           <strong>{{ one.name }}</strong>
-          <span>{{ one.role }} · {{ one.email }}</span>
-          <span v-if="one.mark" class="p-account-mark">
-            <i :class="'p-icon p-i-' + one.mark_icon" aria-hidden="true"></i>{{ one.mark }}
+          <span>{{ one.email }}</span>
+          <span class="p-account-role">
+            <span>{{ one.role }}</span>
+            <span v-if="one.mark" class="p-account-mark">
+              <i :class="'p-icon p-i-' + one.mark_icon" aria-hidden="true"></i>{{ one.mark }}
+            </span>
           </span>
         </span>
       </button>

@@ -35,7 +35,7 @@ class ActingBanner(Element):
         self._reader = reader
         self._texts = {
             "title": reader.text("acting.title", name=name),
-            "text": reader.text("acting.text"),
+            "text": " " + reader.text("acting.text"),  # templates are drawn without space between
             "back": reader.text("acting.back"),
             "path": END,
         }

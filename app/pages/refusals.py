@@ -46,7 +46,7 @@ def install(portal: Portal) -> None:
         with client:
             ui.notify(
                 _sentence(reader, error),
-                type="negative",
+                classes="p-refusal",
                 position="top",
                 timeout=SECONDS * 1000,
                 close_button=reader.text("refused.close"),
