@@ -68,7 +68,7 @@ class To(Enum):
     OPERATORS = Gets(303, 404, 404, 200, 404, 303)
     SIGNED_IN = Gets(303, 200, 200, 200, 200, 303)
     NOWHERE = Gets(404, 404, 404, 404, 404, 404)
-    """There is no such identity provider, unless one is configured."""
+    """What it takes is not there as a rule: a link that is still good, a provider, a mail server."""
     NO_BROWSER = Gets(403, 403, 403, 403, 403, 403)
 
 
@@ -107,11 +107,15 @@ ROWS = (
     page("/", To.HOME),
     page("/sign-in", To.STRANGERS),
     page("/welcome/{token}", Gets(303, 303, 303, 303, 303, 303)),
-    page("/invitation/{token}", To.ANYBODY),
-    page("/password/{token}", To.ANYBODY),
-    page("/enter/{token}", To.ANYBODY),
+    page("/invitation/{token}", To.NOWHERE),
+    page("/password/{token}", To.NOWHERE),
+    page("/enter/{token}", To.NOWHERE),
     page("/forgot", To.ANYBODY),
     page("/admin", To.OPERATORS),
+    page("/admin/drivers", To.OPERATORS),
+    page("/admin/drivers/{account_id}", To.OPERATORS),
+    page("/admin/operators", To.OPERATORS),
+    page("/admin/operators/{account_id}", To.OPERATORS),
     page("/account", To.SIGNED_IN),
     Row("/account/data.json", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
     Row("/account/sessions.csv", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
@@ -121,7 +125,7 @@ ROWS = (
     form("/auth/invitation"),
     form("/auth/password"),
     form("/auth/enter"),
-    form("/auth/forgot"),
+    form("/auth/forgot", To.NOWHERE),
     page("/switch", To.ANYBODY),
     form("/auth/switch"),
     page("/confirm", Gets(303, 200, 200, 200, 404, 303)),
@@ -141,20 +145,18 @@ ROWS = (
     file("/look/{path:path}"),
     file("/favicon.ico"),
     file(_NICEGUI + "/static/{path:path}"),
-    file(_NICEGUI + "/libraries/{key:path}"),
     file(_NICEGUI + "/components/{key:path}"),
-    file(_NICEGUI + "/resources/{key}/{path:path}"),
     file(_NICEGUI + "/esm/{key}/{path:path}"),
     Row(
         "/_nicegui_ws/{path:path}", Kind.PROTOCOL, To.NO_BROWSER.value, frozenset({"GET", "POST", WEBSOCKET})
     ),
     Row("/ocpp/{identity:path}", Kind.PROTOCOL, To.NO_BROWSER.value, frozenset({WEBSOCKET})),
 )
-SHUT = frozenset({_NICEGUI + "/dynamic_resources/{name}"})
+SHUT = frozenset(
+    _NICEGUI + path
+    for path in ("/dynamic_resources/{name}", "/libraries/{key:path}", "/resources/{key}/{path:path}")
+)
 """Routes that NiceGUI adds and no page of ours needs: they are there, and answered like what is not."""
-
-_NOT_LISTED_YET = Row("", Kind.FORM, To.ANYBODYS_FORM.value)
-"""While the pages of accounts are being written; goes when their rows are here."""
 
 
 class RouteTable:
@@ -183,4 +185,4 @@ class RouteTable:
         for pattern, row in self._patterns:
             if method in row.methods and pattern.fullmatch(path):
                 return row
-        return _NOT_LISTED_YET if not path.startswith("/_nicegui") else None
+        return None

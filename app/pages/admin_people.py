@@ -1,0 +1,93 @@
+"""`/admin/drivers`, `/admin/operators`: the accounts, a search among them, and invitations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from nicegui import ui
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from app import clock
+from app.access.visitor import Operator
+from app.pages import people_dialogs
+from app.pages.console import Console
+from components.bound import Show, When
+from components.people import PATHS, People
+from data.announcements import Topic
+from data.queries import accounts
+from data.queries.accounts import ListedAccounts, State
+from data.types import Role
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+AT_MOST_EVERY = 2.0
+"""Seconds between the questions of an open list: people come and go all the time."""
+
+
+def install(portal: Portal) -> None:
+    """Install the two pages."""
+
+    @ui.page("/admin/drivers")
+    async def drivers(request: Request, operator: Operator, search: str = "", state: str = "") -> None:
+        await PeoplePage(Console(portal, operator, request), Role.DRIVER, search, state).draw()
+
+    @ui.page("/admin/operators")
+    async def operators(request: Request, operator: Operator, search: str = "", state: str = "") -> None:
+        await PeoplePage(Console(portal, operator, request), Role.OPERATOR, search, state).draw()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Accounts, and what was searched for: another search is another answer, also with the same rows."""
+
+    search: str
+    state: State | None
+    accounts: ListedAccounts
+
+
+class PeoplePage:
+    """The list of the accounts of one role."""
+
+    def __init__(self, console: Console, role: Role, search: str, state: str) -> None:
+        self.console = console
+        self.role = role
+        self.search = search.strip()[: accounts.LONGEST_SEARCH]
+        self.state = State(state) if state in set(State) else None  # T5: what is unknown filters nothing
+        self.cards = console.cards()
+        people = When(Topic.PEOPLE, at_most_every=lambda: AT_MOST_EVERY)
+        self.found = self.cards.bind(self.ask, people, tells_time=True)
+
+    def ask(self, db: Connection) -> Found:
+        """Asked in a thread."""
+        search, state = self.search, self.state
+        return Found(search, state, accounts.listed(db, self.role, search, state))
+
+    async def draw(self) -> None:
+        """The page."""
+        await self.cards.load()
+        reader = self.console.reader
+        with self.console.page(reader.text(f"people.{self.role.value}s")) as frame:
+            with frame.title:
+                invite = ui.button(reader.text(f"people.invite.{self.role.value}"), color=None)
+                invite.classes("p-button is-main")
+                invite.on_click(lambda: people_dialogs.invite(self.console, self.role))
+            self.found.draw(self.draw_people)
+
+    def draw_people(self, found: Found) -> Show[Found]:
+        """The card with search, filter and rows."""
+        card = People(self.console.reader, self.role, found.search, found.state, self.look)
+        card.show(found.accounts, clock.now())
+        return lambda found: card.show(found.accounts, clock.now())
+
+    def look(self, search: str, state: State | None) -> None:
+        """Show what is searched for; the address follows, so that back and reload keep it."""
+        self.search, self.state = search[: accounts.LONGEST_SEARCH], state
+        given = {"search": self.search, "state": state.value if state is not None else ""}
+        query = urlencode({name: value for name, value in given.items() if value})
+        path = PATHS[self.role].rstrip("/")
+        ui.navigate.history.replace(f"{path}?{query}" if query else path)
+        self.found.ask()

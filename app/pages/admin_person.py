@@ -1,0 +1,215 @@
+"""`/admin/drivers/{id}`, `/admin/operators/{id}`: one account, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+from starlette.requests import Request
+
+from app import clock
+from app.access.acting import LONGEST_REASON
+from app.access.visitor import Operator, not_found
+from app.pages import people_dialogs
+from app.pages.console import Console
+from app.settings import password_sign_in
+from components import forms
+from components.bound import Show, When
+from components.drawn import Card
+from components.people import PATHS
+from components.person import Facts, History, Identities, PersonSignIns, browser_name
+from data.announcements import Topic
+from data.queries import accounts, audit, sign_ins
+from data.queries.accounts import AccountFacts, LinkedIdentity, State
+from data.queries.audit import Entry
+from data.queries.sign_ins import ListedSignIn
+from data.types import Role
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+LARGEST_ID = 2**31 - 1
+"""More does not fit into a number of an account: there is none."""
+BEGIN_ACTING = "/auth/acting/begin"
+
+
+def install(portal: Portal) -> None:
+    """Install the two pages."""
+
+    @ui.page("/admin/drivers/{account_id}")
+    async def driver(request: Request, operator: Operator, account_id: str, problem: str = "") -> None:
+        page = PersonPage(Console(portal, operator, request), account_id, Role.DRIVER)
+        await page.draw(problem == "reason")
+
+    @ui.page("/admin/operators/{account_id}")
+    async def other_operator(request: Request, operator: Operator, account_id: str) -> None:
+        await PersonPage(Console(portal, operator, request), account_id, Role.OPERATOR).draw()
+
+
+class PersonPage:
+    """The page of one account. Raises `not_found` for what is no account of *role*."""
+
+    def __init__(self, console: Console, account_id: str, role: Role) -> None:
+        if not (account_id.isascii() and account_id.isdecimal() and len(account_id) <= 10):
+            raise not_found()
+        self.id = int(account_id)
+        if not 0 < self.id <= LARGEST_ID:
+            raise not_found()
+        self.console = console
+        self.role = role
+        self.own = console.operator.id == self.id
+        self.known: AccountFacts
+        """As it was found last."""
+        self.cards = cards = console.cards()
+        about = When(Topic.PEOPLE, self.id)
+        self.facts = cards.bind(lambda db: accounts.facts(db, self.id, role), about, tells_time=True)
+        self.identities = cards.bind(lambda db: accounts.identities(db, self.id), about, tells_time=True)
+        self.sign_ins = cards.bind(
+            lambda db: sign_ins.of_account(db, self.id, clock.now()), about, tells_time=True
+        )
+        self.history = cards.bind(lambda db: audit.latest_about(db, self.id), about, tells_time=True)
+
+    async def draw(self, reason_missing: bool = False) -> None:
+        """The page, if there is such an account."""
+        known = await self.console.portal.database.ask(accounts.facts, self.id, self.role)
+        if known is None:
+            raise not_found()
+        self.known = known
+        await self.cards.load()
+        with self.console.page(known.name) as frame:
+            with frame.title:
+                back = ui.link(self.console.reader.text(f"people.{self.role.value}s"), PATHS[self.role][:-1])
+                back.classes("p-text-link")
+            self.facts.draw(self.draw_facts)
+            if self.role is Role.DRIVER:
+                self.facts.draw(lambda facts: self.draw_acting(facts, reason_missing), silent=True)
+            self.sign_ins.draw(self.draw_sign_ins)
+            self.identities.draw(self.draw_identities)
+            self.history.draw(self.draw_history)
+
+    # --- cards
+
+    def draw_facts(self, facts: AccountFacts | None) -> Show[AccountFacts | None]:
+        """What the account is, and buttons for what it allows."""
+        reader = self.console.reader
+        card = Facts(reader)
+        offered: tuple[object, ...] = ()
+
+        def show(facts: AccountFacts | None) -> None:
+            nonlocal offered
+            if facts is None:  # it has another role since, and so another page
+                card.actions.clear()
+                with card.actions:
+                    forms.text("p", reader.text("people.gone")).props("role=status")
+                return
+            self.known = facts
+            card.show(facts, clock.now())
+            ui.page_title(f"{facts.name} · {reader.text('brand')}")
+            # Drawn anew only if they change: whoever has just tabbed to one stays there.
+            offers = facts.name, facts.email, facts.state, facts.has_password
+            if offers != offered:
+                offered = offers
+                card.actions.clear()
+                with card.actions:
+                    self.draw_actions(facts)
+
+        show(facts)
+        return show
+
+    def draw_actions(self, facts: AccountFacts) -> None:
+        """The buttons."""
+        console, reader = self.console, self.console.reader
+
+        def button(key: str, do: object, *, danger: bool = False) -> None:
+            made = ui.button(reader.text(key), on_click=do, color=None)  # type: ignore[arg-type]
+            made.classes("p-button is-danger" if danger else "p-button").props("flat")
+
+        button("people.edit", lambda: people_dialogs.edit(console, facts))
+        if facts.state is State.INVITED:
+            button("people.invite_again", lambda: people_dialogs.invite_again(console, facts))
+        elif facts.disabled_at is None and password_sign_in(console.portal.settings):
+            button("people.password_link", lambda: people_dialogs.password_link(console, facts))
+        if self.own:
+            forms.text("p", reader.text("people.own")).classes("p-muted p-small")
+            return
+        other = Role.OPERATOR if facts.role is Role.DRIVER else Role.DRIVER
+        button(f"people.make.{other.value}", lambda: people_dialogs.change_role(console, facts))
+        if facts.disabled_at is None:
+            button("people.disable", lambda: people_dialogs.disable(console, facts), danger=True)
+        else:
+            button("people.enable", lambda: people_dialogs.enable(console, facts))
+
+    def draw_acting(self, facts: AccountFacts | None, reason_missing: bool) -> Show[AccountFacts | None]:
+        """P23: the form that begins it, for a driver who could sign in themselves (T26)."""
+        place = ui.element("div").classes("p-slot")
+        drawn_for = ""
+
+        def show(facts: AccountFacts | None) -> None:
+            nonlocal drawn_for
+            name = facts.name if facts is not None and facts.disabled_at is None else ""
+            if name == drawn_for:
+                return
+            drawn_for = name
+            place.clear()
+            if name:
+                with place:
+                    self.draw_acting_form(name, reason_missing)
+
+        show(facts)
+        return show
+
+    def draw_acting_form(self, name: str, reason_missing: bool) -> None:
+        """A plain form: the browser's token changes with it (T13), which no socket can do."""
+        reader = self.console.reader
+        with Card("p-act-as p-one-third", "act-as-title"):
+            forms.text("h2", reader.text("people.act_as")).props("id=act-as-title")
+            forms.text("p", reader.text("people.act_as.text"))
+            if reason_missing:
+                forms.alert(reader.text("people.act_as.reason_missing"))
+            with forms.form(BEGIN_ACTING):
+                forms.hidden("driver_id", str(self.id))
+                reason = forms.field(reader.text("people.act_as.reason"))
+                reason.props("type=text name=reason autocomplete=off required")
+                reason.props["maxlength"] = LONGEST_REASON
+                forms.submit(reader.text("people.act_as.do", name=name))
+
+    def draw_sign_ins(self, found: Sequence[ListedSignIn]) -> Show[Sequence[ListedSignIn]]:
+        """Where they are signed in; each, or all, can be ended (T16)."""
+        console, reader = self.console, self.console.reader
+        listed: dict[int, str] = {}
+
+        def end(sign_in_id: int) -> None:
+            if sign_in_id in listed:
+                people_dialogs.end_sign_ins(console, self.known, sign_in_id, listed[sign_in_id])
+
+        card = PersonSignIns(reader, end)
+        with card.actions:
+            everywhere = ui.button(reader.text("people.end.all"), color=None).classes("p-button is-danger")
+            everywhere.props("flat").on_click(lambda: people_dialogs.end_sign_ins(console, self.known))
+
+        def show(found: Sequence[ListedSignIn]) -> None:
+            listed.clear()
+            listed.update({one.id: browser_name(one.browser_name, reader) for one in found})
+            card.show(found, clock.now())
+            everywhere.set_visibility(bool(found))
+
+        show(found)
+        return show
+
+    def draw_identities(self, found: Sequence[LinkedIdentity]) -> Show[Sequence[LinkedIdentity]]:
+        """How they sign in."""
+        labels = {one.key: one.label for one in self.console.portal.by_provider.choices()}
+        card = Identities(self.console.reader, labels)
+
+        def show(found: Sequence[LinkedIdentity]) -> None:
+            card.show(found, self.known.has_password, clock.now())
+
+        show(found)
+        return show
+
+    def draw_history(self, found: Sequence[Entry]) -> Show[Sequence[Entry]]:
+        """P24: support visits, and what else was done."""
+        card = History(self.console.reader)
+        card.show(found, self.id, clock.now())
+        return lambda found: card.show(found, self.id, clock.now())

@@ -1,0 +1,99 @@
+"""Dialogs: drawn when they are opened, gone when they are closed, so that a page costs nothing for them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from nicegui import ui
+from nicegui.element import Element
+
+from components.words import Reader
+
+LONGEST_REASON = 500
+"""Characters."""
+
+Problem = str
+"""A sentence about what was not accepted; empty if all was."""
+
+
+@contextmanager
+def dialog(title: str) -> Iterator[ui.dialog]:
+    """Open a dialog headed *title*; draw its content inside."""
+    with ui.context.client.content:
+        place = ui.element().classes("p-slot")
+    with place, ui.dialog() as box, Element("q-card").classes("p-dialog"):
+        box.props("aria-labelledby=dialog-title")
+        ui.label(title).props("id=dialog-title").tag = "h2"
+        yield box
+
+    def gone() -> None:
+        box.delete()
+        place.delete()
+
+    # Not before the browser says so: what was typed may still be on its way.
+    box.on("hide", gone, args=[])
+    box.open()
+
+
+def paragraph(content: str) -> ui.label:
+    """*content* as a paragraph of a dialog."""
+    label = ui.label(content)
+    label.tag = "p"
+    return label
+
+
+def field(label: str, value: str = "", *, longest: int) -> ui.input:
+    """A labelled box for one line of at most *longest* characters."""
+    box = ui.input(label, value=value).props("outlined")
+    box.props["maxlength"] = longest
+    return box
+
+
+def actions(
+    reader: Reader, box: ui.dialog, label: str, do: Callable[[], Awaitable[Problem]], *, danger: bool = False
+) -> None:
+    """The two buttons: cancel, and *label*, which closes the dialog unless there is a problem to tell."""
+    told = paragraph("").props("role=alert").classes("p-alert hidden")
+
+    async def act() -> None:
+        button.disable()  # a second click while the first is under way is none
+        problem = await do()
+        if box.is_deleted:
+            return
+        button.enable()
+        told.set_text(problem)
+        told.classes(remove="hidden") if problem else told.classes("hidden")
+        if not problem:
+            box.close()
+
+    with ui.element("div").classes("p-actions"):
+        cancel = ui.button(reader.text("settings.cancel"), on_click=box.close, color=None)
+        cancel.classes("p-button").props("flat")
+        button = ui.button(label, on_click=act, color=None).classes("p-button is-main")
+        if danger:
+            button.classes("is-danger")
+
+
+def confirm(
+    reader: Reader,
+    title: str,
+    text: str,
+    label: str,
+    do: Callable[[str], Awaitable[Problem]],
+    *,
+    reason: str = "",
+    danger: bool = False,
+) -> None:
+    """Ask before *do*, with *label* on its button, which names what it is done to.
+
+    With *reason* as its label there is a box for one, which *do* is called with; else it is empty.
+    """
+    with dialog(title) as box:
+        paragraph(text)
+        why = field(reason, longest=LONGEST_REASON) if reason else None
+
+        async def act() -> Problem:
+            return await do((why.value or "") if why is not None else "")
+
+        actions(reader, box, label, act, danger=danger)
