@@ -39,6 +39,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/invitation/{token}")
     async def invitation(request: Request, token: str, problem: str = "") -> Response | None:
+        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         to = await portal.links.recipient(token, Purpose.INVITATION)
         if to is None:
             return _used(portal, request, Purpose.INVITATION)
@@ -49,6 +50,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/password/{token}")
     async def password(request: Request, token: str, problem: str = "") -> Response | None:
+        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         to = await portal.links.recipient(token, Purpose.PASSWORD_RESET)
         if to is None:
             return _used(portal, request, Purpose.PASSWORD_RESET)
@@ -57,6 +59,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/enter/{token}")
     async def enter(request: Request, token: str) -> Response | None:
+        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         to = await portal.links.recipient(token, Purpose.SIGN_IN)
         if to is None:
             return _used(portal, request, Purpose.SIGN_IN)
@@ -65,6 +68,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/forgot")
     async def forgot(request: Request, sent: str = "") -> None:
+        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         reader = doorway.stranger(request)
         if not password_sign_in(portal.settings):
             draw_no_mail(reader, "forgot.off")
