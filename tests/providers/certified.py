@@ -64,7 +64,11 @@ class Certified:
         self._process = process
         self.client_id = client_id
         self.client_secret = client_secret
-        self.issuer = self._told("issuer")
+        try:
+            self.issuer = self._told("issuer")
+        except CertifiedMissing:
+            self.stop()
+            raise
 
     @classmethod
     def start(
@@ -182,15 +186,19 @@ def _installed() -> Path:
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix="certified-") as folder:
         made = Path(folder) / "made"
         shutil.copytree(PACKAGE, made)
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=made,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        if done.returncode != 0:
-            raise CertifiedMissing(f"npm could not install the certified provider: {done.stderr[-300:]}")
+        offline = ["--fetch-retries=1", "--fetch-timeout=30000"]  # told soon, where there is no network
+        try:
+            subprocess.run(
+                [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *offline],
+                cwd=made,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=True,
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            told = str(error.stderr or error)[-300:]
+            raise CertifiedMissing(f"npm could not install the certified provider: {told}") from error
         try:
             made.rename(ready)
         except OSError:
