@@ -22,6 +22,17 @@ class Preferences:
     """IANA name."""
 
 
+class Choice(ui.select):
+    """`ui.select` without watching its options for changes: with 400 time zones that took 25 ms a page."""
+
+    def _update_options(self) -> None:
+        # As NiceGUI does it, but a tuple: lists and dicts within it are not wrapped into watched ones.
+        self._props["options"] = tuple(
+            {"value": index, "label": label} for index, label in enumerate(self._labels)
+        )
+        self._props[self.VALUE_PROP] = self._value_to_model_value(self.value)
+
+
 class Fields:
     """Language, appearance and time zone, drawn where it is made, standing at *now*."""
 
@@ -31,9 +42,9 @@ class Fields:
         # "New York", as somebody types it; the name of the zone itself has an underscore.
         all_zones = {zone: zone.replace("_", " ") for zone in sorted({*zones(), now.time_zone})}
         self._now = now
-        self._language = ui.select(names, value=now.language, label=reader.text("settings.language"))
-        self._theme = ui.select(themes, value=now.theme, label=reader.text("settings.theme"))
-        self._zone = ui.select(
+        self._language = Choice(names, value=now.language, label=reader.text("settings.language"))
+        self._theme = Choice(themes, value=now.theme, label=reader.text("settings.theme"))
+        self._zone = Choice(
             all_zones, value=now.time_zone, label=reader.text("settings.time_zone"), with_input=True
         )
         self._all = self._language, self._theme, self._zone

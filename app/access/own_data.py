@@ -91,22 +91,18 @@ def _json_head(db: Connection, account_id: int, now: datetime) -> bytes:
     found = asdict(owned_data(db, account_id, now))
     found["sign_ins"] = [_without(one, "id", "browser_id") for one in found["sign_ins"]]
     found["support_visits"] = [_without(one, "id") for one in found["support_visits"]]
-    head = _dumped({"made_at": now, **found}, orjson.OPT_INDENT_2)
+    head = orjson.dumps({"made_at": now, **found}, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2)
     return head.removesuffix(b"\n}") + b',\n  "sessions": ['
 
 
 def _json_piece(sessions: tuple[OwnedSession, ...], first: bool) -> bytes:
-    written = b",\n".join(_dumped(asdict(session)) for session in sessions)
+    written = b",\n".join(orjson.dumps(session, option=orjson.OPT_UTC_Z) for session in sessions)
     return (b"\n" if first else b",\n") + written
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
     """*row* without our own bookkeeping."""
     return {name: value for name, value in row.items() if name not in names}
-
-
-def _dumped(value: dict[str, Any], options: int = 0) -> bytes:
-    return orjson.dumps(value, option=options | orjson.OPT_UTC_Z)
 
 
 def _note(change: Change, caller: Caller, action: str, now: datetime) -> None:
