@@ -22,6 +22,7 @@ from app.access.identity import (
     NotSignedIn,
     ProviderDown,
     StartAgain,
+    UnknownProvider,
     Untrusted,
     used_once,
 )
@@ -67,6 +68,14 @@ def two_keys(provider: Hostile, told: Lies) -> None:
     told.sign = signed_by("RS256", kid=None)
 
 
+def weak_key(provider: Hostile, told: Lies) -> None:
+    told.keys["n"], told.sign = hostile.weak()
+
+
+def keys(**lies: Any) -> Change:
+    return lambda _, told: told.keys.update(lies)
+
+
 def other_signature(header: dict[str, Any], told: dict[str, Any]) -> str:
     token = signed_by("RS256")(header, told)
     return token[:-8] + ("AAAAAAAA" if not token.endswith("AAAAAAAA") else "BBBBBBBB")
@@ -101,6 +110,11 @@ LIES = [
     ("T10 key of another under the known id", stolen_key, Untrusted, "not signed by a key"),
     ("T10 unknown key", sign(signed_by("RS256", 2)), Untrusted, "not signed by a key"),
     ("T10 several keys and no id", two_keys, Untrusted, "not signed by a key"),
+    ("T10 a key that is too short", weak_key, Untrusted, "not signed by a key"),
+    ("T10 a key for another use", keys(use="enc"), Untrusted, "not signed by a key"),
+    ("T10 a key for another algorithm", keys(alg="PS256"), Untrusted, "not signed by a key"),
+    ("T10 a key published with its secret", keys(d="AQAB"), Untrusted, "not signed by a key"),
+    ("T10 a broken key", keys(n="=="), Untrusted, "not signed by a key"),
     ("T10 alg none", sign(unsigned), Untrusted, "algorithm 'none'"),
     ("T10 key confusion", sign(confused), Untrusted, "algorithm 'HS256'"),
     ("T10 an algorithm that is not listed", sign(signed_by("RS384")), Untrusted, "algorithm 'RS384'"),
@@ -286,6 +300,19 @@ async def test_a_late_answer(site: Site) -> None:
         with pytest.raises(StartAgain, match="took too long") as refused:
             await providers.finish("hostile", query, begun.browser_secret)
     assert refused.value.return_to == "/account"
+
+
+async def test_a_provider_that_is_none(site: Site) -> None:
+    """What the settings do not name: 404 for who asks for it, and a sign-out that does not wait."""
+    providers = site.make()
+    for asked in (
+        providers.begin("x"),
+        providers.finish("x", QueryParams(), None),
+        providers.logged_out("x", "x"),
+    ):
+        with pytest.raises(UnknownProvider):
+            await asked
+    assert await providers.end_session_address("x", "http://127.0.0.1:1/") is None
 
 
 async def test_a_parameter_twice(site: Site) -> None:

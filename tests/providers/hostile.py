@@ -19,6 +19,8 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 import httpx
 import uvicorn
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from starlette.applications import Starlette
@@ -85,6 +87,18 @@ def signed_by(algorithm: str, number: int = 1, **header: Any) -> Sign:
     return sign
 
 
+@functools.cache
+def weak() -> tuple[str, Sign]:
+    """The modulus of an RSA key of 1024 bits, and a signer with it."""
+    key = rsa.generate_private_key(65537, 1024)
+
+    def sign(header: dict[str, Any], claims: dict[str, Any]) -> str:
+        text = f"{segment({'alg': 'RS256', 'kid': key_pair().kid})}.{segment(claims)}"
+        return f"{text}.{_encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+    return _encoded(key.public_key().public_numbers().n.to_bytes(128)), sign
+
+
 @dataclass
 class Lies:
     """What is not as it should be. A value of ``None`` takes the thing away."""
@@ -95,6 +109,8 @@ class Lies:
     """Of the token endpoint."""
     userinfo: dict[str, Any] = field(default_factory=dict)
     callback: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
+    """Of each published key."""
     sign: Sign = field(default_factory=lambda: signed_by("RS256"))
     pages: dict[str, str] = field(default_factory=dict)
     """For each path one of: huge, zipped, drip, stall, redirect, not json, list, 500, 404, 429."""
@@ -198,7 +214,8 @@ class Hostile:
         return JSONResponse(_merged(told, self.lies.discovery))
 
     async def _keys(self, request: Request) -> Response:
-        return JSONResponse({"keys": [key.as_dict(private=False) for key in self.published]})
+        keys = [_merged(key.as_dict(private=False), self.lies.keys) for key in self.published]
+        return JSONResponse({"keys": keys})
 
     async def _authorize(self, request: Request) -> Response:
         given = dict(request.query_params)
