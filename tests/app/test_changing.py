@@ -1,0 +1,237 @@
+"""Every service that changes something refuses by itself while somebody acts as somebody (T4, T24, T25)."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from starlette.responses import Response
+
+import app
+from app import clock
+from app.access.identities import Identities
+from app.access.identity import Person, Provider
+from app.changing import CHANGING
+from app.portal import Portal
+from components import words
+from data.caller import Caller, NotAllowed, ReadOnly
+from data.models import AuditEntry, Identity, SignIn
+from data.models.base import Base
+from data.types import HowSignedIn, Role
+from tests import world
+from tests.app.window import WHY, Window, window
+
+NEW = "another good password"
+PROVIDER = Provider(
+    key="test",
+    label="Test",
+    issuer="https://id.example.org",
+    client_id="polaris",
+    client_secret=None,
+    token_auth_method=None,
+    scopes="openid email",
+    operator_claim=None,
+    operator_value=None,
+    unknown_drivers=False,
+    link_by_email=False,
+    hosts=frozenset(),
+)
+PERSON = Person(
+    provider="test",
+    issuer=PROVIDER.issuer,
+    subject="1234",
+    email="dana@example.org",
+    email_verified=True,
+    name="Dana",
+    is_operator=False,
+    session=None,
+    auth_time=None,
+    language=None,
+    time_zone=None,
+)
+
+
+@dataclass
+class Stage:
+    """The portal, its people, and the browser of an operator."""
+
+    portal: Portal
+    here: Window
+    identities: Identities
+    dana: int
+    """A driver, whom the operator acts as; signed in twice on her own."""
+    eve: int
+    """Another driver, signed in."""
+    gus: int
+    """A disabled one."""
+    ina: int
+    """One who has not come yet."""
+    paul: int
+    """Another operator."""
+    dana_here: int
+    dana_elsewhere: int
+    """Her sign-ins."""
+    identity: int
+    """One of hers."""
+
+    async def caller(self) -> Caller:
+        """Whoever is current at the operator's browser."""
+        visitor = await self.portal.sign_ins.visitor(self.here.request())
+        assert visitor is not None
+        return visitor.caller
+
+
+@dataclass(frozen=True)
+class Try:
+    """One changing method: whoever may use it, and how it is called."""
+
+    by: str
+    call: Callable[[Stage, Caller], Any]
+    writes: bool = True
+    """Whether it leaves anything behind when it is allowed."""
+
+
+# In an order in which each of them can be done by whoever may.
+TRIES = {
+    "account.prefer": Try("driver", lambda s, c: s.portal.sign_ins.prefer(c, language="de")),
+    "own_account.rename": Try("driver", lambda s, c: s.portal.own_account.rename(c, "Dana New")),
+    "own_account.email": Try("driver", lambda s, c: s.portal.own_account.change_email(c, "d@example.org")),
+    "own_account.deletion.request": Try("driver", lambda s, c: s.portal.own_account.request_deletion(c)),
+    "own_account.deletion.withdraw": Try("driver", lambda s, c: s.portal.own_account.withdraw_deletion(c)),
+    "own_data.json": Try("driver", lambda s, c: s.portal.own_data.json(c)),
+    "own_data.csv": Try("driver", lambda s, c: s.portal.own_data.csv(c, words.reader("en", None))),
+    "identity.link.begin": Try("driver", lambda s, c: s.identities.begin_link(c), writes=False),
+    "identity.link": Try("driver", lambda s, c: s.identities.link(c, PERSON)),
+    "identity.unlink": Try("driver", lambda s, c: s.identities.unlink(c, s.identity)),
+    "sign_in.end": Try("driver", lambda s, c: s.portal.sign_ins.end_own(c, s.dana_elsewhere)),
+    "sign_in.end_others": Try("driver with two", lambda s, c: s.portal.sign_ins.end_others(c)),
+    "password.change": Try("driver", lambda s, c: s.portal.passwords.change_password(c, world.PASSWORD, NEW)),
+    "person.invite": Try(
+        "operator",
+        lambda s, c: s.portal.links.invite(c, name="New One", email="new@example.org", role=Role.DRIVER),
+    ),
+    "person.invite_again": Try("operator", lambda s, c: s.portal.links.invite_again(c, s.ina)),
+    "person.reset": Try("operator", lambda s, c: s.portal.links.reset(c, s.eve)),
+    "person.sign_in_link": Try("operator", lambda s, c: s.portal.links.sign_in_link(c, s.paul)),
+    "sign_in.end_of_account": Try("operator", lambda s, c: s.portal.sign_ins.end_of_account(c, s.eve)),
+    "account.rename": Try(
+        "operator", lambda s, c: s.portal.people.rename(c, s.eve, name="Eve New", email="e@example.org")
+    ),
+    "account.role": Try("operator", lambda s, c: s.portal.people.change_role(c, s.eve, Role.OPERATOR)),
+    "account.disable": Try("operator", lambda s, c: s.portal.people.disable(c, s.paul, WHY)),
+    "account.enable": Try("operator", lambda s, c: s.portal.people.enable(c, s.gus)),
+    "acting.begin": Try(
+        "operator",
+        lambda s, c: s.portal.acting_as.begin(c, s.here.request(), Response(), s.dana, WHY),
+    ),
+}
+
+
+@asynccontextmanager
+async def stage(portal: Portal) -> AsyncIterator[Stage]:
+    dana, eve, gus, ina, olga, paul = portal.database.change_now(
+        lambda change: (
+            world.add_driver(change, "Dana Driver"),
+            world.add_driver(change, "Eve Other"),
+            world.add_driver(change, "Gus Gone", disabled_at=datetime.now(UTC)),
+            world.add_driver(change, "Ina Invited", password_hash=None),
+            world.add_account(change, "Olga Operator", Role.OPERATOR),
+            world.add_account(change, "Paul Operator", Role.OPERATOR),
+        )
+    )
+    row = {
+        "account_id": dana,
+        "provider": "test",
+        "issuer": PROVIDER.issuer,
+        "subject": "0",
+        "created_at": clock.now(),
+        "last_used_at": clock.now(),
+    }
+    identity = portal.database.change_now(lambda change: world.key(change.execute(insert(Identity), row)))
+    for account in (dana, dana, eve):
+        await portal.sign_ins.issue(account)
+    danas = portal.database.ask_now(
+        lambda db: list(db.scalars(select(SignIn.id).where(SignIn.account_id == dana).order_by(SignIn.id)))
+    )
+    async with window(portal) as here:
+        await here.enter(olga)
+        identities = Identities(portal.sign_ins, {"test": PROVIDER})
+        yield Stage(portal, here, identities, dana, eve, gus, ina, paul, *danas, identity)
+
+
+def everything(db: Connection) -> dict[str, list[Any]]:
+    """The rows of all tables but the audit log."""
+    return {
+        table.name: [tuple(row) for row in db.execute(select(table).order_by(*table.primary_key))]
+        for table in Base.metadata.sorted_tables
+        if table.name != AuditEntry.__tablename__
+    }
+
+
+def told(db: Connection) -> list[str]:
+    """The actions of the audit log, the latest last."""
+    return list(db.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
+
+
+def test_t25_each_changing_service_is_tried() -> None:
+    """One that is new has to be tried below."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        importlib.import_module(module.name)
+    assert set(TRIES) == set(CHANGING)
+
+
+async def test_t25_nothing_is_changed_while_acting_as_somebody(portal: Portal) -> None:
+    """T4, T25, P24: each refuses by itself, the refusal is written down, and nothing else is."""
+    database = portal.database
+    async with stage(portal) as it:
+        await it.here.act(it.dana)
+        caller = await it.caller()
+        assert (caller.subject_id, caller.role) == (it.dana, Role.DRIVER)
+        await asyncio.sleep(0.1)  # that the browser was here is noted in the background
+        before = await database.ask(everything)
+        seen = len(await database.ask(told))
+        done = []
+        for action, one in TRIES.items():
+            try:
+                await one.call(it, caller)
+            except ReadOnly:
+                continue
+            except Exception as error:  # looked at something else first
+                done.append((action, repr(error)))
+            else:
+                done.append((action, "done"))
+        assert done == []
+        assert (await database.ask(told))[seen:] == [f"{action}.refused" for action in TRIES]
+        assert await database.ask(everything) == before
+
+
+async def test_t4_whoever_may_does_each_of_them(portal: Portal) -> None:
+    """So that the refusals above are not those of calls that would have come to nothing anyway.
+
+    T4: a driver's own caller is refused what takes an operator, whatever page it came from.
+    """
+    database = portal.database
+    async with stage(portal) as it:
+        operator = await it.caller()
+        driver = Caller(it.dana, Role.DRIVER, it.dana, it.dana_here)
+        for action, one in TRIES.items():
+            if one.by == "operator":
+                try:
+                    await one.call(it, driver)
+                except NotAllowed:
+                    pass
+                else:
+                    raise AssertionError(f"{action} was done by a driver")
+            if one.by == "driver with two":
+                await portal.sign_ins.issue(it.dana, how=HowSignedIn.LINK)
+            before = await database.ask(everything), len(await database.ask(told))
+            await one.call(it, operator if one.by == "operator" else driver)
+            after = await database.ask(everything), len(await database.ask(told))
+            assert (after != before) == one.writes, action
