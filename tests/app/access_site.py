@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection
 
 from app.access import route_table, surface
 from app.access.by_provider import ByProvider, configured
+from app.access.identities import Identities
 from app.access.one_time_links import Links
 from app.access.own_password import Passwords
 from app.access.route_table import To
@@ -47,6 +48,7 @@ class Site:
     live: Live
     settings: Settings
     links: Links
+    identities: Identities
     clicks: list[str] = field(default_factory=list)
 
     @property
@@ -88,8 +90,9 @@ async def site(database: Database, *, patience: float = 10, **settings: Any) -> 
         database.announce = live.announce
         database.start()
         links = Links(Passwords(database, options, Mail(options)))
-        made = Site(database, SignIns(database, options), live, options, links)
-        by_provider = ByProvider(made.sign_ins, configured(options), patience=patience)
+        sign_ins = SignIns(database, options)
+        by_provider = ByProvider(sign_ins, configured(options), patience=patience)
+        made = Site(database, sign_ins, live, options, links, by_provider.identities)
         surface.install(app, options, made.sign_ins, by_provider, made.links)
         app.state.routes.add(*ROWS)
         stop = made.sign_ins.listen(live)
@@ -102,10 +105,10 @@ async def site(database: Database, *, patience: float = 10, **settings: Any) -> 
             links=links,
             passwords=links.passwords,
         )
-        from app.pages import admin, errors, sign_in, welcome
+        from app.pages import admin, errors, refusals, sign_in, welcome
         from app.pages import links as link_pages
 
-        for pages in (sign_in, welcome, errors, admin, link_pages):
+        for pages in (sign_in, welcome, errors, refusals, admin, link_pages):
             pages.install(portal)
         _driver_pages(made)
         ui.run(title="Test")

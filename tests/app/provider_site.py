@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from starlette.datastructures import QueryParams
 
 from data.database import Database
 from data.models import Account, AuditEntry, Identity
 from tests.app.access_site import Site, site
 from tests.providers.hostile import CLIENT, CLIENT_SECRET, Hostile, Lies, running
+from tests.world import NOW
 
 KEY = "company"
 BEGIN = f"/auth/provider/{KEY}"
@@ -107,6 +108,14 @@ async def said(browser: httpx.AsyncClient, address: str) -> str:
 def path(address: str) -> str:
     """Without the query."""
     return urlsplit(address).path
+
+
+async def link(here: Site, account_id: int, issuer: str, subject: str = "person-1") -> None:
+    """Let *subject* sign in to the account."""
+    row = {"provider": KEY, "issuer": issuer, "subject": subject, "created_at": NOW, "last_used_at": NOW}
+    await here.database.change(
+        lambda change: change.execute(insert(Identity), {**row, "account_id": account_id})
+    )
 
 
 async def accounts(here: Site) -> list[tuple[str, str]]:

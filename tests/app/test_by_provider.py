@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from app import clock
 from data.database import Database
-from data.models import Account, Identity, SignIn
+from data.models import Account, SignIn
 from data.types import HowSignedIn
 from tests.app.access_site import Site
 from tests.app.provider_site import (
@@ -20,13 +20,13 @@ from tests.app.provider_site import (
     BEGIN,
     BOB,
     CALLBACK,
-    KEY,
     Open,
     accounts,
     audit,
     back,
     begun,
     identities,
+    link,
     opened,
     path,
     provider,
@@ -40,14 +40,6 @@ from tests.world import NOW, PASSWORD
 __all__ = ["opened", "provider", "running_provider"]
 UNKNOWN = "there is no account for you here"
 TAKEN = "There is an account with your e-mail address already"
-
-
-async def link(here: Site, account_id: int, issuer: str, subject: str = "person-1") -> None:
-    """Let *subject* sign in to the account."""
-    row = {"provider": KEY, "issuer": issuer, "subject": subject, "created_at": NOW, "last_used_at": NOW}
-    await here.database.change(
-        lambda change: change.execute(insert(Identity), {**row, "account_id": account_id})
-    )
 
 
 async def disable(here: Site, account_id: int) -> None:
