@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app import clock
 from app.access.acting import ActingAs
-from app.access.identities import Refused
+from app.access.identities import Refused, Why
 from app.access.visitor import Visitor
 from data.caller import COMMAND_LINE, ReadOnly
 from data.database import Database
@@ -239,11 +239,7 @@ async def test_an_identity_is_taken_away_unless_it_is_the_only_way_in(
             await sign_in(browser, provider)
             await sign_in(elsewhere, provider)
             mine = await visitor(here, browser)
-            for identity, why in (
-                (1, Why.ONLY_WAY_IN),
-                (2, Why.UNKNOWN),
-                (9, Why.UNKNOWN),
-            ):
+            for identity, why in ((1, Why.ONLY_WAY_IN), (2, Why.UNKNOWN), (9, Why.UNKNOWN)):
                 with pytest.raises(Refused) as refused:
                     await here.identities.unlink(mine.caller, identity)
                 assert refused.value.why is why
