@@ -24,7 +24,7 @@ from data.types import Role
 if TYPE_CHECKING:
     from app.portal import Portal
 
-AT_MOST_EVERY = 2.0
+AT_MOST_EVERY = 1.0
 """Seconds between the questions of an open list: people come and go all the time."""
 
 

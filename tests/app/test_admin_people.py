@@ -1,0 +1,331 @@
+"""The console's pages of people: lists, the page of one, and what is done there (T4, T7, T16, T41)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import nicegui
+import pytest
+from nicegui import ui
+from nicegui.testing.user import User
+from sqlalchemy import select, update
+
+from app.portal import Portal
+from components.drawn import Drawn
+from components.person import PersonSignIns
+from data.announcements import Announcement, Topic
+from data.database import Change
+from data.models import Account, AuditEntry, SignIn
+from data.types import Role
+from tests.world import NOW, add_account, add_driver
+
+Visit = Callable[..., Awaitable[User]]
+HOSTILE = "<img src=x onerror=alert(1)> {{constructor.constructor('alert(1)')()}}"
+
+
+class Town:
+    """Operators and drivers."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self.olga = self.add(add_account, "Olga Operator", Role.OPERATOR)
+        self.dana = self.add(add_driver, "Dana Driver", tag="DANA")
+        self.eve = self.add(add_driver, "Eve Other")
+
+    def add(self, add: Callable[..., int], *args: Any, **values: Any) -> int:
+        return self.portal.database.change_now(add, *args, **values)
+
+    def set(self, account: int, **values: Any) -> None:
+        """Change the row of *account*, told as services do."""
+
+        def set_(change: Change) -> None:
+            change.execute(update(Account).where(Account.id == account).values(**values))
+            change.announce(Announcement(Topic.PEOPLE, account))
+
+        self.portal.database.change_now(set_)
+
+    def value(self, column: Any, account: int) -> Any:
+        return self.portal.database.ask_now(
+            lambda db: db.execute(select(column).where(Account.id == account)).scalar_one()
+        )
+
+    def actions(self) -> list[str]:
+        return self.portal.database.ask_now(lambda db: list(db.scalars(select(AuditEntry.action))))
+
+
+@pytest.fixture
+def town(portal: Portal) -> Town:
+    return Town(portal)
+
+
+def listed(user: User) -> list[list[Any]]:
+    """The rows of the list on *user*'s page."""
+    assert user.client is not None
+    for element in user.client.elements.values():
+        if isinstance(element, Drawn) and element.props["rows"] and "people" in element.props["rows"][0]:
+            return [list(row) for row in element.props["rows"][0]["people"]]
+    raise AssertionError("there is no list")
+
+
+def press(user: User, text: str) -> None:
+    """Click the button, or the last of the buttons, that says *text*."""
+    assert user.client is not None
+    buttons = [
+        one for one in user.client.elements.values() if isinstance(one, ui.button) and one.text == text
+    ]
+    assert buttons, f"no button {text!r}"
+    with user.client:
+        for listener in buttons[-1]._event_listeners.values():
+            if listener.type == "click":
+                nicegui.events.handle_event(
+                    listener.handler,
+                    nicegui.events.GenericEventArguments(sender=buttons[-1], client=user.client, args=None),
+                )
+
+
+def fill(user: User, label: str, value: str) -> None:
+    """Type into the box that is called *label*; into the last of several."""
+    assert user.client is not None
+    boxes = [
+        one
+        for one in user.client.elements.values()
+        if isinstance(one, ui.input) and label in (one.props.get("label"), one.props.get("aria-label"))
+    ]
+    boxes[-1].set_value(value)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until *true* says so."""
+    for _ in range(200):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("did not happen")
+
+
+async def test_the_list_shows_everybody_and_the_search_finds_them(visit: Visit, town: Town) -> None:
+    """Several words, all of which must be there; the state; the address says both on reload; T5."""
+    town.add(add_driver, "Ida Invited", password_hash=None)
+    town.add(add_driver, "Dan Disabled", disabled_at=NOW)
+    user = await visit(town.olga, "/admin/drivers")
+    assert [(row[1], row[3]) for row in listed(user)] == [
+        ("Dan Disabled", "disabled"),
+        ("Dana Driver", "active"),
+        ("Eve Other", "active"),
+        ("Ida Invited", "invited"),
+    ]
+    await user.should_see("4 drivers")
+    fill(user, "Search by name or e-mail", "driver dana")
+    await user.should_see("1 of 4", retries=20)
+    assert [row[1] for row in listed(user)] == ["Dana Driver"]
+    for path, names in (
+        ("/admin/drivers?search=dan&state=disabled", ["Dan Disabled"]),
+        ("/admin/drivers?search=nobody", []),
+        ("/admin/drivers?state=everybody&role=operator", ["Dan Disabled", "Dana Driver"]),
+        ("/admin/operators", ["Olga Operator"]),
+    ):
+        user = await visit(town.olga, path)
+        assert [row[1] for row in listed(user)][:2] == names, path
+    user = await visit(town.olga, "/admin/drivers?search=nobody")
+    await user.should_see("Nobody matches")
+
+
+async def test_an_open_list_follows_what_happens(visit: Visit, town: Town, portal: Portal) -> None:
+    """T7: a driver who is disabled elsewhere is told so on the pages that are open."""
+    user = await visit(town.olga, "/admin/drivers")
+    town.set(town.eve, disabled_at=NOW)
+    town.set(town.dana, name="Dana Renamed")
+    await user.should_see("Dana Renamed", retries=40)
+    assert [(row[1], row[3]) for row in listed(user)] == [
+        ("Dana Renamed", "active"),
+        ("Eve Other", "disabled"),
+    ]
+
+
+async def test_no_drivers_yet(visit: Visit, portal: Portal) -> None:
+    olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR, language="de")
+    user = await visit(olga, "/admin/drivers")
+    await user.should_see("Noch keine Fahrer.")
+    await user.should_see("Fahrer einladen")
+
+
+async def test_a_driver_is_invited_and_their_link_is_shown(visit: Visit, town: Town, portal: Portal) -> None:
+    user = await visit(town.olga, "/admin/drivers")
+    press(user, "Invite a driver")
+    fill(user, "Name", "Nina New")
+    fill(user, "E-mail", "dana@example.org")
+    press(user, "Make the invitation")
+    await user.should_see("There is another account of this role", retries=20)
+    fill(user, "E-mail", "Nina@example.org")
+    press(user, "Make the invitation")
+    await user.should_see("A link for Nina New", retries=20)
+    await user.should_see("Please pass it on to them.")
+    assert user.client is not None
+    addresses = [one.value for one in user.client.elements.values() if isinstance(one, ui.input)]
+    assert any(re.match(r"http://127\.0\.0\.1(:\d+)?/invitation/[\w-]{43}$", str(one)) for one in addresses)
+    await user.should_see("Nina New", retries=20)
+    nina = portal.database.ask_now(
+        lambda db: db.execute(select(Account.id).where(Account.email == "nina@example.org")).scalar_one()
+    )
+    page = await visit(town.olga, f"/admin/drivers/{nina}")
+    await page.should_see("Invited, but not in yet.")
+    press(page, "Invite again")
+    await page.should_see("A link for Nina New", retries=20)
+
+
+async def test_t2_only_what_is_an_account_of_that_role_has_a_page(visit: Visit, town: Town) -> None:
+    """T2, P2: unknown and malformed ids, the other role's, and everything for those who are no operator."""
+    transport = httpx.ASGITransport(nicegui.core.app)
+    headers = {"accept": "text/html"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+        sign_ins = town.portal.sign_ins
+        client.cookies.set(sign_ins.cookie, await sign_ins.issue(town.olga))
+        for one in ("0", "-1", "x", "4711", "2147483648", "9" * 400, "1.0", "١", "%00", f"{town.olga}"):
+            assert (await client.get(f"/admin/drivers/{one}")).status_code == 404, one
+        assert (await client.get(f"/admin/operators/{town.dana}")).status_code == 404
+        assert (await client.get(f"/admin/drivers/{town.dana}")).status_code == 200
+        assert (await client.get(f"/admin/operators/{town.olga}")).status_code == 200
+        client.cookies.set(sign_ins.cookie, await sign_ins.issue(town.dana))
+        for path in ("/admin/drivers", "/admin/operators", f"/admin/drivers/{town.dana}"):
+            assert (await client.get(path)).status_code == 404, path
+
+
+async def test_disabling_takes_a_reason_and_ends_the_sign_ins(
+    visit: Visit, town: Town, portal: Portal
+) -> None:
+    """T16: the dialog names who it is about; the page shows it, and how it is undone."""
+    await portal.sign_ins.issue(town.dana)
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    await user.should_see("Act as Dana Driver")
+    press(user, "Disable")
+    press(user, "Disable Dana Driver")
+    await user.should_see("Please give a reason.", retries=20)
+    fill(user, "Reason, for the audit log", "Contract ended")
+    press(user, "Disable Dana Driver")
+    await user.should_see("nobody can sign in to it", retries=20)
+    await user.should_see("Contract ended", retries=20)
+    await user.should_not_see("Act as Dana Driver", retries=20)  # T26
+    assert await portal.sign_ins.of_account(town.dana) == ()
+    press(user, "Enable")
+    await user.should_see("Act as Dana Driver", retries=20)
+    assert town.value(Account.disabled_at, town.dana) is None
+    assert town.actions() == ["account.disable", "account.enable"]
+
+
+async def test_another_role_another_page(visit: Visit, town: Town) -> None:
+    """T7: and an operator's page offers neither acting as them nor changes to oneself."""
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    press(user, "Make an operator")
+    press(user, "Make Dana Driver an operator")
+    await until(lambda: user.back_history[-1] == f"/admin/operators/{town.dana}")
+    await user.should_see("Made operator", retries=40)
+    assert town.value(Account.role, town.dana) is Role.OPERATOR
+    await user.should_see("Make a driver")
+    await user.should_not_see("Act as Dana Driver")
+    own = await visit(town.olga, f"/admin/operators/{town.olga}")
+    await own.should_see("This is your own account.")
+    await own.should_not_see("Make a driver")
+    await own.should_not_see("Disable")
+
+
+async def test_name_and_e_mail_are_edited(visit: Visit, town: Town) -> None:
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    press(user, "Edit")
+    fill(user, "E-mail", "no address")
+    press(user, "Save")
+    await user.should_see("Please give a complete e-mail address.", retries=20)
+    fill(user, "Name", "Dana Doe")
+    fill(user, "E-mail", "doe@example.org")
+    press(user, "Save")
+    await user.should_see("Name or e-mail changed", retries=20)
+    assert town.value(Account.name, town.dana) == "Dana Doe"
+
+
+def click_row(user: User, args: Any) -> None:
+    """Click a row of the sign-ins, as the browser tells it."""
+    assert user.client is not None
+    card = next(one for one in user.client.elements.values() if isinstance(one, PersonSignIns))
+    with user.client:
+        nicegui.events.handle_event(
+            card._clicked,
+            nicegui.events.GenericEventArguments(sender=card._table, client=user.client, args=args),
+        )
+
+
+async def test_t16_one_sign_in_or_all_are_ended(visit: Visit, town: Town, portal: Portal) -> None:
+    """T3, T16: only those of this account, whatever the browser says was clicked."""
+    for _ in range(3):
+        await portal.sign_ins.issue(town.dana)
+    await portal.sign_ins.issue(town.eve)
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    ids = [one.id for one in await portal.sign_ins.of_account(town.dana)]
+    (foreign,) = [one.id for one in await portal.sign_ins.of_account(town.eve)]
+    for nonsense in (None, [], [{}], [{}, {"id": "x"}], [{}, {"id": foreign}], [{}, {"id": [1]}], 5):
+        click_row(user, nonsense)
+    await user.should_not_see("End the sign-in at")
+    click_row(user, [{}, {"id": ids[0]}, 0])
+    press(user, "Sign Dana Driver out there")
+    await until(lambda: town.actions() == ["sign_in.end"])
+    assert [one.id for one in await portal.sign_ins.of_account(town.dana)] == ids[1:]
+    press(user, "End all sign-ins")
+    press(user, "Sign Dana Driver out everywhere")
+    await user.should_see("Nowhere at the moment.", retries=20)
+    assert await portal.sign_ins.of_account(town.dana) == ()
+    assert len(await portal.sign_ins.of_account(town.eve)) == 1
+    assert town.actions() == ["sign_in.end"] * 3
+
+
+async def test_acting_as_is_a_plain_form(visit: Visit, town: Town) -> None:
+    """P23: it says what it means, takes a reason, and says so where there was none."""
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}?problem=reason")
+    await user.should_see("Please give a reason.")
+    await user.should_see("for 30 minutes at most, and can change nothing")
+    assert user.client is not None
+    forms = [one for one in user.client.elements.values() if one.tag == "form"]
+    assert [one.props["action"] for one in forms] == ["/auth/acting/begin"]
+    boxes = {one.props["name"]: one.props for one in forms[0].descendants() if one.tag == "input"}
+    assert boxes["driver_id"]["value"] == str(town.dana)
+    assert (boxes["reason"]["maxlength"], "required" in boxes["reason"]) == (500, True)
+
+
+@pytest.mark.parametrize("gone", ["signed out", "no operator any more"])
+async def test_t4_a_click_without_the_right_does_nothing(
+    visit: Visit, town: Town, portal: Portal, gone: str
+) -> None:
+    """T4, T7: the page is open and its button is there; the right was lost a moment ago, untold."""
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    press(user, "Disable")
+    fill(user, "Reason, for the audit log", "x")
+
+    def lose(change: Change) -> None:
+        if gone == "signed out":
+            change.execute(update(SignIn).values(ends_at=NOW))
+        else:
+            change.execute(update(Account).where(Account.id == town.olga).values(role=Role.DRIVER))
+
+    portal.database.change_now(lose)
+    press(user, "Disable Dana Driver")
+    await until(lambda: "/sign-in" in user.back_history)
+    assert town.value(Account.disabled_at, town.dana) is None
+    assert town.actions() == []
+
+
+async def test_t41_hostile_names_are_text(visit: Visit, town: Town, portal: Portal) -> None:
+    """T41: in the list, on the page, in its dialogs and its history: as they are, and as text only."""
+    town.set(town.dana, name=HOSTILE, deletion_requested_at=NOW)
+    user = await visit(town.olga, "/admin/drivers")
+    assert listed(user)[0][1] == HOSTILE
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    await user.should_see(f"Act as {HOSTILE}")
+    await user.should_see("Asked for the deletion")
+    press(user, "Disable")
+    await user.should_see(f"Disable {HOSTILE}?")
+    assert user.client is not None
+    for element in user.client.elements.values():
+        assert "innerHTML" not in element.props
+        for slot in element.slots.values():
+            assert HOSTILE not in (slot.template or "")
