@@ -4,7 +4,7 @@
 PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
-# What the caller adds: make demo ARGS="--days 400 --drivers 2000", make test ARGS="-k P12"
+# What the caller adds: make demo ARGS="--days 400 --drivers 2000", make test ARGS="-n 0 -k p12"
 ARGS ?=
 
 help:  ## what can be made
@@ -22,7 +22,7 @@ test:  ## all tests: plain, simulated visitors, real browser, real chargers' mes
 	@scripts/set-up dev
 	@scripts/set-up browser
 	@scripts/set-up postgres
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest -n logical --dist worksteal $(ARGS)
 
 check:  ## lint, types, layers
 	@scripts/set-up dev

@@ -13,8 +13,10 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import update
 
 from data.database import Change
+from data.models import Account
 from data.types import ConnectorStatus, Theme
 from tests.browser.server import Server
 from tests.world import (
@@ -87,15 +89,26 @@ def rich(change: Change, **account: Any) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Server]:
+    """One portal for all looks at it: nothing here changes more than how Dana wants to see it."""
+    server = Server(tmp_path_factory.mktemp("look"), migrated_file)
+    server.database.change_now(rich)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
 @pytest.fixture
 def dashboard(
     server: Server, selenium: webdriver.Chrome, sign_in: Callable[..., None]
 ) -> Callable[..., None]:
     """Sign in to the rich dashboard: ``dashboard(theme=…, language=…)``."""
 
-    def dashboard(**account: Any) -> None:
-        server.database.change_now(rich, **account)
-        server.start()
+    def dashboard(theme: Theme = Theme.LIGHT, language: str = "en") -> None:
+        wanted = update(Account).values(theme=theme, language=language)
+        server.database.change_now(lambda change: change.execute(wanted))
         sign_in(selenium)
         WebDriverWait(selenium, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chargers li"))
 
@@ -167,7 +180,6 @@ def test_axe_finds_nothing_at_the_door(
     server: Server, selenium: webdriver.Chrome, console: None, scheme: str
 ) -> None:
     """Signed out the pages follow the device's own scheme."""
-    server.start()
     link = server.output().split("/welcome/")[1].split()[0]
     selenium.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

@@ -1,0 +1,81 @@
+"""`turn`: tests run beside each other, and those that measure time run alone, soon."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.alone import turn
+
+
+class Test:
+    """A test of another worker; it runs until told to end."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, *, alone: bool) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(folder, alone), daemon=True)
+        self._thread.start()
+
+    def _run(self, folder: Path, alone: bool) -> None:
+        with turn(folder, alone=alone):
+            self.began.set()
+            self.may_end.wait(10)
+
+    def runs(self, within: float = 5) -> bool:
+        return self.began.wait(within)
+
+    def end(self) -> None:
+        self.may_end.set()
+        self._thread.join()
+
+
+Begin = Callable[[bool], Test]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Begin:
+    return lambda alone: Test(tmp_path, alone=alone)
+
+
+def wait_for_one_in_the_gate(folder: Path) -> None:
+    with (folder / "gate").open("a") as gate:
+        for _ in range(500):
+            try:
+                fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            fcntl.flock(gate, fcntl.LOCK_UN)
+            time.sleep(0.01)
+    raise AssertionError("nobody came")
+
+
+def test_tests_run_beside_each_other(begin: Begin) -> None:
+    tests = [begin(False), begin(False)]
+    assert all(test.runs() for test in tests)
+    for test in tests:
+        test.end()
+
+
+def test_one_that_is_alone_waits_for_those_that_run_and_not_for_those_that_come(
+    begin: Begin, tmp_path: Path
+) -> None:
+    first = begin(False)
+    assert first.runs()
+    alone = begin(True)
+    wait_for_one_in_the_gate(tmp_path)
+    assert not alone.runs(0)
+    late = begin(False)
+    assert not late.runs(0.1)
+    first.end()
+    assert alone.runs()
+    assert not late.runs(0.1)
+    alone.end()
+    assert late.runs()
+    late.end()
