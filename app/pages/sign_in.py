@@ -132,8 +132,6 @@ def draw(
             doorway.text("p", reader.text("sign_in.or")).classes("p-or")
         if ways.passwords:
             _draw_form(reader, wanted, typed, is_main=not ways.choices)
-        if ways.passwords:
-            _link(reader.text("forgot.link"), "/forgot", "p-small")
         doorway.text("p", reader.text("sign_in.help")).classes("p-muted p-small")
         if ways.somebody_is_here:
             _link(reader.text("sign_in.switch"), "/switch", "p-back")
@@ -178,7 +176,7 @@ def _draw_form(reader: Reader, wanted: str | None, typed: str, *, is_main: bool)
             doorway.hidden("next", wanted)
         doorway.browser_time_zone()
         doorway.submit(reader.text("sign_in.submit")).classes("" if is_main else "is-second")
-    _link(reader.text("sign_in.forgot"), "/forgot", "p-back")
+    _link(reader.text("forgot.link"), "/forgot", "p-back")
 
 
 def _remember(reader: Reader) -> ui.element:

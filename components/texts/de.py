@@ -166,7 +166,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "nennt jeder Start des Portals einen neuen.",
     "sign_in.by": "Mit {provider} anmelden",
     "sign_in.or": "oder mit Passwort",
-    "sign_in.forgot": "Passwort vergessen?",
     "sign_in.help": "Noch kein Konto? Ihr Betreiber hilft weiter.",
     "sign_in.switch": "Eines der Konten wählen, die in diesem Browser angemeldet sind",
     "provider.some": "dem Anmeldedienst",

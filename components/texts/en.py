@@ -166,7 +166,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "each start of the portal prints a new one.",
     "sign_in.by": "Sign in with {provider}",
     "sign_in.or": "or with a password",
-    "sign_in.forgot": "Forgot your password?",
     "sign_in.help": "No account yet? Your operator can help.",
     "sign_in.switch": "Choose one of the accounts signed in on this browser",
     "provider.some": "the identity provider",
