@@ -163,6 +163,17 @@ async def test_a_provider_that_is_down(site: Site) -> None:
         await providers.begin("hostile"), "its addresses are still known"
 
 
+async def test_a_slow_provider_is_waited_for_once(site: Site) -> None:
+    """T21: a crowd that comes while it drips waits together, and whoever comes next is told at once."""
+    site.provider.lies.pages[DISCOVERY] = "drip"
+    providers = site.make(patience=2)
+    crowd = await asyncio.gather(*(providers.begin("hostile") for _ in range(4)), return_exceptions=True)
+    assert [type(one) for one in crowd] == [ProviderDown] * 4
+    with pytest.raises(ProviderDown):
+        await providers.begin("hostile")
+    assert site.provider.asked == [DISCOVERY]
+
+
 async def test_a_provider_that_is_not_there(site: Site) -> None:
     """T21: nobody listens at its address."""
     with pytest.raises(ProviderDown):
