@@ -252,6 +252,7 @@ async def test_an_answer_is_good_once_and_for_the_browser_that_asked(
 
 
 @pytest.mark.parametrize("how", ["500", "stall"])
+@pytest.mark.alone
 async def test_a_provider_that_is_down_explains_itself_and_leaves_the_signed_in_alone(
     sqlite_database: Database, opened: Open, provider: Hostile, how: str
 ) -> None:

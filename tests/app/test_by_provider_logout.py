@@ -53,6 +53,7 @@ async def gone(browser: httpx.AsyncClient) -> bool:
     return (await browser.get("/")).status_code == 303
 
 
+@pytest.mark.alone
 async def test_the_provider_s_word_ends_sign_ins_and_their_open_pages(
     sqlite_database: Database, opened: Open, provider: Hostile
 ) -> None:

@@ -22,6 +22,7 @@ async def here(sqlite_database: Database) -> AsyncIterator[Site]:
         yield made
 
 
+@pytest.mark.alone
 async def test_t7_t16_disabling_and_another_role_close_open_pages_within_two_seconds(here: Site) -> None:
     """T7, T16: the pages leave and their sockets are taken away; nobody else notices."""
     olga = await here.operator()

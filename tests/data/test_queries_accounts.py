@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from data import audit
@@ -102,6 +103,7 @@ def test_all_words_of_a_search_have_to_be_there(database: Database) -> None:
         assert answer.matching == len(found)
 
 
+@pytest.mark.alone
 def test_five_thousand_drivers_are_listed_and_searched_fast(database: Database) -> None:
     """At most 100 are shown, and a search reaches all."""
 
@@ -149,6 +151,7 @@ def test_the_facts_of_one(database: Database) -> None:
     assert database.ask_now(identities, olga) == ()
 
 
+@pytest.mark.alone
 def test_t30_the_latest_about_somebody_costs_no_more_with_a_long_log(database: Database) -> None:
     """T30: support visits and changes, without each single page; by index however long the log is."""
 
