@@ -21,7 +21,7 @@ SECRETS = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         # By where they stand:
-        (r"(/(?:welcome|invitation|password|sign-in-link|pair)/)[\w-]{20,}", r"\1…"),
+        (r"(/(?:enter|invitation|pair|password|welcome)/)[\w-]{20,}", r"\1…"),
         (r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{6,}", r"\1 …"),
         (r"(?i)\b(cookie[\"']?\s*[=:,]\s*b?[\"']?)[^\r\n\"']{6,}", r"\1…"),
         (r"(?i)((?:__Host-)?polaris=)[\w-]{20,}", r"\1…"),
