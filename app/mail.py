@@ -81,6 +81,10 @@ class Mail:
             self._waiting -= 1
         log.info("mail handed over")
 
+    def close(self) -> None:
+        """Wait for the conversations that go on; none takes longer than the deadline."""
+        self._threads.shutdown()
+
     async def _spoken(self, attempt: _Attempt) -> None:
         try:
             async with asyncio.timeout(DEADLINE):
@@ -108,7 +112,7 @@ class Mail:
             raise NotMailed("mail can't be sent to an address like this")
         name, address = self._from
         message = EmailMessage()
-        message["From"] = Address(name, addr_spec=address)
+        message["From"] = Address(_one_line(name), addr_spec=address)
         message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = _one_line(letter.subject)
         message["Date"] = format_datetime(clock.now())
@@ -204,5 +208,10 @@ def _is_plain(server: MailServer) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """*text* without line breaks, and without control characters that a header could end at (T47)."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+    """*text* without what a header could end at: line breaks, control characters (T47).
+
+    Nor does it hold the beginning of an encoded word (RFC 2047): Python reads one where it is given a
+    header, and some versions (CVE-2024-6923) write the line breaks in it as such.
+    """
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text.replace("=?", "= ?")[:200]

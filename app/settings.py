@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
-from email.utils import parseaddr
+from email.utils import getaddresses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -264,8 +264,8 @@ def mail_server(url: str) -> MailServer:
 
 def sender(text: str) -> tuple[str, str]:
     """Name and address of *text*. Raises `ValueError`, whose text is the remedy."""
-    name, address = parseaddr(text)
-    if not MAIL_ADDRESS.fullmatch(address) or not text.isprintable():
+    (name, address), *more = getaddresses([text]) or [("", "")]
+    if more or not MAIL_ADDRESS.fullmatch(address) or not text.isprintable():
         raise ValueError("give an address, with a name or without: Polaris Express <charge@example.org>")
     return name, address
 
