@@ -17,7 +17,7 @@ import httpx
 from data.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START = 30.0
+START = 60.0
 """Seconds that a start may take on a busy machine."""
 
 

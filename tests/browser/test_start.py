@@ -31,7 +31,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         env=environment,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 
