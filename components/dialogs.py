@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from nicegui import ui
@@ -51,13 +51,24 @@ def field(label: str, value: str = "", *, longest: int) -> ui.input:
 
 
 def actions(
-    reader: Reader, box: ui.dialog, label: str, do: Callable[[], Awaitable[Problem]], *, danger: bool = False
+    reader: Reader,
+    box: ui.dialog,
+    label: str,
+    do: Callable[[], Awaitable[Problem]],
+    *,
+    fields: Sequence[ui.input] = (),
+    danger: bool = False,
 ) -> None:
-    """The two buttons: cancel, and *label*, which closes the dialog unless there is a problem to tell."""
+    """The two buttons: cancel, and *label*, which closes the dialog unless there is a problem to tell.
+
+    Enter in one of *fields* is the same as a click on it; the first of them waits for what is typed.
+    """
     told = paragraph("").props("role=alert").classes("p-alert hidden")
 
     async def act() -> None:
-        button.disable()  # a second click while the first is under way is none
+        if not button.enabled:  # a second click, or Enter, while the first is under way is none
+            return
+        button.disable()
         problem = await do()
         if box.is_deleted:
             return
@@ -73,6 +84,10 @@ def actions(
         button = ui.button(label, on_click=act, color=None).classes("p-button is-main")
         if danger:
             button.classes("is-danger")
+    for one in fields:
+        one.on("keydown.enter", act, args=[])
+    for one in fields[:1]:
+        one.props("autofocus")
 
 
 def confirm(
@@ -96,4 +111,4 @@ def confirm(
         async def act() -> Problem:
             return await do((why.value or "") if why is not None else "")
 
-        actions(reader, box, label, act, danger=danger)
+        actions(reader, box, label, act, fields=[why] if why is not None else [], danger=danger)

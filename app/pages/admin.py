@@ -27,6 +27,8 @@ COMMANDS = (
     "subscribe",
     "import-sessions",
 )
+LISTS = {"drivers": "/admin/drivers"}
+"""Where what is counted is listed."""
 
 
 def install(portal: Portal) -> None:
@@ -37,7 +39,9 @@ def install(portal: Portal) -> None:
         inventory = await portal.database.ask(people.inventory)
         reader = words.reader(operator.language, operator.time_zone)
         keep = preferences.keeper(portal, operator, request)
-        with shell.page(reader, reader.text("admin.title"), preferences.person(operator), keep):
+        with shell.page(reader, reader.text("admin.title"), preferences.person(operator), keep) as frame:
+            with frame.title:  # P2, P3: a driver's dashboard is opened on purpose, by picking an account
+                ui.link(reader.text("admin.driver_side"), "/switch").classes("p-text-link")
             draw(reader, inventory)
 
 
@@ -53,7 +57,9 @@ def draw(reader: Reader, inventory: Inventory) -> None:
             ("plans", inventory.plans),
             ("sessions", inventory.sessions_in_progress),
         ):
-            doorway.text("dt", reader.text(f"admin.{key}"))
+            with doorway.text("dt", "" if key in LISTS else reader.text(f"admin.{key}")):
+                if key in LISTS:
+                    ui.link(reader.text(f"admin.{key}"), LISTS[key])
             doorway.text("dd", reader.integer(number))
     with Card("p-two-thirds"):
         doorway.text("p", reader.text("admin.text"))

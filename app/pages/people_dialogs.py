@@ -43,7 +43,7 @@ def invite(console: Console, role: Role) -> None:
             show_link(console, link, name.value or "", role)
             return ""
 
-        dialogs.actions(reader, box, reader.text("people.invite.do"), act)
+        dialogs.actions(reader, box, reader.text("people.invite.do"), act, fields=[name, email])
 
 
 async def invite_again(console: Console, facts: AccountFacts) -> None:
@@ -116,7 +116,7 @@ def edit(console: Console, facts: AccountFacts) -> None:
                 return problem(reader, error)
             return ""
 
-        dialogs.actions(reader, box, reader.text("settings.save"), act)
+        dialogs.actions(reader, box, reader.text("settings.save"), act, fields=[name, email])
 
 
 def disable(console: Console, facts: AccountFacts) -> None:

@@ -219,6 +219,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "admin.text": "Das Portal läuft. Diese Befehle füllen es, auf dem Rechner, auf dem es läuft; "
     "jeder erklärt sich mit --help.",
     "admin.drivers": "Fahrerinnen und Fahrer",
+    "admin.driver_side": "Übersicht eines Fahrerkontos",
     "admin.mappings": "Aktive Karten",
     "admin.sites": "Standorte",
     "admin.chargers": "Ladepunkte",
@@ -453,8 +454,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.all.operator": {"one": "{n} Betreiber", "other": "{n} Betreiber"},
     "people.matching": "{matching} von {all}",
     "people.first": "Die ersten {shown} von {matching}",
-    "people.empty.driver": "Noch keine Fahrer. Laden Sie den ersten ein: Über einen Link vervollständigt er "
-    "sein Konto.",
+    "people.empty.driver": "Noch keine Fahrer. Laden Sie jemanden ein: Über einen Link vervollständigt die "
+    "Person ihr Konto.",
     "people.empty.operator": "Keine Betreiber.",
     "people.no_match": "Niemand passt dazu. Versuchen Sie weniger Wörter oder einen anderen Status.",
     "people.invite.driver": "Fahrer einladen",
@@ -479,7 +480,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.time_zone": "Zeitzone",
     "people.since": "Konto seit",
     "people.disabled_since": "Gesperrt seit {moment}: Niemand kann sich anmelden.",
-    "people.deletion_requested": "Löschung dieses Kontos gewünscht: {moment}.",
+    "people.deletion_requested": "Die Löschung dieses Kontos ist gewünscht ({moment}).",
     "people.invited_until": "Eingeladen, aber noch nicht angemeldet. Der Link gilt bis {moment}.",
     "people.invitation_over": "Eingeladen, aber noch nicht angemeldet. Der Link ist abgelaufen: bitte erneut "
     "einladen.",

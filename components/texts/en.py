@@ -217,6 +217,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "admin.text": "The portal is running. These commands fill it, on the machine where it runs; "
     "each explains itself with --help.",
     "admin.drivers": "Drivers",
+    "admin.driver_side": "Dashboard of a driver account",
     "admin.mappings": "Active cards",
     "admin.sites": "Sites",
     "admin.chargers": "Chargers",
@@ -465,7 +466,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.time_zone": "Time zone",
     "people.since": "Account since",
     "people.disabled_since": "Disabled since {moment}: nobody can sign in to it.",
-    "people.deletion_requested": "Asked for the deletion of this account: {moment}.",
+    "people.deletion_requested": "Its owner asked for the deletion of this account ({moment}).",
     "people.invited_until": "Invited, but not in yet. The link works until {moment}.",
     "people.invitation_over": "Invited, but not in yet. The link has expired: invite again.",
     "people.not_invited": "Nobody can sign in to this account yet: invite its owner.",
