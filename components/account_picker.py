@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nicegui import ui
 from nicegui.element import Element
 
 from components.drawn import Drawn
@@ -32,6 +33,7 @@ PICKER = """
       </button>
     </form>
     <form method="post" action="/auth/sign-out">
+      <input type="hidden" name="page" :value="props.row.page">
       <input type="hidden" name="sign_in_id" :value="one.id">
       <button type="submit" class="p-quiet" :aria-label="one.sign_out_of">{{ props.row.sign_out }}</button>
     </form>
@@ -42,6 +44,7 @@ PICKER = """
     <i class="p-icon p-i-person_add" aria-hidden="true"></i>{{ props.row.another }}
   </a>
   <form v-if="props.row.everybody" method="post" action="/auth/sign-out">
+    <input type="hidden" name="page" :value="props.row.page">
     <input type="hidden" name="everybody" value="yes">
     <button type="submit" class="p-quiet">{{ props.row.everybody }}</button>
   </form>
@@ -71,6 +74,7 @@ def draw(reader: Reader, accounts: Sequence[SignedInHere]) -> Element:
             "accounts": tuple(_row(reader, one) for one in accounts),
             "sign_out": reader.text("switch.sign_out"),
             "another": reader.text("switch.another"),
+            "page": ui.context.client.id,
             "everybody": reader.text("switch.everybody") if len(accounts) > 1 else "",
         },
     )

@@ -55,6 +55,7 @@ HEADER = """
       </a>
       <a href="/switch"><i class="p-icon p-i-swap_horiz" aria-hidden="true"></i>{{ props.row.switch }}</a>
       <form method="post" :action="props.row.end_path">
+        <input type="hidden" name="page" :value="props.row.page">
         <button type="submit"><i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.end }}</button>
       </form>
     </div>
@@ -175,6 +176,8 @@ def _header(reader: Reader, person: Person | None) -> dict[str, object]:
         # Whoever acts as a driver does not sign them out, but goes back to where they came from.
         "end": reader.text("acting.back" if is_acting else "shell.sign_out"),
         "end_path": acting.END if is_acting else SIGN_OUT,
+        # So that it is shown the answer, while all others are sent to sign-in.
+        "page": ui.context.client.id,
     }
 
 

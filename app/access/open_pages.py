@@ -26,6 +26,14 @@ VISITOR = "polaris.visitor"
 """Where it says who that was: an `app.access.visitor.Visitor`."""
 GRACE = 0.5
 """Seconds for the browser to go elsewhere before its page and its socket are taken away."""
+ANSWERED = "polaris.answered"
+"""Where a request's scope says that its page is about to go where the answer to its form leads."""
+ANSWER = 8.0
+"""Seconds until that page's socket is taken away too.
+
+The page itself is gone in time, so that the socket is good for nothing (T16); but a browser that loses it
+loads the page anew, and would never see the answer, such as the sign-out page of an identity provider.
+"""
 SIGNED_OUT, CONSOLE = "/sign-in?problem=signed-out", "/admin"
 
 
@@ -50,30 +58,51 @@ def sign_ins() -> dict[int, Role]:
     return {visitor.sign_in_id: visitor.role for visitor in shown if visitor is not None}
 
 
+def answers(client_id: str, browser_ids: set[int]) -> None:
+    """The page *client_id*, if it is of one of these browsers, has posted a form and waits for the answer."""
+    client = Client.instances.get(client_id)
+    if client is not None and client._request is not None and browser_of(client) in browser_ids:
+        client._request.scope[ANSWERED] = True
+
+
 def leave(sign_in_ids: set[int]) -> None:
     """Send the pages of *sign_in_ids* away, then take away what is left of them (T16).
 
-    To sign-in; and from acting as somebody to the operator's own console (T28).
+    To sign-in; from acting as somebody to the operator's own console (T28); where an answer leads, if it
+    waits for one.
     """
     clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
     for client in clients:
         visitor = visitor_of(client)
         acting = visitor is not None and visitor.actor is not None
-        client.open(CONSOLE if acting else SIGNED_OUT)
+        if not _is_answered(client):
+            client.open(CONSOLE if acting else SIGNED_OUT)
     if clients:
         background_tasks.create(_take_away(clients), name="take away pages")
 
 
 async def _take_away(clients: list[Client]) -> None:
     await asyncio.sleep(GRACE)
+    late: list[str] = []
     for client in clients:
         sockets = list(client._socket_to_document_id)
         if not client.is_deleted:
             for document in list(client._delete_tasks):  # of those that have gone: they would delete again
                 client._cancel_delete_task(document)
             client.delete()
+        if _is_answered(client):
+            late += sockets
+            continue
         for socket in sockets:
             await _hang_up(socket)
+    if late:
+        await asyncio.sleep(ANSWER)
+        for socket in late:
+            await _hang_up(socket)
+
+
+def _is_answered(client: Client) -> bool:
+    return client._request is not None and ANSWERED in client._request.scope
 
 
 async def _hang_up(socket: str) -> None:

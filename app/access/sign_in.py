@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import passwords, posted, return_address, time_zone
+from app.access import open_pages, passwords, posted, return_address, time_zone
 from app.access.by_provider import ByProvider
 from app.access.own_password import Passwords
 from app.access.sign_ins import SignIns
@@ -125,11 +125,12 @@ class Forms:
         if sign_in_id is None and "sign_in_id" in form:
             return posted.redirect("/switch")
         response = posted.redirect("/sign-in", problem="signed-out")
-        here = {one.sign_in_id for one in await self._sign_ins.at_browser(request)}
+        here = await self._sign_ins.at_browser(request)
+        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
         left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
         if left.others:
             response.headers["location"] = "/switch"
-        others = here - {one.id for one in left.ended}
+        others = {one.sign_in_id for one in here} - {one.id for one in left.ended}
         if (address := await self._by_provider.end_session(left.ended, others)) is not None:
             response.headers["location"] = address
         return response
