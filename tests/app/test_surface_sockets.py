@@ -17,6 +17,7 @@ from sqlalchemy import update
 from starlette.websockets import WebSocket
 
 from app import clock
+from app.access.route_table import To, page
 from app.access.visitor import Driver
 from data.announcements import Announcement, Topic
 from data.database import Database
@@ -255,13 +256,14 @@ async def test_a_page_that_is_being_built_while_its_sign_in_ends_gets_no_socket(
         await go.wait()
         ui.label(driver.name)
 
+    nicegui.app.state.routes.add(page("/slow", To.DRIVERS))
     mine = await cookie(here)
     fetching = asyncio.create_task(server.page("/slow", mine))
     await entered.wait()
     await here.sign_ins.revoke(mine.split("=", 1)[1])
     go.set()
-    page = await fetching
-    async with server.socket(page, cookie=mine) as raw:
+    fetched = await fetching
+    async with server.socket(fetched, cookie=mine) as raw:
         with pytest.raises(Refused):
             await raw.join()
 
