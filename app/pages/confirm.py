@@ -15,6 +15,7 @@ from app.settings import password_sign_in
 from components import words
 from components.words import Reader
 from data.queries import identities
+from data.types import HowSignedIn
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -67,7 +68,7 @@ def draw(
                 doorway.submit(reader.text("confirm.submit"))
         for key, label in providers.items():
             _link(reader.text("confirm.provider", provider=label), _at_provider(key, wanted), "p-submit")
-        if not by_password and not providers:
+        if visitor.how is HowSignedIn.LINK or (not by_password and not providers):
             doorway.text("p", reader.text("confirm.link")).classes("p-note")
         _link(reader.text("confirm.back"), home(visitor.role), "p-back")
 

@@ -22,6 +22,7 @@ from app.access.visitor import Elsewhere, SignedOut
 from app.pages import doorway
 from components import words
 from components.words import Reader
+from data.caller import NotAllowed, ReadOnly
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -30,7 +31,7 @@ log = logging.getLogger("polaris.pages")
 
 ANSWERED = "polaris_error_answered"
 """In a request's scope: its failure has its page already."""
-OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries)
+OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries, ReadOnly, NotAllowed)
 """Raised on purpose; each has an answer of its own, also when raised while a page is built."""
 PLAIN = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>

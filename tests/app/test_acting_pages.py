@@ -15,7 +15,8 @@ from nicegui.testing.user import User
 
 from app import clock
 from app.access import open_pages
-from app.access.route_table import ROWS, Kind, To
+from app.access.route_table import ROWS, Kind, Row, To
+from app.access.visitor import Driver
 from app.portal import Portal
 from components.acting import ActingBanner
 from data.announcements import Announcement, Topic
@@ -70,13 +71,20 @@ async def test_p23_t29_each_page_has_the_banner(portal: Portal, here: Window, da
         assert "/auth/sign-out" not in answer.text or path == "/switch", path
 
     @ui.page("/broken")
-    def broken() -> None:
+    async def broken(driver: Driver, how: str) -> None:
+        if how == "refused":
+            await portal.own_account.request_deletion(driver.caller)
         raise RuntimeError("secret-detail")
 
-    nicegui.app.state.routes.add(ROWS[0].__class__("/broken", Kind.PAGE, To.ANYBODY.value))
-    for path, status in (("/no-such-page", 404), ("/sessions/1", 404), ("/broken", 500)):
+    nicegui.app.state.routes.add(Row("/broken", Kind.PAGE, To.DRIVERS.value))
+    for path, status in (
+        ("/no-such-page", 404),
+        ("/sessions/1", 404),
+        ("/broken?how=bad", 500),
+        ("/broken?how=refused", 403),
+    ):
         page = await here.get(path, status)
-        assert status == 500 or BANNER in page, path
+        assert page.count(BANNER) == 1, path
     portal.database.change_now(lambda change: change.execute(Account.__table__.update().values(name=HOSTILE)))  # type: ignore[attr-defined]
     portal.sign_ins._forget()
     page = await here.get("/")
