@@ -16,7 +16,7 @@ from app import clock
 from app.access import open_pages
 from data.database import Database
 from data.models import SignIn
-from tests.app.access_site import Site
+from tests.app.access_site import Server, Site
 from tests.app.provider_site import (
     ADA,
     BOB,
@@ -184,3 +184,39 @@ async def test_sign_out_without_the_provider(
                 assert (await browser.post("/auth/sign-out")).headers["location"] == AT_SIGN_OUT
                 assert time.monotonic() - started < 3
                 assert await gone(browser)
+
+
+async def test_the_page_that_signs_out_follows_the_answer(
+    sqlite_database: Database, opened: Open, provider: Hostile
+) -> None:
+    """T16: it is sent nowhere else, which would cancel its way to the provider; it is gone all the same.
+
+    A page of another browser is none of who signs out.
+    """
+    async with opened(sqlite_database) as here, Server() as portal:
+        tokens = [
+            await here.sign_ins.issue(await here.driver(name)) for name in ("Dana Driver", "Ella Driver")
+        ]
+        mine, other = (f"{here.sign_ins.cookie}={token}" for token in tokens)
+        asks, second = await portal.page("/", mine), await portal.page("/", mine)
+        foreign = await portal.page("/", other)
+        async with (
+            portal.socket(asks, cookie=mine) as first_socket,
+            portal.socket(second, cookie=mine) as second_socket,
+            portal.socket(foreign, cookie=other) as foreign_socket,
+        ):
+            for socket in (first_socket, second_socket, foreign_socket):
+                await socket.join()
+            for cookie, page in ((other, second), (mine, asks)):
+                headers = {"cookie": cookie, "origin": f"http://{portal.host}"}
+                async with httpx.AsyncClient(headers=headers) as browser:
+                    form = {"page": page.client_id}
+                    await browser.post(f"http://{portal.host}/auth/sign-out", data=form)
+            sockets = (first_socket, second_socket, foreign_socket)
+            of_first, of_second, of_foreign = await asyncio.gather(*(one.messages(1.5) for one in sockets))
+            assert not any('"open"' in text for text in of_first)
+            assert "closed" not in of_first
+            for got in (of_second, of_foreign):
+                assert any('"open"' in text and "/sign-in" in text for text in got)
+                assert got[-1] == "closed"
+            assert not {asks.client_id, second.client_id, foreign.client_id} & set(nicegui.Client.instances)
