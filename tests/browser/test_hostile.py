@@ -1,0 +1,168 @@
+"""T41: twenty hostile strings in every stored text, on every page, for everybody who may see it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import insert, select
+
+from app.access import sign_in_rows
+from app.access.lifetimes import Lifetime
+from app.access.link_rows import Purpose
+from app.access.route_table import ROWS, Kind
+from app.access.sign_in_rows import Arrival
+from app.access.tokens import hashed
+from data.caller import Caller
+from data.database import Change
+from data.models import Account, AuditEntry, OneTimeLink, SignIn
+from data.types import HowSignedIn, Role
+from tests import hostile, world
+from tests.browser.server import Server
+from tests.browser.test_look import rich
+from tests.browser.test_security import violations
+
+DAY = timedelta(days=1)
+STARTED = """
+return {
+  hacked: window.hacked,
+  title: document.title,
+  led: [...document.querySelectorAll('[href],[src],[action],[formaction]')]
+    .map(e => e.getAttribute('href') || e.getAttribute('src') || e.getAttribute('action') || '')
+    .filter(a => !/^(\\/($|[^\\/\\\\])|#|\\?|data:|blob:|$)/.test(a.replace(location.origin, ''))),
+  foreign: document.querySelectorAll('iframe, base, object, embed, meta[http-equiv=refresh]').length,
+  inline: [...document.querySelectorAll('*')].filter(e => e.onerror || e.onload || e.onfocus).length,
+  shown: document.querySelector('h1') && document.querySelector('h1').getBoundingClientRect().height,
+  text: document.body.innerText,
+}
+"""
+PARAMETERS = {
+    "/admin/drivers/{account_id}": "driver",
+    "/admin/operators/{account_id}": "operator",
+}
+"""Of whose page each address with a parameter is."""
+LINKS = {
+    f"/{page}/{secrets.token_urlsafe(32)}": purpose
+    for page, purpose in (
+        ("invitation", Purpose.INVITATION),
+        ("password", Purpose.PASSWORD_RESET),
+        ("enter", Purpose.SIGN_IN),
+    )
+}
+"""Addresses of pages that open with a token, and what that is for."""
+
+
+def test_hostile_texts_do_nothing_anywhere(selenium: webdriver.Chrome, server: Server) -> None:
+    """T41–T44: nothing runs, links or leaves the site, no page breaks, no violation of the policy."""
+    ids = server.database.change_now(_world)
+    server.start()
+    seen: dict[str, int] = {}
+    cookies = {
+        "nobody": None,
+        "driver": _sign_in(server, ids["driver"]),
+        "operator": _sign_in(server, ids["operator"]),
+        "acting": _acting(server, ids["operator"], ids["driver"]),
+    }
+    selenium.get(server.url + "/favicon.ico")
+    for who, cookie in cookies.items():
+        selenium.delete_all_cookies()
+        if cookie is not None:
+            selenium.add_cookie({"name": "polaris", "value": cookie, "path": "/"})
+        for path in _addresses(ids, who):
+            selenium.get(server.url + path)
+            seen[f"{who} {path}"] = _look(selenium, f"{who} {path}")
+    assert violations(selenium) == []
+    assert _foreign_requests(selenium, server.url) == []
+    # The strings are really there, or nothing was shown.
+    for address in ("driver /", "driver /account", "acting /", "operator /admin/drivers"):
+        assert seen[address] >= 3, (address, seen)
+    assert server.database.ask_now(lambda db: len(db.execute(select(Account.id)).all())) >= 20
+    assert "Traceback" not in server.output()
+
+
+def _look(browser: webdriver.Chrome, where: str) -> int:
+    """Look at the page that is shown; how many of the hostile strings can be read on it."""
+    WebDriverWait(browser, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"), where)
+    for _ in range(2):  # as it came, and when its socket has brought the rest
+        found = browser.execute_script(STARTED)
+        assert found["hacked"] is None, (where, found["hacked"])
+        assert found["led"] == [], where
+        assert found["foreign"] == 0, where
+        assert found["inline"] == 0, where
+        assert found["shown"], where
+        assert "could not be loaded" not in found["text"], where
+        WebDriverWait(browser, 10).until(lambda b: b.execute_script("return !!window.socket?.connected") or 1)
+        browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
+    return sum(marker in found["text"].lower() for marker in ("hacked=", "evil.example", "drop table", "<"))
+
+
+def _addresses(ids: dict[str, int], who: str) -> Iterator[str]:
+    """Each page that *who* may see."""
+    for row in ROWS:
+        if row.kind is Kind.PAGE and getattr(row.gets, who) == 200:
+            whose = ids[PARAMETERS[row.path]] if "{" in row.path else ""
+            yield re.sub(r"{\w+}", str(whose), row.path)
+    if who == "nobody":
+        yield from LINKS
+
+
+def _world(change: Change) -> dict[str, int]:
+    rich(change)
+    now = datetime.now(UTC)
+    driver = change.execute(select(Account.id).where(Account.name == "Dana Driver")).scalar_one()
+    operator = world.add_account(change, "Olga Operator", Role.OPERATOR)
+    for number in range(20):
+        world.add_account(change, f"N{number} Driver", Role.DRIVER)
+    invited = world.add_account(change, "Ivy Invited", Role.DRIVER, password_hash=None)
+    hashed_token = hashed(secrets.token_urlsafe(32))
+    arrival = Arrival(driver, HowSignedIn.PASSWORD, address="x", browser_name="x")
+    sign_in_rows.arrive(change, arrival, now, Lifetime(DAY, DAY), None, hashed_token)
+    hostile.plant(change)
+    for row in hostile.audit_rows(driver, operator):
+        change.execute(insert(AuditEntry), row)
+    for path, purpose in LINKS.items():
+        row = {"token_hash": hashed(path.rsplit("/", 1)[1]), "purpose": purpose, "created_at": now}
+        account = {Purpose.SIGN_IN: operator, Purpose.INVITATION: invited}.get(purpose, driver)
+        change.execute(insert(OneTimeLink), {**row, "account_id": account, "expires_at": now + DAY})
+    return {"driver": driver, "operator": operator}
+
+
+def _sign_in(server: Server, account: int) -> str:
+    token = secrets.token_urlsafe(32)
+    arrival = Arrival(
+        account, HowSignedIn.PASSWORD, browser_name=hostile.PAYLOADS[1], address=hostile.PAYLOADS[2]
+    )
+    now = datetime.now(UTC)
+    server.database.change_now(sign_in_rows.arrive, arrival, now, Lifetime(DAY, DAY), None, hashed(token))
+    return token
+
+
+def _acting(server: Server, operator: int, driver: int) -> str:
+    first, token = _sign_in(server, operator), secrets.token_urlsafe(32)
+    newest = select(SignIn.id).where(SignIn.account_id == operator).order_by(SignIn.id.desc()).limit(1)
+    own = server.database.ask_now(lambda db: db.execute(newest).scalar_one())
+    caller = Caller(operator, Role.OPERATOR, operator, own)
+    now = datetime.now(UTC)
+    begun = server.database.change_now(
+        sign_in_rows.begin_acting, caller, driver, hostile.PAYLOADS[0], now, hashed(token)
+    )
+    assert begun is not None
+    assert first != token
+    return token
+
+
+def _foreign_requests(browser: webdriver.Chrome, url: str) -> list[str]:
+    asked = []
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            address = message["params"]["request"]["url"]
+            if not address.startswith((url, "data:", "blob:", "chrome", "about:")):
+                asked.append(address)
+    return asked
