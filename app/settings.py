@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import logging
 import os
 import re
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import private_files
+
 if TYPE_CHECKING:
     from data.database import Database
 
+log = logging.getLogger("polaris")
 
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
@@ -286,7 +290,7 @@ def _host(parts: SplitResult) -> str:
 
 def _unknown() -> list[str]:
     """A line for each name that looks like a setting and is none: a slip would go unnoticed otherwise."""
-    known = {f"POLARIS_{name.upper()}" for name in Settings.model_fields}
+    known = _names()
     named = {*os.environ, *(dotenv_values(".env") if Path(".env").is_file() else ())}
     lines = []
     for name in sorted(name for name in named if name.upper().startswith("POLARIS_")):
@@ -296,14 +300,26 @@ def _unknown() -> list[str]:
     return lines
 
 
+def _careless() -> list[str]:
+    """A line for each secret that is none: others can read it, or it was copied from an example (T62)."""
+    file = Path(".env")
+    of_file = dotenv_values(file) if file.is_file() else {}
+    ours = {name: value for name, value in {**of_file, **os.environ}.items() if name.upper() in _names()}
+    return [*(private_files.complaints(file, of_file) if of_file else ()), *private_files.examples(ours)]
+
+
+def _names() -> set[str]:
+    return {f"POLARIS_{name.upper()}" for name in Settings.model_fields}
+
+
 def _listed(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def load(**overrides: Any) -> Settings:
     """The settings of the environment. Raises `WrongSettings`."""
-    if unknown := _unknown():
-        raise WrongSettings("\n".join(unknown))
+    if wrong := [*_unknown(), *_careless()]:
+        raise WrongSettings("\n".join(wrong))
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -317,18 +333,20 @@ def load(**overrides: Any) -> Settings:
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of *settings*; makes the folder of a SQLite file. Raises `DatabaseUnavailable`."""
+    """The database of *settings*; makes a SQLite file, for this user alone. Raises `DatabaseUnavailable`."""
     # Imported here: a wrong setting is told before anything large is loaded.
     from data.database import Database, DatabaseUnavailable
 
     prefix = "sqlite:///"
     if settings.database_url.startswith(prefix):
-        folder = Path(settings.database_url.removeprefix(prefix)).absolute().parent
+        path = Path(settings.database_url.removeprefix(prefix)).absolute()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_files.make(path)
         except OSError as error:
             raise DatabaseUnavailable(
-                f"POLARIS_DATABASE_URL={settings.database_url}: the folder {folder} can't be made "
-                f"({error.strerror}); name another file, or make the folder"
+                f"POLARIS_DATABASE_URL={settings.database_url}: the file {path} can't be made "
+                f"({error.strerror}); name another file, or give its folder to this user"
             ) from error
+        if private_files.is_open(path):
+            log.warning("others on this machine can read the database %s; run: chmod 600 %s", path, path)
     return Database(settings.database_url)

@@ -13,7 +13,8 @@ OURS = ("app", "components", "data", "main", "tests")
 ALLOWED = {
     "data": {"data"},
     "components": {"components", "data"},
-    "app.settings": {"data"},
+    "app.private_files": set(),
+    "app.settings": {"app.private_files", "data"},
     "app.alone": {"data"},
     "app.clock": set(),
     "app.changing": {"app.clock", "app.request_context", "data"},
