@@ -30,8 +30,8 @@ VISITS = """
     <div class="p-meta">{{ visit.reason }}</div>
   </li>
 </ul>
-<p v-if="props.row.older" class="p-account-action">
-  <a class="p-act" :href="props.row.path">{{ props.row.older }}</a>
+<p v-if="props.row.pages.length" class="p-account-action">
+  <a v-for="[name, path] in props.row.pages" :key="path" class="p-act" :href="path">{{ name }}</a>
 </p>
 """
 DOWNLOADS = """
@@ -77,9 +77,16 @@ LEAVING = """
 """
 
 
-def draw_visits(reader: Reader, visits: Sequence[SupportVisit], now: datetime) -> Card:
-    """When an operator looked, newest first; one more than are shown brings a way to the older ones."""
-    shown = visits[:SHOWN]
+def draw_visits(reader: Reader, visits: Sequence[SupportVisit], now: datetime, *, newest: bool) -> Card:
+    """When an operator looked, newest first; one more than are shown brings a way to the older ones.
+
+    Unless they are the *newest* there is a way back to those.
+    """
+    shown, pages = visits[:SHOWN], []
+    if not newest:
+        pages.append((reader.text("account.visits.newest"), "/account#support"))
+    if len(visits) > SHOWN:
+        pages.append((reader.text("account.visits.older"), f"/account?before={shown[-1].id}#support"))
     with Card("p-visits", "support") as card:
         Drawn(
             VISITS,
@@ -88,8 +95,7 @@ def draw_visits(reader: Reader, visits: Sequence[SupportVisit], now: datetime) -
                 "text": reader.text("account.visits.text"),
                 "empty": "" if shown else reader.text("account.visits.empty"),
                 "visits": [_visit(visit, reader, now) for visit in shown],
-                "older": reader.text("account.visits.older") if len(visits) > SHOWN else "",
-                "path": f"/account?before={shown[-1].id}#support" if shown else "",
+                "pages": tuple(pages),
             },
         )
     return card

@@ -45,7 +45,7 @@ def install(portal: Portal) -> None:
     async def account(request: Request, somebody: Somebody, said: str = "", before: str = "") -> None:
         older_than = int(before) if before.isascii() and before.isdecimal() and len(before) < 16 else None
         found = await portal.database.ask(own_account, somebody.id, clock.now(), older_than)
-        Page(portal, somebody, found, said).draw(request)
+        Page(portal, somebody, found, said, older_than is None).draw(request)
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Page:
     visitor: Visitor
     found: OwnAccount
     told: str
+    """What came of the form that was posted last, if one was."""
+    newest: bool
+    """Whether the newest support visits are among what was found."""
 
     @property
     def reader(self) -> Reader:
@@ -91,7 +94,7 @@ class Page:
             account_access.draw_sign_ins(
                 reader, found.sign_ins, visitor.sign_in_id, now, read_only=read_only, said=self.said(SIGN_INS)
             )
-            account_data.draw_visits(reader, found.visits, now)
+            account_data.draw_visits(reader, found.visits, now, newest=self.newest)
             account_data.draw_downloads(reader, found.sessions, read_only=read_only)
             account_data.draw_leaving(
                 reader, found.deletion_requested_at, read_only=read_only, said=self.said(LEAVING)

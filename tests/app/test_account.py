@@ -249,6 +249,8 @@ async def test_p24_t30_the_driver_is_told_of_support(
         (path,) = {part.split("&quot;")[0] for part in page.split("/account?before=")[1:]}
         older = await hers.get(f"/account?before={path.split('#')[0]}")
         assert older.count(WHY) == 1
+        assert "Show the newest visits" in older
+        assert "Show the newest visits" not in page
         assert (await hers.get("/account?before=nonsense")).count(WHY) == 20
 
 
