@@ -17,6 +17,7 @@ PICKER = """
 <ul class="p-accounts" :aria-label="props.row.label">
   <li v-for="one in props.row.accounts" :class="{'is-current': one.current}">
     <form method="post" action="/auth/switch">
+      <input type="hidden" name="page" :value="props.row.page">
       <input type="hidden" name="sign_in_id" :value="one.id">
       <button type="submit" class="p-account" :aria-current="one.current ? 'true' : null">
         <i :class="'p-icon p-i-' + one.icon" aria-hidden="true"></i>

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from fastapi import FastAPI
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +19,7 @@ from app.access.sign_ins import SignIns
 from app.access.visitor import SignedOut, home, not_found
 from app.settings import password_sign_in
 from data.queries.people import Credentials
+from data.queries.sign_ins import SignedIn
 from data.types import HowSignedIn, Role
 
 log = logging.getLogger("polaris.access")
@@ -73,6 +75,7 @@ class Forms:
             return response
         account = _wanted_account(good, wanted)
         self._passwords.improve(account, password)
+        await self._answered(request, form)
         zone = posted.text(form, "time_zone", 64)
         await time_zone.guess(self._sign_ins.database, account.account_id, zone)
         log.info("signed in account=%s role=%s", account.account_id, account.role)
@@ -85,10 +88,12 @@ class Forms:
 
         Whoever acts as somebody has left that. An account that is not signed in here: the picker again.
         """
-        sign_in_id = posted.number(await posted.form(request), "sign_in_id")
+        form = await posted.form(request)
+        sign_in_id = posted.number(form, "sign_in_id")
         response = posted.redirect("/switch")
         role = None
         if sign_in_id is not None:
+            await self._answered(request, form)
             role = await self._sign_ins.switch(request, response, sign_in_id)
         if role is not None:
             log.info("switched sign_in=%s role=%s", sign_in_id, role)
@@ -125,8 +130,7 @@ class Forms:
         if sign_in_id is None and "sign_in_id" in form:
             return posted.redirect("/switch")
         response = posted.redirect("/sign-in", problem="signed-out")
-        here = await self._sign_ins.at_browser(request)
-        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
+        here = await self._answered(request, form)
         left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
         if left.others:
             response.headers["location"] = "/switch"
@@ -134,6 +138,15 @@ class Forms:
         if (address := await self._by_provider.end_session(left.ended, others)) is not None:
             response.headers["location"] = address
         return response
+
+    async def _answered(self, request: Request, form: FormData) -> tuple[SignedIn, ...]:
+        """Let the page that has posted *form* go where the answer leads, though its own sign-in ends by it.
+
+        Returns who is signed in at the browser.
+        """
+        here = await self._sign_ins.at_browser(request)
+        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
+        return here
 
     async def _enter(
         self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False

@@ -174,6 +174,7 @@ def _draw_form(reader: Reader, wanted: str | None, typed: str, *, is_main: bool)
             _remember(reader)  # else the box beside the providers is this form's too
         if wanted is not None:
             doorway.hidden("next", wanted)
+        doorway.hidden("page", ui.context.client.id)  # somebody else may be signed in, and acting as somebody
         doorway.browser_time_zone()
         doorway.submit(reader.text("sign_in.submit")).classes("" if is_main else "is-second")
     _link(reader.text("forgot.link"), "/forgot", "p-back")

@@ -154,10 +154,10 @@ async def test_t26_who_can_not_act_as_whom(portal: Portal, here: Window, dana: i
 Visit = Callable[..., Awaitable[User]]
 
 
-async def opened(here: Window) -> Client:
-    """The dashboard, open in the browser of *here*; nothing listens on its socket."""
+async def opened(here: Window, path: str = "/") -> Client:
+    """A page, open in the browser of *here*; nothing listens on its socket."""
     before = set(Client.instances)
-    assert BANNER in await here.get("/")
+    assert BANNER in await here.get(path)
     (made,) = set(Client.instances) - before
     return Client.instances[made]
 
@@ -199,6 +199,32 @@ async def test_t28_open_pages_leave(portal: Portal, here: Window, dana: int, olg
             return  # the operator's next request is the lead's: see test_acting.py
         path, leads = expected
         assert await here.get(path, 303) == leads
+
+
+@pytest.mark.parametrize("path", ["/switch", "/sign-in?another=yes"])
+async def test_p3_whoever_picks_an_account_is_not_sent_elsewhere(
+    portal: Portal, here: Window, dana: int, olga: int, path: str
+) -> None:
+    """P3, T28: the page that is left goes where the answer leads, all others to the console."""
+    eve = await here.enter(portal.database.change_now(lambda change: world.add_driver(change, "Eve Other")))
+    await here.enter(olga)
+    await here.act(dana)
+    other, page = await opened(here), await opened(here, path)
+    if path == "/switch":
+        assert await here.post("/auth/switch", page=page.id, sign_in_id=eve) == "/"
+    else:
+        form = {"email": "eve@example.org", "password": world.PASSWORD}
+        assert await here.post("/auth/sign-in", page=page.id, **form) == "/"
+    async with asyncio.timeout(2):
+        while not (other.is_deleted and page.is_deleted):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    def sent(client: Client) -> list[object]:
+        return [message[2]["path"] for message in client.outbox.messages if message[1] == "open"]
+
+    assert set(sent(other)) == {"/admin"}
+    assert sent(page) == []
+    assert "Eve Other" in await here.get("/")
 
 
 async def test_p23_the_banner_counts_the_minutes(
