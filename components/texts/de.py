@@ -214,7 +214,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "missing.text": "Die Adresse stimmt nicht, oder was dort war, ist nicht mehr da.",
     "missing.home": "Zur Startseite",
     "too_many.title": "Bitte etwas langsamer.",
-    "too_many.text": "Von hier wurden in einer Minute zu viele Seiten angefragt. Versuchen Sie es gleich noch einmal.",
+    "too_many.text": "Von hier wurden in einer Minute zu viele Seiten angefragt. "
+    "Versuchen Sie es gleich noch einmal.",
     "admin.title": "Betreiber",
     "admin.text": "Das Portal läuft. Diese Befehle füllen es, auf dem Rechner, auf dem es läuft; "
     "jeder erklärt sich mit --help.",
