@@ -98,7 +98,7 @@ def draw_invitation(
             with doorway.form("/auth/invitation"):
                 name = doorway.field(reader.text("invitation.name"), to.name)
                 name.props("type=text name=name autocomplete=name required maxlength=200")
-                _new_password(reader, to, "link.password")
+                _new_password(reader, to, "welcome.password")
                 doorway.hidden("token", token)
                 doorway.browser_time_zone()
                 doorway.submit(reader.text("invitation.submit"))
@@ -186,7 +186,7 @@ def _reader(request: Request, to: Recipient) -> Reader:
 
 
 def _address(to: Recipient) -> None:
-    doorway.text("p", to.email).classes("p-note p-address")
+    doorway.text("p", to.email).classes("p-address")
 
 
 def _problem(reader: Reader, problem: str) -> None:
@@ -204,7 +204,7 @@ def _new_password(reader: Reader, to: Recipient, label: str) -> None:
 
 
 def _to_sign_in(reader: Reader) -> None:
-    _link(reader.text("link.used.sign_in"), "/sign-in").classes("p-small")
+    _link(reader.text("link.used.sign_in"), "/sign-in").classes("p-back")
 
 
 def _link(label: str, target: str) -> ui.label:
