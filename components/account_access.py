@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from components import forms
+from components.browsers import browser_name
 from components.drawn import Card, Drawn
 from components.words import Reader
 from data.queries.own_account import OwnIdentity
@@ -179,7 +180,7 @@ def draw_sign_ins(
 
 
 def _sign_in(one: ListedSignIn, here: bool, reader: Reader, now: datetime) -> dict[str, Any]:
-    browser = _browser(one.browser_name, reader)
+    browser = browser_name(one.browser_name, reader)
     parts = [reader.text("account.how." + HowSignedIn(one.how).value)]
     if one.address:
         parts.append(one.address)
@@ -193,14 +194,6 @@ def _sign_in(one: ListedSignIn, here: bool, reader: Reader, now: datetime) -> di
         "parts": parts,
         "label": reader.text("account.sign_ins.end.of", browser=browser),
     }
-
-
-def _browser(name: str, reader: Reader) -> str:
-    """The stored name, `Firefox on Linux`, in the reader's words."""
-    browser, between, system = name.rpartition(" on ")
-    if between:
-        return reader.text("account.browser_on", browser=browser, system=system)
-    return name or reader.text("account.browser_unknown")
 
 
 def _identity(one: OwnIdentity, labels: Mapping[str, str], reader: Reader, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nicegui.element import Element
 
+from components.browsers import browser_name
 from components.drawn import Card, Drawn
 from components.people import ICONS, KINDS
 from components.words import UNKNOWN, Reader
@@ -209,14 +210,6 @@ class History(Card):
         empty = "" if entries else reader.text("people.history.empty")
         rows = [_entry(one, account_id, reader, now) for one in entries]
         self._drawn.show({"title": reader.text("people.history"), "empty": empty, "entries": rows})
-
-
-def browser_name(name: str, reader: Reader) -> str:
-    """The stored name, `Firefox on Linux`, in the reader's words."""
-    browser, between, system = name.rpartition(" on ")
-    if between:
-        return reader.text("account.browser_on", browser=browser, system=system)
-    return name or reader.text("account.browser_unknown")
 
 
 def _entry(one: Entry, account_id: int, reader: Reader, now: datetime) -> dict[str, Any]:

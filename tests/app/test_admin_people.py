@@ -14,9 +14,12 @@ from nicegui import ui
 from nicegui.testing.user import User
 from sqlalchemy import select, update
 
+from app.changing import CHANGING
 from app.portal import Portal
+from components import words
 from components.drawn import Drawn
 from components.person import PersonSignIns
+from components.texts import languages
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Account, AuditEntry, SignIn
@@ -321,7 +324,7 @@ async def test_t41_hostile_names_are_text(visit: Visit, town: Town, portal: Port
     assert listed(user)[0][1] == HOSTILE
     user = await visit(town.olga, f"/admin/drivers/{town.dana}")
     await user.should_see(f"Act as {HOSTILE}")
-    await user.should_see("Asked for the deletion")
+    await user.should_see("asked for the deletion")
     press(user, "Disable")
     await user.should_see(f"Disable {HOSTILE}?")
     assert user.client is not None
@@ -329,3 +332,10 @@ async def test_t41_hostile_names_are_text(visit: Visit, town: Town, portal: Port
         assert "innerHTML" not in element.props
         for slot in element.slots.values():
             assert HOSTILE not in (slot.template or "")
+
+
+@pytest.mark.parametrize("language", sorted(languages()))
+def test_whatever_can_be_done_to_an_account_has_words_in_its_history(portal: Portal, language: str) -> None:
+    """A new service that changes something gets a text ``people.did.ACTION``."""
+    reader = words.reader(language, None)
+    assert [action for action in CHANGING if not reader.knows(f"people.did.{action}")] == []
