@@ -157,6 +157,14 @@ async def test_t24_whoever_has_no_password_is_told_the_way(portal: Portal, here:
     page = await here.get("/confirm")
     assert "one-time link" in page
     assert "/auth/confirm" not in page
+    paul = portal.database.change_now(
+        lambda change: world.add_account(change, "Paul Operator", Role.OPERATOR)
+    )
+    async with window(portal) as pauls:  # who has one: it may be forgotten, and was not what he came in by
+        await pauls.enter(paul, HowSignedIn.LINK)
+        page = await pauls.get("/confirm")
+        assert "one-time link" in page
+        assert "/auth/confirm" in page
     await here.act(dana)
     await here.get("/confirm", 404)
     await here.post("/auth/confirm", 404, password=PASSWORD)
