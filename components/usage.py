@@ -217,6 +217,8 @@ def _figure(usage: Usage, reader: Reader) -> dict[str, Any]:
                 "tickformat": ",d" if most >= 5_000 else ",.1f",
                 "nticks": 5,
                 "rangemode": "tozero",
+                # Less than a kWh is little, and drawn so: a scale of tenths of it would repeat its numbers.
+                **({"range": (0, 1), "dtick": 0.5} if most < 1_000 else {}),
                 "fixedrange": True,
                 "gridcolor": "#d3dae3",
                 "zerolinecolor": "#7a8797",

@@ -128,6 +128,16 @@ async def test_p15_the_numbers_beside_the_bars_have_room(paper: Paper, most: int
     assert plot.figure["layout"]["margin"]["l"] >= room
 
 
+@pytest.mark.parametrize(("most", "steps"), [(90, 0.5), (999, 0.5), (1_000, None)])
+async def test_p15_no_number_stands_twice_beside_the_bars(
+    paper: Paper, most: int, steps: float | None
+) -> None:
+    """A day with 0.1 kWh had a scale of 0.0, 0.0, 0.0, 0.1, 0.1."""
+    user = await paper.draw(lambda: usage.draw(used(0, most), Period.CURRENT, EN, NOW, lambda period: None))
+    (plot,) = user.find(ui.plotly).elements
+    assert plot.figure["layout"]["yaxis"].get("dtick") == steps
+
+
 async def test_p15_p16_the_chart_has_a_bar_a_day_and_says_what_it_shows(paper: Paper) -> None:
     values = used(7_100, 0, 17_500, *[0] * 27)
     user = await paper.draw(lambda: usage.draw(values, Period.CURRENT, EN, NOW, lambda period: None))
