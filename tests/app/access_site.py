@@ -105,10 +105,10 @@ async def site(database: Database, *, patience: float = 10, **settings: Any) -> 
             links=links,
             passwords=links.passwords,
         )
-        from app.pages import admin, errors, refusals, sign_in, welcome
+        from app.pages import admin, confirm, errors, refusals, sign_in, welcome
         from app.pages import links as link_pages
 
-        for pages in (sign_in, welcome, errors, refusals, admin, link_pages):
+        for pages in (sign_in, welcome, errors, refusals, admin, confirm, link_pages):
             pages.install(portal)
         _driver_pages(made)
         ui.run(title="Test")

@@ -143,6 +143,10 @@ async def test_a_provider_proves_who_somebody_is(
             fresh = select(SignIn.fresh_at)
             before = await here.database.ask(lambda db: db.scalar(fresh))
             await asyncio.sleep(0.01)
+            page = (await browser.get("/confirm?next=/admin/people")).text
+            assert "Confirm with " in page
+            assert "purpose=fresh" in page
+            assert "next=%2Fadmin%2Fpeople" in page
             away = await begun(browser, purpose="fresh", next="/admin/people")
             assert "prompt=login" in away
             assert await back(browser, await provider.visit(away)) == "/admin/people"
