@@ -22,6 +22,9 @@ class Tries:
 
     A try is taken before it is known whether it succeeds, so that parallel ones can't slip through, and
     given back if it does: people who know their password are never held up by each other.
+
+    The buckets are this process's: several on one database allow as many times as much together, and a
+    restart fills them. What they protect (argon2, tokens of 256 bits) does not fall to that.
     """
 
     def __init__(self, *, burst: int = 10, per_minute: float = 10, keys: int = 50_000) -> None:
