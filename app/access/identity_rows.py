@@ -214,8 +214,9 @@ def _planned(
     if person.email is not None and person.email_verified and provider.link_by_email:
         for one in identities.with_email(change.connection, person.email):
             # An account that somebody at a provider has already is linked from inside alone: an address may
-            # have changed hands, and who came first may never have had it.
-            if one.role is role and not one.is_disabled and not one.has_identity:
+            # have changed hands, and who came first may never have had it. So is one whose owner chose the
+            # address: it may be somebody else's, who would sign in to the account of whoever waits for them.
+            if one.role is role and not (one.is_disabled or one.has_identity or one.is_own_choice):
                 return _Plan(role, one.account_id, by="e-mail")
     if role is Role.OPERATOR and provider.operator_claim is not None:
         return _new(change, person, known, (role,), role)

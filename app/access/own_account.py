@@ -26,6 +26,7 @@ from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account
 from data.queries import sign_ins
+from data.queries.identities import OWN_EMAIL
 
 log = logging.getLogger("polaris.access")
 
@@ -42,7 +43,7 @@ class OwnAccount:
         """Another name. Raises `Refused`: ``name``."""
         await self.database.change(_rename, caller, proper_name(name), clock.now())
 
-    @changing("own_account.email")
+    @changing(OWN_EMAIL)
     async def change_email(self, caller: Caller, email: str) -> None:
         """Another e-mail address, by which they sign in from now on; links sent to the old one end.
 
@@ -101,7 +102,7 @@ def _change_email(change: Change, caller: Caller, email: str, now: datetime) -> 
     taken = select(Account.id).where(Account.email == email, Account.role == before.role)
     if change.execute(taken).first() is not None:
         raise Refused("taken")
-    audit.record(change, caller, "own_account.email", now, details={"email": [before.email, email]})
+    audit.record(change, caller, OWN_EMAIL, now, details={"email": [before.email, email]})
     change.execute(update(Account).where(mine).values(email=email))
     assert caller.subject_id is not None
     link_rows.end_links(change, caller.subject_id)

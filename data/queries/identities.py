@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from data.models import Account, Identity, SignIn
+from data.models import Account, AuditEntry, Identity, SignIn
 from data.types import Role
+
+OWN_EMAIL = "own_account.email"
+"""What the audit calls it that somebody changes their own address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class SameAddress:
     is_disabled: bool
     has_identity: bool
     """Somebody at a provider signs in to it already."""
+    is_own_choice: bool
+    """Its owner has changed the address themselves, and nobody has checked that it is theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,14 @@ def linked(db: Connection, issuer: str, subject: str) -> tuple[Linked, ...]:
 def with_email(db: Connection, email: str) -> tuple[SameAddress, ...]:
     """The accounts with *email*, disabled ones too; at most one of each role."""
     has_identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
+    changed = AuditEntry.subject_id == Account.id, AuditEntry.action == OWN_EMAIL
+    own_choice = select(AuditEntry.id).where(*changed).exists()
     rows = db.execute(
-        select(Account.id, Account.role, Account.disabled_at.is_not(None), has_identity)
+        select(Account.id, Account.role, Account.disabled_at.is_not(None), has_identity, own_choice)
         .where(Account.email == email)
         .order_by(Account.id)
     )
-    return tuple(SameAddress(one, role, bool(off), bool(known)) for one, role, off, known in rows)
+    return tuple(SameAddress(one, role, *map(bool, flags)) for one, role, *flags in rows)
 
 
 def ways_in(db: Connection, account_id: int) -> WaysIn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +13,18 @@ from nicegui.testing.user import User
 from sqlalchemy import insert, select
 
 from app import clock
-from app.access import tokens
+from app.access import identity_rows, tokens
+from app.access.identity_rows import Admitted, Why
 from app.portal import Portal
 from components import account_data, words
 from components.preferences import Choice
+from data.caller import Caller
+from data.database import Change
 from data.models import Account, AuditEntry, Identity, OneTimeLink, SignIn
 from data.queries.support_visits import SupportVisit
 from data.types import Role, Theme
 from tests import world
+from tests.app.test_changing import PERSON, PROVIDER
 from tests.app.window import WHY, Window, window
 from tests.world import NOW, PASSWORD
 
@@ -124,6 +129,26 @@ async def test_an_address_is_unique_within_its_role(
     for _ in range(10):  # T19: it is no way to ask who has an account
         last = await here.post("/auth/account/email", email="eve@example.org")
     assert last == "/account?said=many"
+
+
+async def test_t12_an_address_that_its_owner_chose_leads_nobody_else_to_the_account(
+    portal: Portal, here: Window, dana: int
+) -> None:
+    """T12: else whoever takes somebody's address waits for their first sign-in by a provider."""
+    provider = replace(PROVIDER, link_by_email=True)
+    nobody = Caller(None, None)
+
+    def admit(change: Change, email: str) -> Admitted | Why:
+        person = replace(PERSON, email=email, email_verified=True)
+        return identity_rows.admit(change, person, provider, nobody, NOW, console=False, here=())
+
+    await here.enter(dana)
+    await here.post("/auth/account/email", email="victim@example.org")
+    assert portal.database.change_now(admit, "victim@example.org") is Why.TAKEN
+    eve = portal.database.change_now(lambda change: world.add_driver(change, "Eve Other"))
+    found = portal.database.change_now(admit, "eve@example.org")
+    assert isinstance(found, Admitted)
+    assert found.account_id == eve
 
 
 async def test_p25_language_theme_and_zone_are_chosen_here(portal: Portal, visit: Visit, dana: int) -> None:
