@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +13,11 @@ from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason,
 from app.access.sign_ins import SignIns
 from app.access.visitor import SignedOut, home, not_found
 from data.caller import NotAllowed
+
+REASON = "polaris-reason"
+"""Cookie that carries a typed reason back to its form, over a fresh proof of who one is, for ten minutes."""
+LARGEST = 3_000
+"""Characters of it; browsers take 4,096 with its name, and may drop all that is longer."""
 
 
 class ActingForms:
@@ -42,10 +49,10 @@ class ActingForms:
         except NoReason:
             return posted.redirect(page, problem="reason")
         except NotFresh:
-            return posted.redirect("/confirm", next=page)
+            return self._with_reason(posted.redirect("/confirm", next=page), page, reason)
         except (NobodyToActAs, NotAllowed):
             raise not_found() from None  # a driver learns nothing about what operators can do (P2)
-        return response
+        return self._with_reason(response, page, "")
 
     async def end(self, request: Request) -> Response:
         """From the banner: back to the console (T28). It may have ended by itself a moment ago."""
@@ -57,3 +64,17 @@ class ActingForms:
         response = posted.redirect("/admin")
         await self._acting_as.end(visitor, response)
         return response
+
+    def _with_reason(self, response: Response, page: str, reason: str) -> Response:
+        kept = quote(reason)
+        secure = self._sign_ins.secure
+        if reason and len(kept) <= LARGEST:
+            response.set_cookie(REASON, kept, 600, path=page, secure=secure, httponly=True, samesite="strict")
+        else:
+            response.delete_cookie(REASON, path=page, secure=secure, httponly=True, samesite="strict")
+        return response
+
+
+def typed_reason(request: Request) -> str:
+    """The reason that was typed into the form of this page before; "" if none was."""
+    return unquote(request.cookies.get(REASON, ""))[:LONGEST_REASON]

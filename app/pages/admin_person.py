@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from app import clock
 from app.access.acting import LONGEST_REASON
+from app.access.acting_forms import typed_reason
 from app.access.visitor import Operator, not_found
 from app.pages import people_dialogs
 from app.pages.console import Console
@@ -168,7 +169,7 @@ class PersonPage:
                 forms.alert(reader.text("people.act_as.reason_missing"))
             with forms.form(BEGIN_ACTING):
                 forms.hidden("driver_id", str(self.id))
-                reason = forms.field(reader.text("people.act_as.reason"))
+                reason = forms.field(reader.text("people.act_as.reason"), typed_reason(self.console.request))
                 reason.props("type=text name=reason autocomplete=off required")
                 reason.props["maxlength"] = LONGEST_REASON
                 forms.submit(reader.text("people.act_as.do", name=name))

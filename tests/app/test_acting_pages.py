@@ -141,7 +141,10 @@ async def test_t26_who_can_not_act_as_whom(portal: Portal, here: Window, dana: i
     back = await here.post("/auth/acting/begin", driver_id=dana, **form)
     assert back == f"/confirm?next=%2Fadmin%2Fdrivers%2F{dana}"
     assert await here.post("/auth/confirm", password=world.PASSWORD, next="/admin") == "/admin"
+    assert WHY in await here.get(f"/admin/drivers/{dana}")  # what was typed is not lost
+    assert WHY not in await here.get(f"/admin/drivers/{eve}")
     await here.act(dana)
+    assert "polaris-reason" not in here.http.cookies
     refused = await here.post("/auth/acting/begin", 403, driver_id=eve, **form)  # no nesting
     assert "you can look at everything and change nothing" in refused
     assert BANNER in refused
