@@ -34,6 +34,7 @@ SECRETS = tuple(
         (r"\beyJ[\w-]{8,}(?:\.[\w-]*)*", "eyJ…"),
         (r"\$argon2\w+\$[\w$,=+/.-]+", "$argon2…"),
         (rf"(?i)(?<!charger )(?<!charger ')\b{_UUID4}\b", "…"),
+        (r"Key \(([^)]*)\)=\(.*?\)(?= )", r"Key (\1)=(…)"),  # what PostgreSQL says of duplicates
         (rf"(?<![\w-]){_ALL_KINDS}[\w-]{{43}}(?![\w-])", "…"),
     )
 )
@@ -80,6 +81,10 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    for name in list(root.manager.loggerDict):  # Socket.IO's and Engine.IO's write past us otherwise
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
     logging.captureWarnings(True)
     logging.getLogger("polaris").setLevel(level.upper())
 

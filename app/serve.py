@@ -56,6 +56,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
     """
     return {
         "access_log": False,
+        "log_config": None,  # uvicorn's own would go past `app.logs`
         "server_header": False,
         "proxy_headers": False,
         "ws_max_size": max(BROWSER_FRAME_LIMIT, settings.charger_frame_limit),

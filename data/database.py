@@ -379,12 +379,15 @@ def _with_driver(url: URL) -> URL:
 
 def _engine(url: URL, pool_size: int) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True
+        )
     if url.database and url.database != ":memory:":
         folder = Path(url.database).absolute().parent
         if not folder.is_dir():
             raise DatabaseUnavailable(f"the folder of the database file does not exist: {folder}")
-    engine = create_engine(url, pool_size=pool_size, max_overflow=2)
+    # What a statement was given stays out of errors, and so out of the log (T63).
+    engine = create_engine(url, pool_size=pool_size, max_overflow=2, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:

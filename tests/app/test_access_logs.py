@@ -53,6 +53,7 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
         ("{'client_secret': 'hunter2'}", "hunter2"),
         ("(b'cookie', b'theme=x; other=hunter2hunter2')", "hunter2"),
         ("wrong $argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", "c2FsdA"),
+        ("DETAIL:  Key (id_tag)=(04A1B2C3) already exists.", "04A1B2C3"),
         ("page 0f8fad5b-d9cb-469f-a165-70867728950e is gone", "0f8fad5b"),
         ("kept aB3dE6gH9-aB3dE6gH9_aB3dE6gH9-aB3dE6gH9-xyz", "aB3dE6gH9"),
         ("can't reach postgresql+psycopg://polaris:hunter2@db/polaris", "hunter2"),
