@@ -47,6 +47,7 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
         ("token: hunter2", "hunter2"),
         ("socket ?client_id=0f8fad5b-d9cb-469f-a165-70867728950e&x", "0f8fad5b"),
         ("GET /password/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
+        ("GET /enter/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
         ("callback?code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj-af0ifjsldkj", "SplxlOBe"),
         ("callback?code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj-af0ifjsldkj", "af0ifjsldkj"),
         ("id eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
