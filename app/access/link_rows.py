@@ -77,6 +77,7 @@ def offer(
         raise Refused("unknown")
     _link(change, account_id, purpose, token_hash, now)
     audit.record(change, caller, action, now, subject_id=account_id)
+    change.announce(Announcement(Topic.PEOPLE, account_id))
     return to
 
 

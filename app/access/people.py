@@ -15,19 +15,19 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.access import sign_in_rows
-from app.access.first_operator import EMAIL
+from app.access import link_rows, sign_in_rows
+from app.access.account_rules import EMAIL, LONGEST_NAME
 from app.changing import changing
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
-from data.models import Account, OneTimeLink, SignIn
+from data.models import Account, SignIn
 from data.types import Role
 
 log = logging.getLogger("polaris.access")
 
-LONGEST_NAME, LONGEST_EMAIL, LONGEST_REASON = 200, 254, 500
+LONGEST_EMAIL, LONGEST_REASON = 254, 500
 """Characters."""
 
 
@@ -181,7 +181,7 @@ def _rename(change: Change, caller: Caller, account_id: int, name: str, email: s
         changed["name"] = [old_name, name]
     if email != old_email:
         changed["email"] = [old_email, email]
-        _end_links(change, account_id, now)
+        link_rows.end_links(change, account_id)
     if not changed:
         return
     change.execute(update(Account).where(Account.id == account_id).values(name=name, email=email))
@@ -217,19 +217,7 @@ def _let_go(caller: Caller, account_id: int, role: Role, operators: set[int]) ->
 
 def _end_all(change: Change, account_id: int, now: datetime) -> None:
     sign_in_rows.end(change, [SignIn.account_id == account_id], now, None)
-    _end_links(change, account_id, now)
-
-
-def _end_links(change: Change, account_id: int, now: datetime) -> None:
-    change.execute(
-        update(OneTimeLink)
-        .where(
-            OneTimeLink.account_id == account_id,
-            OneTimeLink.used_at.is_(None),
-            OneTimeLink.expires_at > now,
-        )
-        .values(expires_at=now)
-    )
+    link_rows.end_links(change, account_id)
 
 
 def _told(

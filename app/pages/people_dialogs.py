@@ -5,9 +5,9 @@ from __future__ import annotations
 from nicegui import ui
 
 from app import clock
-from app.access.account_rules import Refused
+from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.one_time_links import Link
-from app.access.people import LONGEST_EMAIL, LONGEST_NAME, CannotChange
+from app.access.people import LONGEST_EMAIL, CannotChange
 from app.pages.console import Console
 from components import dialogs
 from components.dialogs import Problem

@@ -178,6 +178,7 @@ async def test_a_driver_is_invited_and_their_link_is_shown(visit: Visit, town: T
     await page.should_see("Invited, but not in yet.")
     press(page, "Invite again")
     await page.should_see("A link for Nina New", retries=20)
+    await page.should_see("Invited again", retries=20)  # in the history, told at once
 
 
 async def test_t2_only_what_is_an_account_of_that_role_has_a_page(visit: Visit, town: Town) -> None:
