@@ -229,3 +229,12 @@ def test_p25_zones_to_choose_from() -> None:
     assert zones[0] == "UTC"
     assert {"Europe/Berlin", "America/Santiago", "Asia/Kathmandu"} <= set(zones)
     assert not any(zone.startswith(("Etc/", "SystemV/", "posix")) for zone in zones)
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "german"),
+    [(1, "1 kB", "1 kB"), (12_499, "12 kB", "12 kB"), (3_449_999, "3.4 MB", "3,4 MB")],
+)
+def test_p26_file_sizes(count: int, english: str, german: str) -> None:
+    assert EN.file_size(count) == english
+    assert DE.file_size(count) == german
