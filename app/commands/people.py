@@ -46,6 +46,7 @@ def add_driver(
     email = email_address(email)
     name = shown_name(name if name is not None else email.partition("@")[0])
     password = _password(password_stdin, name=name, email=email)
+    now = clock.now()
     row = {
         "role": Role.DRIVER,
         "email": email,
@@ -53,7 +54,7 @@ def add_driver(
         "password_hash": passwords.hash_password(password),
         "time_zone": time_zone,
         "language": language,
-        "created_at": clock.now(),
+        "created_at": now,
     }
 
     def add(change: Change) -> None:
@@ -63,7 +64,7 @@ def add_driver(
         account = inserted(change, Account, row)
         for one in dict.fromkeys(groups):
             change.execute(insert(GroupAccount), {"group_id": group(change, one), "account_id": account})
-        audit.record(change, COMMAND_LINE, "person.add", row["created_at"], subject_id=account, about=email)
+        audit.record(change, COMMAND_LINE, "person.add", now, subject_id=account, about=email)
         change.announce(Announcement(Topic.PEOPLE, account))
 
     with opened() as database:
