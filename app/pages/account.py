@@ -17,6 +17,7 @@ from app.settings import password_sign_in
 from components import account_access, account_data, account_profile, forms, shell, words
 from components.words import Reader
 from data.queries.own_account import OwnAccount, own_account
+from data.types import Role
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -94,7 +95,8 @@ class Page:
             account_access.draw_sign_ins(
                 reader, found.sign_ins, visitor.sign_in_id, now, read_only=read_only, said=self.said(SIGN_INS)
             )
-            account_data.draw_visits(reader, found.visits, now, newest=self.newest)
+            if visitor.role is Role.DRIVER or found.visits:  # nobody acts as an operator (T26)
+                account_data.draw_visits(reader, found.visits, now, newest=self.newest)
             account_data.draw_downloads(reader, found.sessions, read_only=read_only)
             account_data.draw_leaving(
                 reader, found.deletion_requested_at, read_only=read_only, said=self.said(LEAVING)

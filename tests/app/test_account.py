@@ -69,7 +69,8 @@ async def test_it_is_for_drivers_and_operators(portal: Portal, visit: Visit, dan
         user = await visit(owner, "/account")
         for words_ in ("Your account", role, "Where you are signed in", "This browser", "Your data"):
             await user.should_see(words_)
-        await user.should_see("Nobody has viewed your account.")
+        see = user.should_see if owner == dana else user.should_not_see
+        await see("Nobody has viewed your account.")
         await user.should_not_see("Linked sign-ins")  # nobody to link one at
         assert user.client is not None
         assert len(user.client.elements) < 60, "elements are what a page costs"
