@@ -99,7 +99,7 @@ class People:
 
         Raises `NoSuchAccount`, `Themselves`, `LastOperator` or `ReasonMissing`. A disabled one stays so.
         """
-        reason = _line(reason)
+        reason = _line("".join(one if one.isprintable() else " " for one in reason))
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonMissing
         await self._database.change(_disable, caller, account_id, reason, clock.now())
@@ -133,7 +133,7 @@ class People:
         name, email = _line(name), email.strip().lower()
         if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
             raise NameMissing
-        if len(email) > LONGEST_EMAIL or not EMAIL.fullmatch(email):
+        if len(email) > LONGEST_EMAIL or not (EMAIL.fullmatch(email) and email.isprintable()):
             raise NoAddress
         try:
             await self._database.change(_rename, caller, account_id, name, email, clock.now())

@@ -55,7 +55,7 @@ class PeoplePage:
     def __init__(self, console: Console, role: Role, search: str, state: str) -> None:
         self.console = console
         self.role = role
-        self.search = search.strip()[: accounts.LONGEST_SEARCH]
+        self.search = accounts.cleaned(search)
         self.state = State(state) if state in set(State) else None  # T5: what is unknown filters nothing
         self.cards = console.cards()
         people = When(Topic.PEOPLE, at_most_every=lambda: AT_MOST_EVERY)
@@ -85,7 +85,7 @@ class PeoplePage:
 
     def look(self, search: str, state: State | None) -> None:
         """Show what is searched for; the address follows, so that back and reload keep it."""
-        self.search, self.state = search[: accounts.LONGEST_SEARCH], state
+        self.search, self.state = accounts.cleaned(search), state
         given = {"search": self.search, "state": state.value if state is not None else ""}
         query = urlencode({name: value for name, value in given.items() if value})
         path = PATHS[self.role].rstrip("/")

@@ -192,8 +192,13 @@ def identities(db: Connection, account_id: int) -> tuple[LinkedIdentity, ...]:
 _has_identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
 
 
+def cleaned(search: str) -> str:
+    """*search* without what no name holds and no database takes, such as NUL; at most 100 characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in search[:LONGEST_SEARCH]).split())
+
+
 def _words(search: str) -> list[str]:
-    return search[:LONGEST_SEARCH].split()[:MOST_WORDS]
+    return cleaned(search).split()[:MOST_WORDS]
 
 
 def _holds(word: str) -> ColumnElement[bool]:

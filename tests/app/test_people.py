@@ -89,7 +89,7 @@ async def test_t16_disabling_ends_all_sign_ins_and_links_of_the_account_and_is_t
     await office.database.change(link, office.dana)
     await office.database.change(link, office.olga)
     office.told.clear()
-    await office.people.disable(office.caller, office.dana, "  Contract   ended ")
+    await office.people.disable(office.caller, office.dana, "  Contract \0 ended ")
     assert office.account(office.dana).disabled_at == NOW
     assert office.signed_in() == [office.olga]
     assert office.links() == [office.olga]
@@ -151,6 +151,7 @@ NEITHER = (
     ("x" * 201, "dana@example.org", people.NameMissing),
     ("Da\x1b[31mna", "dana@example.org", people.NameMissing),
     ("Dana", "dana", people.NoAddress),
+    ("Dana", "dana\ud800@example.org", people.NoAddress),
     ("Dana", "dana@example.org\r\nBcc: all@example.org", people.NoAddress),
     ("Dana", "d@" + "x" * 260, people.NoAddress),
 )

@@ -77,6 +77,7 @@ SEARCHES = {
     "DOE jan": ["Jane Doe"],
     "doe other.example": ["John Doe"],  # a word in the name, another in the address
     "doe nobody": [],
+    "\0doe\ud800 \x1bjan": ["Jane Doe"],
     "müller": ["MÜLLER & Co", "Max Müller"],
     "MÜLLER": ["MÜLLER & Co", "Max Müller"],
     "%": ["100% _under"],
