@@ -6,6 +6,7 @@ Plain forms, answered with a redirect; a link is used up by its form and never b
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from fastapi import FastAPI
 from nicegui import background_tasks
@@ -130,7 +131,8 @@ class LinkForms:
         else:
             self._asked += 1
             language = preferred(request.headers.get("accept-language"))
-            seen_to = self._see_to(_stranger(request), email, language, str(request.base_url))
+            whoever = replace(_stranger(request), label="forgotten password")
+            seen_to = self._see_to(whoever, email, language, str(request.base_url))
             background_tasks.create(seen_to, name="forgotten password")
         return posted.redirect("/forgot", sent="yes")
 

@@ -10,10 +10,13 @@ import click
 from babel.numbers import is_currency
 from sqlalchemy import insert, select, update
 
+from app import clock
 from app.access.passwords import hash_password
 from app.commands.opening import TimeZone, group, inserted, opened, shown_name
 from app.settings import Settings, load
+from data import audit
 from data.announcements import Announcement, Topic
+from data.caller import COMMAND_LINE
 from data.database import Change
 from data.models import Charger, Connector, GroupCharger, Site
 from data.types import Admission
@@ -181,6 +184,8 @@ def new_password(identity: str) -> None:
             .where(Charger.id == charger)
             .values(password_hash=hashed, admission=Admission.ACCEPTED)
         )
+        about = f"charger {identity}"
+        audit.record(change, COMMAND_LINE, "charger.password", clock.now(), about=about)
         change.announce(Announcement(Topic.CHARGERS, charger))
 
     with opened() as database:
@@ -200,11 +205,7 @@ def checked_identity(text: str) -> str:
 
 def ocpp_address(settings: Settings, identity: str) -> str:
     """Where the charger *identity* connects to."""
-    if settings.public_url is not None:
-        base = settings.public_url.replace("http", "ws", 1)
-    else:
-        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-        base = f"ws://{host}:{settings.port}"
+    base = settings.address.replace("http", "ws", 1)
     return f"{base}/ocpp/{quote(identity, safe='')}"
 
 

@@ -13,7 +13,9 @@ from app import clock
 from app.commands.chargers import Currency
 from app.commands.opening import PROGRAM, Amount, driver, email_address, opened, shown_name
 from app.settings import load
+from data import audit
 from data.announcements import Announcement, Topic
+from data.caller import COMMAND_LINE
 from data.database import Change
 from data.models import Account, Plan, Subscription
 from data.money import minor_digits
@@ -101,6 +103,10 @@ def subscribe(email: str, plan: str, anchor_day: int | None, since: datetime | N
         change.execute(
             insert(Subscription),
             {"account_id": account, "plan_id": terms, "anchor_day": day, "started_on": first},
+        )
+        details = {"plan": plan.strip(), "from": first.isoformat(), "anchor_day": day}
+        audit.record(
+            change, COMMAND_LINE, "subscription.begin", clock.now(), subject_id=account, details=details
         )
         change.announce(Announcement(Topic.PLAN, account))
         return day

@@ -272,7 +272,7 @@ def test_the_address_that_chargers_get() -> None:
 
 
 def test_commands_on_both_databases(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole set-up of a portal, on SQLite and PostgreSQL alike."""
+    """The whole set-up of a portal, on SQLite and PostgreSQL alike; what concerns people is audited (T63)."""
     monkeypatch.setenv("POLARIS_DATABASE_URL", database.url.render_as_string(hide_password=False))
     for words in (
         ("add-driver", "ada@example.org"),
@@ -281,7 +281,15 @@ def test_commands_on_both_databases(database: Database, monkeypatch: pytest.Monk
         ("add-mapping", "A1", "ada@example.org"),
         ("add-plan", "Home"),
         ("subscribe", "ada@example.org", "Home"),
+        ("new-password", "CP1"),
     ):
         result = CliRunner().invoke(commands(print), list(words))
         assert result.exit_code == 0, result.output
+    columns = AuditEntry.action, AuditEntry.subject_name, AuditEntry.about, AuditEntry.actor_name
+    assert _rows(database, *columns) == [
+        ("person.add", "ada", "ada@example.org", "command line"),
+        ("card.link", "ada", "mapping 1", "command line"),
+        ("subscription.begin", "ada", "", "command line"),
+        ("charger.password", "", "charger CP1", "command line"),
+    ]
     database.change_now(lambda change: add_charger(change, "CP2", site=add_site(change, "Airport")))
