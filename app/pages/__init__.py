@@ -36,7 +36,7 @@ def install(portal: Portal) -> None:
     links.install(portal)  # /invitation/{token}, /password/{token}, /enter/{token}, /forgot
     admin.install(portal)  # /admin
     admin_people.install(portal)  # /admin/drivers, /admin/operators
-    admin_person.install(portal)  # /admin/drivers/{account_id}, /admin/operators/{account_id}
+    admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
     account.install(portal)  # /account

@@ -39,14 +39,14 @@ BEGIN_ACTING = "/auth/acting/begin"
 def install(portal: Portal) -> None:
     """Install the two pages."""
 
-    @ui.page("/admin/drivers/{account_id}")
-    async def driver(request: Request, operator: Operator, account_id: str, problem: str = "") -> None:
-        page = PersonPage(Console(portal, operator, request), account_id, Role.DRIVER)
+    @ui.page("/admin/drivers/{driver_id}")
+    async def driver(request: Request, operator: Operator, driver_id: str, problem: str = "") -> None:
+        page = PersonPage(Console(portal, operator, request), driver_id, Role.DRIVER)
         await page.draw(problem == "reason")
 
-    @ui.page("/admin/operators/{account_id}")
-    async def other_operator(request: Request, operator: Operator, account_id: str) -> None:
-        await PersonPage(Console(portal, operator, request), account_id, Role.OPERATOR).draw()
+    @ui.page("/admin/operators/{operator_id}")
+    async def other_operator(request: Request, operator: Operator, operator_id: str) -> None:
+        await PersonPage(Console(portal, operator, request), operator_id, Role.OPERATOR).draw()
 
 
 class PersonPage:
