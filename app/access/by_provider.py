@@ -172,6 +172,8 @@ class ByProvider:
             wanted = wanted or ACCOUNT
         elif purpose.what == FRESH_PROOF and visitor is None:
             return posted.redirect("/sign-in", next=wanted)
+        elif purpose.what == FRESH_PROOF and visitor is not None and visitor.actor is not None:
+            raise HTTPException(404)  # the driver is not here to prove anything (T27)
         language = visitor.language if visitor is not None else None
         known_secret = flow_cookie.found(request, secure=self._sign_ins.secure)
         try:
@@ -264,8 +266,7 @@ class ByProvider:
         if purpose.what == LINK:
             await self.identities.link(visitor.caller, finished.person)
             return posted.redirect(wanted or ACCOUNT)
-        if visitor.actor is None:
-            await self.identities.prove(visitor.caller, finished.person)
+        await self.identities.prove(visitor.caller, finished.person)
         return posted.redirect(wanted or home(visitor.role))
 
     # --- away
@@ -326,7 +327,7 @@ class ByProvider:
         self, request: Request, why: Why, key: str, purpose: Purpose, wanted: str | None
     ) -> Response:
         if why is Why.NOT_FRESH:
-            return posted.redirect(CONFIRM, next=wanted)
+            return posted.redirect(CONFIRM, next=wanted or ACCOUNT)
         return self._explained(request, why.value, key, purpose, wanted)
 
     def _explained(

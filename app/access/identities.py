@@ -107,6 +107,7 @@ class Identities:
         )
         log.info("identity unlinked identity=%s", identity_id)
 
+    @changing("identity.prove")
     async def prove(self, caller: Caller, person: Person) -> None:
         """*person* has just proved who they are: *caller*'s sign-in is fresh (T24). Raises `Refused`."""
         provider = self._providers[person.provider]

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import clock
 from app.access.acting import ActingAs
 from app.access.identities import Refused, Why
+from app.access.identity import Person
 from app.access.visitor import Visitor
 from data.caller import COMMAND_LINE, ReadOnly
 from data.database import Database
@@ -23,6 +24,7 @@ from tests.app.access_site import Site
 from tests.app.provider_site import (
     BEGIN,
     BOB,
+    KEY,
     Open,
     accounts,
     audit,
@@ -70,7 +72,12 @@ async def test_an_identity_is_linked_by_who_is_signed_in_and_proved_it_lately(
             with clock.at(clock.now() + timedelta(minutes=16)):
                 away = await begun(browser, purpose="link")
                 assert away == "/confirm?next=%2Faccount"
-            assert await back(browser, query) == "/account"
+            old = update(SignIn).values(fresh_at=clock.now() - timedelta(hours=1))
+            await here.database.change(lambda change: change.execute(old))
+            assert await back(browser, query) == "/confirm?next=%2Faccount"
+            assert await identities(here) == []
+            await here.sign_ins.prove((await visitor(here, browser)).caller, 1)
+            assert await sign_in(browser, provider, purpose="link") == "/account"
             assert await sign_in(browser, provider, purpose="link") == "/account"
             assert await identities(here) == [(dana, "person-1")]
             assert await audit(here) == [("identity.link", dana, "Dana Driver")]
@@ -121,14 +128,18 @@ async def test_nothing_is_linked_while_acting_as_somebody(
             acting = await visitor(here, browser)
             with pytest.raises(ReadOnly):
                 await here.identities.unlink(acting.caller, 1)
-            # Nor does it prove anything of the driver, who is not there (T27).
-            before = acting.fresh_at
+            # Nor does a driver's identity, that they have by whatever way, make them fresh (T24, T27).
+            assert (await browser.get(BEGIN + "?purpose=fresh")).status_code == 404
+            person = Person(KEY, provider.issuer, "person-1", None, False, "", False, None, None, None, None)
             await link(here, dana, provider.issuer)
-            await sign_in(browser, provider, purpose="fresh")
-            after = await visitor(here, browser)
-            assert (after.id, after.fresh_at) == (dana, before)
+            with pytest.raises(ReadOnly):
+                await here.identities.prove(acting.caller, person)
         refused = [row[:2] for row in await audit(here) if row[0].endswith("refused")]
-        assert refused == [("identity.link.begin.refused", dana), ("identity.unlink.refused", dana)]
+        assert refused == [
+            ("identity.link.begin.refused", dana),
+            ("identity.unlink.refused", dana),
+            ("identity.prove.refused", dana),
+        ]
 
 
 async def test_a_provider_proves_who_somebody_is(
