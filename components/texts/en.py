@@ -531,6 +531,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.acting.end": "Support visit ended",
     "people.did.identity.link": "Sign-in by a provider linked",
     "people.did.identity.link.begin": "Began to link a sign-in by a provider",
+    "people.did.identity.prove": "Confirmed by a provider who they are",
     "people.did.identity.unlink": "Sign-in by a provider unlinked",
     "people.did.own_account.deletion.request": "Asked for deletion",
     "people.did.own_account.deletion.withdraw": "Withdrew the request for deletion",

@@ -337,6 +337,8 @@ async def test_t41_hostile_names_are_text(visit: Visit, town: Town, portal: Port
 
 @pytest.mark.parametrize("language", sorted(languages()))
 def test_whatever_can_be_done_to_an_account_has_words_in_its_history(portal: Portal, language: str) -> None:
-    """A new service that changes something gets a text ``people.did.ACTION``."""
+    """A new service of `app.access` that changes something gets a text ``people.did.ACTION``."""
     reader = words.reader(language, None)
-    assert [action for action in CHANGING if not reader.knows(f"people.did.{action}")] == []
+    actions = [action for action, method in CHANGING.items() if method.startswith("app.access.")]
+    assert "account.disable" in actions
+    assert [action for action in actions if not reader.knows(f"people.did.{action}")] == []
