@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
 
 from components.words import Reader
 from data.queries.own_data import OwnedSession
@@ -51,27 +53,37 @@ def neutral(cell: str) -> str:
     return "'" + cell if cell.startswith(("\t", "\r", "\n")) or cell.lstrip()[:1] in set(_BEGINS) else cell
 
 
-def _cells(session: OwnedSession, reader: Reader) -> list[str]:
+def _cells(session: OwnedSession, reader: Reader) -> tuple[str, ...]:
     start, end, wh = session.started_at, session.ended_at, session.energy_wh
     state = "settling" if end is not None else "charging"
     if session.finalized_at is not None:
         state = "finalized"
-    return [
+    return (
         str(session.id),
         session.site,
         session.charger,
         str(session.connector),
         session.id_tag,
-        f"{reader.local(start):%Y-%m-%d %H:%M:%S}",
-        f"{reader.local(end):%Y-%m-%d %H:%M:%S}" if end is not None else "",
+        _moment(reader.local(start)),
+        _moment(reader.local(end)) if end is not None else "",
         reader.zone,
-        f"{start:%Y-%m-%d %H:%M:%S}",
-        f"{end:%Y-%m-%d %H:%M:%S}" if end is not None else "",
+        _moment(start),
+        _moment(end) if end is not None else "",
         f"{wh // 1000}{reader.point}{wh % 1000:03d}" if wh is not None else "",
         reader.text("session." + state),
-    ]
+    )
+
+
+def _moment(moment: datetime) -> str:
+    """As spreadsheets of all languages know a moment: `2026-11-22 14:02:00`."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat(" ")
 
 
 def _line(cells: Iterable[str], reader: Reader) -> str:
     between = ";" if reader.point == "," else ","
-    return between.join('"' + neutral(cell).replace('"', '""') + '"' for cell in cells) + "\r\n"
+    return between.join(map(_quoted, cells)) + "\r\n"
+
+
+@lru_cache(maxsize=4096)
+def _quoted(cell: str) -> str:
+    return '"' + neutral(cell).replace('"', '""') + '"'

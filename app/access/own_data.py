@@ -6,6 +6,7 @@ database: neither the event loop nor the memory notices how many years somebody 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
@@ -26,6 +27,8 @@ from data.queries.own_data import PAGE, OwnedSession, owned_data, owned_sessions
 
 log = logging.getLogger("polaris.access")
 
+REST = 0.01
+"""Seconds between pieces: the thread that writes would have every other turn of the event loop's."""
 After = tuple[datetime, int] | None
 """The session that the last piece ended with."""
 
@@ -74,6 +77,7 @@ class OwnData:
                 yield written
             if after is None:
                 break
+            await asyncio.sleep(REST)
         yield tail
 
 

@@ -24,7 +24,7 @@ from data.queries.sign_ins import ListedSignIn, of_account
 from data.queries.support_visits import SupportVisit, support_visits
 from data.types import ReservationStatus, Role, Theme
 
-PAGE = 500
+PAGE = 250
 """Sessions asked for at once."""
 MOST = 10_000
 """Of everything else, newest first: what no person has so many of needs no pages."""
