@@ -550,7 +550,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.acting.end": "Besuch des Supports endete",
     "people.did.identity.link": "Anmeldung über einen Identitätsdienst verknüpft",
     "people.did.identity.link.begin": "Begann, eine Anmeldung über einen Identitätsdienst zu verknüpfen",
-    "people.did.identity.prove": "Über einen Identitätsdienst bestätigt, wer sie sind",
+    "people.did.identity.prove": "Identität über einen Identitätsdienst bestätigt",
     "people.did.identity.unlink": "Anmeldung über einen Identitätsdienst getrennt",
     "people.did.own_account.deletion.request": "Löschung gewünscht",
     "people.did.own_account.deletion.withdraw": "Wunsch nach Löschung zurückgenommen",
