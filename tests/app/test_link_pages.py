@@ -302,6 +302,7 @@ async def test_a_forgotten_password_is_answered_alike_whoever_asks(mailing: tupl
         for name in ("dana", "nobody", "gone", "pia", "a,b"):
             answer = await browser.post("/auth/forgot", data={"email": f" {name}@Example.org "})
             answers.append((answer.status_code, sorted(answer.headers.items())))
+            assert len(answers) > 1 or not box.letters  # nobody is looked for before the answer
         assert all(answer == answers[0] for answer in answers)
         assert ("location", "/forgot?sent=yes") in answers[0][1]
         assert "If there is an account with this address" in (await browser.get("/forgot?sent=yes")).text
