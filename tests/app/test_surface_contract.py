@@ -6,6 +6,7 @@ it turns off a guard without a word.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from importlib.metadata import version
@@ -18,9 +19,25 @@ from nicegui import Client, core
 from nicegui.client import templates
 from nicegui.page import page
 
+from app.access.frames import EVENTS
 from app.access.sockets import Sockets
 
-SEEN = {"nicegui": "3.18.", "python-socketio": "5.18.", "python-engineio": "4.15."}
+SEEN = {
+    "nicegui": "3.18.",
+    "python-socketio": "5.18.",
+    "python-engineio": "4.15.",
+    "authlib": "1.9.",
+    "joserfc": "1.8.",
+    "starlette": "1.10.",
+    "uvicorn": "0.54.",
+}
+PRIVATE = {
+    *("_cancel_delete_task", "_delete_tasks", "_request", "_socket_to_document_id"),
+    *("_on_ack", "_on_connect", "_on_event", "_on_handshake", "_on_javascript_response"),
+    *("_handle_eio_connect", "_handle_eio_disconnect"),
+    "_displayed_contents",  # held by `tests/components`
+}
+"""What our code reaches for that its owner calls its own; each has its test here."""
 HANDLERS = {
     "_on_connect": ("sid", "data", "_"),
     "_on_handshake": ("sid", "data"),
@@ -29,6 +46,7 @@ HANDLERS = {
     "_on_ack": ("_", "msg"),
     "_on_log": ("_", "msg"),
 }
+ROOT = Path(__file__).resolve().parent.parent.parent
 RAW = {
     *("body_html", "elements", "head_html", "headwind_css", "imports", "js_imports", "prefix"),
     *("socket_io_js_extra_headers", "socket_io_js_query_params", "socket_io_js_transports"),
@@ -43,6 +61,25 @@ SCRIPT = Path(nicegui.__file__).parent / "static" / "nicegui.js"
 def test_the_versions_that_were_looked_at(package: str) -> None:
     """T40: with a new one, read what changed in the places below, then write its number here."""
     assert version(package).startswith(SEEN[package])
+
+
+def test_nothing_else_that_is_private_is_leant_on() -> None:
+    """T40: a new one needs a test here, and its name above."""
+    used = set()
+    for path in sorted(
+        found for top in ("app", "components", "data") for found in (ROOT / top).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and re.match(r"_[a-z]", node.attr)
+                and ast.unparse(node.value) not in ("self", "cls")
+            ):
+                used.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                used |= {alias.name for alias in node.names if alias.name.startswith("_")}
+                assert "._" not in f".{node.module}".replace("__future__", ""), path
+    assert used == PRIVATE
 
 
 @pytest.mark.parametrize("name", HANDLERS)
@@ -99,6 +136,37 @@ def test_the_engine_s_parts() -> None:
     handler = inspect.getsource(AsyncSocket._websocket_handler)
     assert "if not packets:" in handler  # what a None in the queue becomes
     assert "await ws.close()" in handler
+
+
+async def test_the_engine_tells_of_its_sockets() -> None:
+    """T34: ours stand before these handlers, and end a socket by its environment or by itself."""
+    source = inspect.getsource(core.sio.__class__.__mro__[1].__init__)
+    assert "self.eio.on('connect', self._handle_eio_connect)" in source
+    assert "self.eio.on('disconnect', self._handle_eio_disconnect)" in source
+    assert list(inspect.signature(core.sio._handle_eio_connect).parameters) == ["eio_sid", "environ"]
+    assert list(inspect.signature(core.sio._handle_eio_disconnect).parameters) == ["eio_sid", "reason"]
+    assert isinstance(core.sio.environ, dict)
+    from engineio.async_drivers import asgi  # type: ignore[import-untyped]
+    from engineio.async_socket import AsyncSocket
+
+    assert "'asgi.scope': scope" in inspect.getsource(asgi.translate_request)
+    assert list(inspect.signature(AsyncSocket.close).parameters) == ["self", "wait", "abort", "reason"]
+    assert "ret is not None and ret is not True" in inspect.getsource(core.sio.eio._handle_connect)
+    assert "self.server.max_http_buffer_size" in inspect.getsource(AsyncSocket.handle_post_request)
+
+
+def test_what_a_page_sends() -> None:
+    """T35: the frames that the guard lets through are the ones that the browser side makes."""
+    assert set(re.findall(r'socket\??\.emit\("(\w+)"', SCRIPT.read_text())) == EVENTS
+
+
+def test_a_websocket_that_was_closed_tells_its_reader() -> None:
+    """T35: so that hanging up ends the loop that reads, and not only the line."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+
+    source = inspect.getsource(WSProtocol.send)
+    closing = source[source.index('message["type"] == "websocket.close"') :]
+    assert 'self.queue.put_nowait({"type": "websocket.disconnect"' in closing
 
 
 def test_what_runs_in_the_template() -> None:
