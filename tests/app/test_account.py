@@ -165,7 +165,7 @@ async def test_p25_language_theme_and_zone_are_chosen_here(portal: Portal, visit
 
 
 async def test_t16_sign_ins_are_listed_and_ended(portal: Portal, here: Window, dana: int) -> None:
-    """T2, T3: one that is somebody else's stays; the one that asks stays too."""
+    """T2, T3, T16: one that is somebody else's stays; the one that asks stays too."""
     eve = portal.database.change_now(lambda change: world.add_driver(change, "Eve Other"))
     mine = await here.enter(dana)
     await portal.sign_ins.issue(eve)

@@ -59,6 +59,7 @@ async def table(here: Window, delimiter: str = ",") -> list[list[str]]:
 
 
 async def test_t2_t6_json_holds_all_of_the_own_and_nothing_else(portal: Portal, here: Window) -> None:
+    """T2, T5, T6: whatever the address asks for, and no secret of anybody's."""
     dana, eve = portal.database.change_now(fill)
     assert await here.get("/account/data.json", 303) == "/sign-in?next=%2Faccount%2Fdata.json"
     await here.enter(dana)
@@ -114,6 +115,7 @@ async def test_german_spreadsheets_get_commas_and_semicolons(portal: Portal, her
 
 
 async def test_t46_no_cell_is_a_formula(portal: Portal, here: Window) -> None:
+    """T46."""
     dana, _ = portal.database.change_now(lambda change: fill(change, charger=FORMULA))
     await here.enter(dana)
     _, row = await table(here)
@@ -141,7 +143,7 @@ async def test_t46_no_cell_is_a_formula(portal: Portal, here: Window) -> None:
     ids=repr,
 )
 def test_t46_what_a_spreadsheet_could_compute_is_neutral(cell: str, safe: str) -> None:
-    """At the start, and after quotes and what other spreadsheets take for the end of a cell."""
+    """T46: at the start, and after quotes and what other spreadsheets take for the end of a cell."""
     assert neutral(cell) == safe
     line = sessions_csv._line([cell, "x"], words.reader("en", None))
     assert next(csv.reader(io.StringIO(line, newline=""), strict=True)) == [safe, "x"]

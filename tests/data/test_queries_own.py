@@ -139,6 +139,7 @@ def test_p24_older_visits_follow_where_the_page_ended(here: World) -> None:
 
 
 def test_t2_t6_nothing_of_anybody_else_is_in_the_copy(here: World) -> None:
+    """T2, T6."""
     here.visit(here.dana, 1, "hers")
     here.visit(here.eve, 2, "not hers")
     found = here.database.ask_now(owned_data, here.dana, NOW)
