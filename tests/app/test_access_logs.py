@@ -7,10 +7,16 @@ import sys
 from typing import Any
 
 import pytest
+import uvicorn
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from app import request_context
+from app import logs, request_context
 from app.logs import OneLine, clean, masked
+from app.serve import server_options
+from app.settings import Settings
 from data.caller import Caller
+from data.database import Database
 from data.types import Role
 
 
@@ -36,7 +42,7 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "secret"),
+    ("said", "secret"),
     [
         ("GET /welcome/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-x 200", "aB3dE6gH9"),
         ("authorization: Basic Q1AxOmh1bnRlcjI=", "Q1AxOmh1bnRlcjI"),
@@ -60,10 +66,10 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
         ("can't reach postgresql+psycopg://polaris:hunter2@db/polaris", "hunter2"),
     ],
 )
-def test_secrets_are_left_out(text: str, secret: str) -> None:
+def test_secrets_are_left_out(said: str, secret: str) -> None:
     """T38, T63: also where a library says them."""
-    assert secret not in clean(text)
-    assert "…" in clean(text)
+    assert secret not in clean(said)
+    assert "…" in clean(said)
 
 
 def test_an_id_tag_is_masked() -> None:
@@ -74,13 +80,13 @@ def test_an_id_tag_is_masked() -> None:
 
 def test_ordinary_text_stays() -> None:
     """Umlauts, numbers and addresses are no secrets."""
-    for text in (
+    for said in (
         "Ladepunkt „Hafen Süd“ 12:04 10.0.0.7 http://127.0.0.1:8080/?period=year → ok",
         "closed code=1008 state=out_of_service page='/password/{token}'",
         "charger 0f8fad5b-d9cb-469f-a165-70867728950e is connected, ocpp1.6",
         'File "app/access/door.py", line 12, in test_a_name_that_has_just_forty_three_letter',
     ):
-        assert clean(text) == text
+        assert clean(said) == said
     assert sys.getdefaultencoding() == "utf-8"
 
 
@@ -101,3 +107,33 @@ def test_each_line_of_a_request_tells_which_and_whose() -> None:
         assert request_context.request_id() == first
     assert first != second
     assert request_context.request_id() == ""
+
+
+def test_what_a_statement_was_given_is_not_in_its_error(database: Database) -> None:
+    """T63: e-mail addresses, cards and hashes would be in each trace of a failed statement."""
+    with pytest.raises(DBAPIError) as failed:
+        database.ask_now(lambda db: db.execute(text("SELECT 1 FROM nowhere WHERE x = :x"), {"x": "04A1B2C3"}))
+    assert "nowhere" in str(failed.value)
+    assert "04A1B2C3" not in str(failed.value)
+
+
+def test_the_log_is_written_in_one_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """T63: also by the libraries that bring a handler of their own; uvicorn is not let set up one."""
+    loggers = [logging.getLogger(name) for name in ("", "polaris", "engineio.server", "uvicorn")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    try:
+        loggers[2].addHandler(logging.StreamHandler())
+        logs.configure("info")
+        uvicorn.Config(lambda: None, **server_options(Settings(_env_file=None)))
+        for logger in loggers[2:]:
+            logger.error("token=%s\nsecond line", "hunter2hunter2")
+        said = capsys.readouterr().err.splitlines()
+    finally:
+        for logger, handlers, level, propagate in before:
+            logger.handlers[:], logger.propagate = handlers, propagate
+            logger.setLevel(level)
+        logging.captureWarnings(False)
+    assert [line.split(" ", 1)[1] for line in said] == [
+        "ERROR engineio.server token=…\\nsecond line",
+        "ERROR uvicorn token=…\\nsecond line",
+    ]
