@@ -167,6 +167,8 @@ async def test_a_driver_is_invited_and_their_link_is_shown(visit: Visit, town: T
     press(user, "Make the invitation")
     await user.should_see("A link for Nina New", retries=20)
     await user.should_see("Please pass it on to them.")
+    press(user, "Copy")
+    await user.should_see("Copied.")
     assert user.client is not None
     addresses = [one.value for one in user.client.elements.values() if isinstance(one, ui.input)]
     assert any(re.match(r"http://127\.0\.0\.1(:\d+)?/invitation/[\w-]{43}$", str(one)) for one in addresses)
