@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 from nicegui import background_tasks
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import request_context
-from app.access import passwords, posted, time_zone, tokens
+from app.access import open_pages, passwords, posted, time_zone, tokens
 from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.first_operator import FirstOperator
 from app.access.languages import preferred
@@ -83,7 +84,7 @@ class LinkForms:
         """Accept an invitation with a password, and be signed in. Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, token, Purpose.INVITATION)
+        keys = await self._counted(request, form, token, Purpose.INVITATION)
         try:
             to = await self._links.join(
                 _stranger(request),
@@ -103,7 +104,7 @@ class LinkForms:
         """Set a new password, end all sign-ins, and be signed in here (T16). Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, token, Purpose.PASSWORD_RESET)
+        keys = await self._counted(request, form, token, Purpose.PASSWORD_RESET)
         password = posted.text(form, "password", passwords.LONGEST)
         try:
             to = await self._links.renew_password(_stranger(request), token, password)
@@ -140,7 +141,7 @@ class LinkForms:
         """Sign in an operator by a link that was made on the server (T22). Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, token, Purpose.SIGN_IN)
+        keys = await self._counted(request, form, token, Purpose.SIGN_IN)
         try:
             to = await self._links.enter(_stranger(request), token)
         except LinkUsed:
@@ -148,13 +149,20 @@ class LinkForms:
         self._tries.give_back(*keys)
         return await self._enter(request, to.account_id, to.role)
 
-    async def _counted(self, request: Request, token: str, purpose: Purpose) -> tuple[str, ...]:
-        """The tries that this one has cost: the address's, and the account's if the link is open (T19)."""
+    async def _counted(
+        self, request: Request, form: FormData, token: str, purpose: Purpose
+    ) -> tuple[str, ...]:
+        """The tries that this one has cost: the address's, and the account's if the link is open (T19).
+
+        The page that has posted *form* goes where the answer leads, though its own sign-in may end by it.
+        """
         address = f"address {posted.address(request)}"
         self._tries.check(address)
         to = await self._links.recipient(token, purpose)
         keys = (address,) if to is None else (address, f"account {to.account_id}")
         self._tries.take(*keys)
+        here = await self._sign_ins.at_browser(request)
+        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
         return keys
 
     async def _see_to(self, caller: Caller, email: str, language: str, base: str) -> None:

@@ -40,6 +40,7 @@ def install(portal: Portal) -> None:
     @ui.page("/invitation/{token}")
     async def invitation(request: Request, token: str, problem: str = "") -> Response | None:
         await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
+        await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.INVITATION)
         if to is None:
             return _used(portal, request, Purpose.INVITATION)
@@ -51,6 +52,7 @@ def install(portal: Portal) -> None:
     @ui.page("/password/{token}")
     async def password(request: Request, token: str, problem: str = "") -> Response | None:
         await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
+        await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.PASSWORD_RESET)
         if to is None:
             return _used(portal, request, Purpose.PASSWORD_RESET)
@@ -60,6 +62,7 @@ def install(portal: Portal) -> None:
     @ui.page("/enter/{token}")
     async def enter(request: Request, token: str) -> Response | None:
         await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
+        await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.SIGN_IN)
         if to is None:
             return _used(portal, request, Purpose.SIGN_IN)
@@ -68,6 +71,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/forgot")
     async def forgot(request: Request, sent: str = "") -> None:
+        await portal.sign_ins.visitor(request)
         await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         reader = doorway.stranger(request)
         if not password_sign_in(portal.settings):
@@ -99,7 +103,7 @@ def draw_invitation(
                 name = doorway.field(reader.text("invitation.name"), to.name)
                 name.props("type=text name=name autocomplete=name required maxlength=200")
                 _new_password(reader, to, "welcome.password")
-                doorway.hidden("token", token)
+                _carried(token)
                 doorway.browser_time_zone()
                 doorway.submit(reader.text("invitation.submit"))
         if not providers:
@@ -124,7 +128,7 @@ def draw_password(reader: Reader, to: Recipient, token: str, *, problem: str = "
         _problem(reader, problem)
         with doorway.form("/auth/password"):
             _new_password(reader, to, "link.password")
-            doorway.hidden("token", token)
+            _carried(token)
             doorway.text("p", reader.text("password.ends")).classes("p-muted p-small")
             doorway.submit(reader.text("password.submit"))
 
@@ -135,7 +139,7 @@ def draw_enter(reader: Reader, to: Recipient, token: str) -> None:
         doorway.text("p", reader.text("enter.text", name=to.name))
         _address(to)
         with doorway.form("/auth/enter"):
-            doorway.hidden("token", token)
+            _carried(token)
             doorway.submit(reader.text("enter.submit"))
 
 
@@ -201,6 +205,11 @@ def _new_password(reader: Reader, to: Recipient, label: str) -> None:
     password = doorway.field(reader.text(label, n=passwords.SHORTEST))
     password.props("type=password name=password autocomplete=new-password required autofocus")
     password.props["minlength"] = passwords.SHORTEST
+
+
+def _carried(token: str) -> None:
+    doorway.hidden("token", token)
+    doorway.hidden("page", ui.context.client.id)  # its own sign-in may end by the form that it posts
 
 
 def _to_sign_in(reader: Reader) -> None:

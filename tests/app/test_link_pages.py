@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from app import clock
+from app.access import sign_in_rows, tokens
 from app.access.account_rules import Refused
 from app.access.first_operator import FirstOperator
 from app.access.one_time_links import Purpose
@@ -148,6 +149,28 @@ async def test_a_link_s_form_comes_from_our_own_page(here: Site, caplog: pytest.
     assert NEW not in said
     for link in made:
         assert token_of(link) not in stored + said + clean(f"GET {link.address} failed")
+
+
+async def test_whoever_acts_as_somebody_leaves_that_by_a_link(here: Site) -> None:
+    """T29: until then the banner is there too; T13: with a new token, and the acting as is over."""
+    operator, dana = await here.operator(), await here.driver()
+    mine = await here.sign_ins.find(await here.sign_ins.issue(operator))
+    assert mine is not None
+    olga = Caller(operator, Role.OPERATOR, actor_id=operator, actor_sign_in_id=mine.sign_in_id)
+    acting, now = tokens.new(), clock.now()
+    begun = tokens.hashed(acting)
+    await here.database.change(sign_in_rows.begin_acting, olga, dana, "She asks.", now, begun)
+    link = await here.links.reset(COMMAND_LINE, dana)
+    async with here.browser(acting) as browser:
+        for path in ("/forgot", f"/password/{token_of(link)}", "/password/none"):
+            assert "You are acting as Dana Driver" in (await browser.get(path)).text
+        done = await browser.post("/auth/password", data={"token": token_of(link), "password": NEW})
+        page = await browser.get(done.headers["location"])
+        assert "Hello Dana" in page.text
+        assert "You are acting" not in page.text
+    how = await here.database.ask(lambda db: list(db.scalars(select(SignIn.how).order_by(SignIn.id))))
+    assert how == [HowSignedIn.PASSWORD, HowSignedIn.LINK]
+    assert await here.sign_ins.find(acting) is None
 
 
 async def test_tries_are_counted_by_address_and_by_account(here: Site) -> None:
