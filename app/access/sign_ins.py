@@ -8,6 +8,7 @@ current changes, so that an old one opens nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
@@ -34,6 +35,8 @@ from data.models import Account, SignIn
 from data.queries import sign_ins
 from data.queries.sign_ins import ListedSignIn, SignedIn
 from data.types import HowSignedIn, Role
+
+log = logging.getLogger("polaris.access")
 
 REMEMBERED = timedelta(seconds=5)
 """How long a found sign-in is believed without asking the database again (T7)."""
@@ -307,6 +310,8 @@ class SignIns:
 
     def _ended(self, ended: Collection[Ended]) -> None:
         self._forget()
+        for one in ended:
+            log.info("sign-in ended sign_in=%s account=%s", one.id, one.account_id)
         open_pages.leave({one.id for one in ended})
 
     def _forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from nicegui import Client, ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.access import return_address
+from app.access import posted, return_address
 from app.access.by_provider import ACCOUNT, FRESH_PROOF, INVITATION, LINK, SIGNED_OUT, Choice
 from app.access.sign_in import TYPED
 from app.access.tries import TooManyTries
@@ -24,6 +25,8 @@ from components.words import Reader
 
 if TYPE_CHECKING:
     from app.portal import Portal
+
+log = logging.getLogger("polaris.pages")
 
 PROBLEMS = {"wrong": "sign_in.wrong", "link": "sign_in.link", "off": "link.problem.off"}
 BY_PROVIDER = {
@@ -91,6 +94,7 @@ def install(portal: Portal) -> None:
 
     async def too_many(request: Request, error: Exception) -> Response:
         assert isinstance(error, TooManyTries)
+        log.warning("too many tries path=%r address=%s", request.url.path, posted.address(request))
         if request.url.path != "/auth/sign-in":
             return too_many_page.answer(request, error.seconds)
         reader = doorway.stranger(request)

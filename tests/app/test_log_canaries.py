@@ -84,6 +84,10 @@ async def test_no_secret_reaches_the_log(server: Server) -> None:
         page = ids((await browser.get("/")).text)
         await sockets(server, canary, page, own)
         await charger(server, canary)
+        await browser.post("/auth/sign-out")
+        for _ in range(12):
+            await browser.post("/auth/confirm", data={"password": canary["password"]})
+            await browser.post("/auth/password", data={"token": canary["link"], "password": "x"})
         # And now everything fails: the database's words hold what it was asked.
         for table in ("transaction_events", "browsers"):
             gone = text(f"ALTER TABLE {table} RENAME TO gone_{table}")
@@ -106,6 +110,8 @@ async def test_no_secret_reaches_the_log(server: Server) -> None:
     assert REQUEST.search(signed_in)
     assert any(" sign-in refused " in line and REQUEST.search(line) for line in lines)
     assert any("subject=1 actor=1" in line for line in lines)
+    for said in (" sign-in ended sign_in=1 account=1 request=", " too many tries path='/auth/password' "):
+        assert any(said in line for line in lines), said
     reference = re.search(r"[Rr]eference ([0-9A-F]{8})", failed.text)
     assert reference is not None
     assert any(f"request={reference[1]}" in line and " ERROR " in line for line in lines)
