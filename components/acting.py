@@ -21,7 +21,10 @@ BANNER = """
     <span class="p-acting-text">{{ props.row.text }}</span>
   </p>
   <p class="p-acting-left"><i class="p-icon p-i-schedule" aria-hidden="true"></i>{{ props.row.left }}</p>
-  <form method="post" :action="props.row.path"><button type="submit">{{ props.row.back }}</button></form>
+  <form method="post" :action="props.row.path">
+    <input type="hidden" name="page" :value="props.row.page">
+    <button type="submit">{{ props.row.back }}</button>
+  </form>
 </div>
 """
 
@@ -38,6 +41,7 @@ class ActingBanner(Element):
             "text": " " + reader.text("acting.text"),  # templates are drawn without space between
             "back": reader.text("acting.back"),
             "path": END,
+            "page": self.client.id,
         }
         with self:
             self._drawn = Drawn(BANNER)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import posted
+from app.access import open_pages, posted
 from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason, NotFresh
 from app.access.sign_ins import SignIns
 from app.access.visitor import SignedOut, home, not_found
@@ -56,12 +56,15 @@ class ActingForms:
 
     async def end(self, request: Request) -> Response:
         """From the banner: back to the console (T28). It may have ended by itself a moment ago."""
+        form = await posted.form(request)
         visitor = await self._sign_ins.visitor(request)
         if visitor is None:
             raise SignedOut("/")
         if visitor.actor is None:
             return posted.redirect(home(visitor.role))
         response = posted.redirect("/admin")
+        here = await self._sign_ins.at_browser(request)
+        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
         await self._acting_as.end(visitor, response)
         return response
 

@@ -24,6 +24,8 @@ BROWSER = "polaris.browser_id"
 """Where it says which browser that was at."""
 VISITOR = "polaris.visitor"
 """Where it says who that was: an `app.access.visitor.Visitor`."""
+SOON = 0.25
+"""Seconds before a page is sent where it needs the browser's new token: the answer that brings it is out."""
 GRACE = 0.5
 """Seconds for the browser to go elsewhere before its page and its socket are taken away."""
 ANSWERED = "polaris.answered"
@@ -72,16 +74,25 @@ def leave(sign_in_ids: set[int]) -> None:
     waits for one.
     """
     clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
+    to_console = []
     for client in clients:
         visitor = visitor_of(client)
-        acting = visitor is not None and visitor.actor is not None
-        if not _is_answered(client):
-            client.open(CONSOLE if acting else SIGNED_OUT)
+        if _is_answered(client):
+            continue
+        if visitor is not None and visitor.actor is not None:
+            to_console.append(client)
+        else:
+            client.open(SIGNED_OUT)
     if clients:
-        background_tasks.create(_take_away(clients), name="take away pages")
+        background_tasks.create(_take_away(clients, to_console), name="take away pages")
 
 
-async def _take_away(clients: list[Client]) -> None:
+async def _take_away(clients: list[Client], to_console: list[Client]) -> None:
+    if to_console:
+        await asyncio.sleep(SOON)
+    for client in to_console:
+        if not client.is_deleted:
+            client.open(CONSOLE)
     await asyncio.sleep(GRACE)
     late: list[str] = []
     for client in clients:

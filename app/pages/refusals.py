@@ -47,6 +47,7 @@ def install(portal: Portal) -> None:
             ui.notify(
                 _sentence(reader, error),
                 classes="p-refusal",
+                textColor="negative",  # else it is white, and the style sheet can't say otherwise
                 position="top",
                 timeout=SECONDS * 1000,
                 close_button=reader.text("refused.close"),
