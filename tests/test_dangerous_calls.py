@@ -42,7 +42,6 @@ REVIEWED = {
     ("app.pages.confirm", "classes(style)"),
     ("app.pages.sign_in", "classes(style)"),
     # Paths of ours, or what `return_address.safe` has let through; a provider's key is quoted.
-    ("app.access.open_pages", "open(CONSOLE if acting else SIGNED_OUT)"),
     ("app.pages.admin", "link(LISTS[key])"),
     ("app.pages.admin_person", "link(PATHS[self.role][:-1])"),
     ("app.pages.confirm", "href = target"),
@@ -55,7 +54,6 @@ REVIEWED = {
     ("app.pages.preferences", "to(here(request))"),
     ("app.pages.refusals", "href = back"),
     ("app.pages.sign_in", "href = target"),
-    ("components.account_profile", "href = CONFIRM"),
     ("components.forms", "action = action"),
     # In literal templates: paths that the page makes of constants and ids, and one number.
     ("components.account_access", ':action="props.row.action"'),
@@ -109,7 +107,7 @@ def _of_call(node: ast.Call, constants: set[str]) -> Iterator[str]:
         yield from (f"{name}({ast.unparse(one)})" for one in given if not _literal(one, constants))
     elif (of, name) == ("ui", "link") or of.endswith("navigate") or (name == "open" and of == "client"):
         where = given[1:2] if name == "link" else given[:1]
-        yield from (f"{name}({ast.unparse(one)})" for one in where if not _literal(one, set()))
+        yield from (f"{name}({ast.unparse(one)})" for one in where if not _literal(one, constants))
 
 
 def _of_property(target: ast.expr, value: ast.expr, constants: set[str]) -> Iterator[str]:
@@ -122,7 +120,7 @@ def _of_property(target: ast.expr, value: ast.expr, constants: set[str]) -> Iter
         yield f"the property {ast.unparse(target.slice)}"
     elif isinstance(key, str) and (key.startswith((":", "on")) or key.endswith("html")):
         yield f"the property {key!r}"
-    elif key in LEADS and not _literal(value, set()):
+    elif key in LEADS and not _literal(value, constants):
         yield f"{key} = {ast.unparse(value)}"
 
 
@@ -137,8 +135,14 @@ def _literal(node: ast.expr, constants: set[str]) -> bool:
 def _constants(tree: ast.Module) -> set[str]:
     found: set[str] = set()
     for node in tree.body:
-        if isinstance(node, ast.Assign) and _literal(node.value, found):
-            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=True))
+            else:
+                pairs = [(target, node.value)]
+            found |= {n.id for n, value in pairs if isinstance(n, ast.Name) and _literal(value, found)}
     return found
 
 
