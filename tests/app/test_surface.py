@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from app.access.route_table import file
+from app.access.route_table import file, form
 from data.database import Database
 from tests.app.access_site import PAGE, Site, site
 
@@ -298,3 +299,29 @@ async def test_nothing_is_open_but_what_is_meant_to_be(here: Site) -> None:
         for method in ("PUT", "DELETE", "PATCH"):
             answer = await browser.request(method, "/")
             assert (answer.status_code, "Hello" in answer.text) == (404, False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+async def test_servers_may_ask_where_the_table_says_so(
+    here: Site, headers: dict[str, str], status: int
+) -> None:
+    """T37: a back channel has no Origin, and a browser's form can't pass for it; elsewhere one is needed."""
+
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse({})
+
+    for path, from_servers in (("/back-channel", True), ("/form", False)):
+        nicegui.app.add_route(path, answer, methods=["POST"])
+        nicegui.app.state.routes.add(replace(form(path), from_servers=from_servers))
+    async with here.browser() as other:
+        del other.headers["origin"]
+        assert (await other.post("/back-channel", headers=headers)).status_code == status
+        assert (await other.post("/form", headers=headers)).status_code == 403
