@@ -248,6 +248,7 @@ class ByProvider:
             remember=purpose.remember and admitted.role is Role.DRIVER,
             identity_id=admitted.identity_id,
             provider_session=person.session,
+            proved_at=person.auth_time,
         )
         log.info(
             "signed in account=%s role=%s provider=%s", admitted.account_id, admitted.role, person.provider

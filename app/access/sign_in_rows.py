@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, or_, select, update
 
 from app.access.lifetimes import ACTING, Lifetime
 from data import audit
@@ -29,6 +29,8 @@ class Arrival:
     browser_name: str = ""
     identity_id: int | None = None
     provider_session: str | None = None
+    proved_at: datetime | None = None
+    """When they proved it, if that was before: a provider may have known them already (T24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,10 @@ def arrive(
         browser_id = change.execute(insert(Browser).returning(Browser.id), row).scalar_one()
     # Whoever signs in while acting as somebody has left that.
     _end(change, [SignIn.browser_id == browser_id, SignIn.actor_id.is_not(None)], now)
+    proved_at = now if arrival.proved_at is None else min(arrival.proved_at, now)
     values = {
         "how": arrival.how,
-        "fresh_at": now,
+        "fresh_at": proved_at,
         "last_seen_at": now,
         "idle_seconds": int(lasts.idle.total_seconds()),
         "ends_at": now + min(lasts.idle, lasts.longest),
@@ -82,7 +85,9 @@ def arrive(
         "provider_session": arrival.provider_session,
     }
     again = SignIn.browser_id == browser_id, SignIn.account_id == arrival.account_id
-    sign_in_id = change.execute(update(SignIn).where(*again).values(**values).returning(SignIn.id)).scalar()
+    newest = case((SignIn.fresh_at > proved_at, SignIn.fresh_at), else_=proved_at)
+    renewed = {**values, "fresh_at": newest}
+    sign_in_id = change.execute(update(SignIn).where(*again).values(**renewed).returning(SignIn.id)).scalar()
     if sign_in_id is None:
         row = {**values, "browser_id": browser_id, "account_id": arrival.account_id, "created_at": now}
         sign_in_id = change.execute(insert(SignIn).returning(SignIn.id), row).scalar_one()

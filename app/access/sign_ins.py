@@ -63,8 +63,6 @@ class SignIns:
         """True if browsers reach the portal over TLS, so that cookies may insist on it."""
         return self.browser_cookie.secure
 
-    # --- find
-
     def token(self, connection: HTTPConnection) -> str | None:
         """The token that *connection* brought along."""
         return self.browser_cookie.token(connection)
@@ -169,10 +167,12 @@ class SignIns:
         remember: bool = False,
         identity_id: int | None = None,
         provider_session: str | None = None,
+        proved_at: datetime | None = None,
     ) -> None:
         """Sign *account_id* in at the browser of *request*, beside who is there already (P3).
 
-        *response* brings the new token: nobody can plant theirs beforehand (T13).
+        *response* brings the new token: nobody can plant theirs beforehand (T13). *proved_at* is when they
+        proved who they are, if that was before (T24).
         """
         arrival = Arrival(
             account_id,
@@ -182,6 +182,7 @@ class SignIns:
             browser_name(request.headers.get("user-agent")),
             identity_id,
             provider_session,
+            proved_at,
         )
         token = tokens.new()
         await self._arrive(arrival, self.token(request), token)

@@ -131,7 +131,7 @@ def draw(
         elif signed_out:
             doorway.text("p", reader.text("sign_in.signed_out")).props("role=status").classes("p-note")
         if ways.choices:
-            _draw_providers(reader, wanted, ways.choices)
+            _draw_providers(reader, wanted, ways.choices, with_notes=not problem)
         if ways.choices and ways.passwords:
             doorway.text("p", reader.text("sign_in.or")).classes("p-or")
         if ways.passwords:
@@ -151,14 +151,16 @@ def draw_not_done(reader: Reader, purpose: str, said: str, back: str) -> None:
             _link(reader.text("provider.back"), back, "p-submit")
 
 
-def _draw_providers(reader: Reader, wanted: str | None, choices: tuple[Choice, ...]) -> None:
+def _draw_providers(
+    reader: Reader, wanted: str | None, choices: tuple[Choice, ...], *, with_notes: bool
+) -> None:
     """A link a provider. Which of two it is, remembered or not, follows the box by style alone."""
     with ui.element("div").classes("p-providers"):
         for one in choices:
             label = reader.text("sign_in.by", provider=one.label)
             _link(label, _address(one.key, wanted), "p-submit is-for-now")
             _link(label, _address(one.key, wanted, remember="yes"), "p-submit is-for-long")
-            if one.is_down:
+            if one.is_down and with_notes:
                 doorway.text("p", reader.text("provider.down.note", provider=one.label)).classes(
                     "p-muted p-small"
                 )
