@@ -43,8 +43,8 @@ return {
 }
 """
 PARAMETERS = {
-    "/admin/drivers/{account_id}": "driver",
-    "/admin/operators/{account_id}": "operator",
+    "/admin/drivers/{driver_id}": "driver",
+    "/admin/operators/{operator_id}": "operator",
 }
 """Of whose page each address with a parameter is."""
 LINKS = {
