@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from app import request_context
 
-_WORD = r"\w*(?:password|passwort|secret|token|code_verifier)"
+_WORD = r"password|passwort|secret|token|code_verifier"
 _UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _ALL_KINDS = r"(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])"
 SECRETS = tuple(
@@ -25,7 +25,7 @@ SECRETS = tuple(
         (r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{6,}", r"\1 …"),
         (r"(?i)\b(cookie[\"']?\s*[=:,]\s*b?[\"']?)[^\r\n\"']{6,}", r"\1…"),
         (r"(?i)((?:__Host-)?polaris=)[\w-]{20,}", r"\1…"),
-        (rf"(?i)\b({_WORD}[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}}]+", r"\1…"),
+        (rf"(?i)((?:{_WORD})[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}}]+", r"\1…"),
         (r"(?i)\b((?:code|state|nonce)[\"']?\s*[=:]\s*[\"']?)[\w.~+/%=-]{16,}", r"\1…"),
         (r"(?i)\b((?:client|tab|document)_id[\"']?\s*[=:]\s*[\"']?)[\w-]{20,}", r"\1…"),
         (r"(://[^\s/:@]+:)[^\s/@]+@", r"\1…@"),
@@ -35,7 +35,7 @@ SECRETS = tuple(
         (r"\$argon2\w+\$[\w$,=+/.-]+", "$argon2…"),
         (rf"(?i)(?<!charger )(?<!charger ')\b{_UUID4}\b", "…"),
         (r"Key \(([^)]*)\)=\(.*?\)(?= )", r"Key (\1)=(…)"),  # what PostgreSQL says of duplicates
-        (rf"(?<![\w-]){_ALL_KINDS}[\w-]{{43}}(?![\w-])", "…"),
+        (rf"(?<![\w-])(?=[\w-]{{43}}(?![\w-])){_ALL_KINDS}[\w-]{{43}}", "…"),
     )
 )
 """What is left out of each line, also where a library or an exception says it."""
