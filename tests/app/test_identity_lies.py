@@ -138,6 +138,7 @@ LIES = [
 async def test_a_lie_signs_nobody_in(
     site: Site, change: Change, kind: type[NotSignedIn], reason: str
 ) -> None:
+    """T9, T10, T11, T12, T21: each id names what is lied about, and the rule it breaks."""
     change(site.provider, site.provider.lies)
     with pytest.raises(kind) as refused:
         await site.sign_in()
