@@ -109,6 +109,7 @@ TRIES = {
     "own_data.csv": Try("driver", lambda s, c: s.portal.own_data.csv(c, words.reader("en", None))),
     "identity.link.begin": Try("driver", lambda s, c: s.identities.begin_link(c), writes=False),
     "identity.link": Try("driver", lambda s, c: s.identities.link(c, PERSON)),
+    "identity.prove": Try("driver", lambda s, c: s.identities.prove(c, PERSON)),
     "identity.unlink": Try("driver", lambda s, c: s.identities.unlink(c, s.identity)),
     "sign_in.end": Try("driver", lambda s, c: s.portal.sign_ins.end_own(c, s.dana_elsewhere)),
     "sign_in.end_others": Try("driver with two", lambda s, c: s.portal.sign_ins.end_others(c)),
