@@ -254,6 +254,7 @@ async def test_an_answer_is_good_once_and_for_the_browser_that_asked(
         assert len(await accounts(here)) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["500", "stall"])
 @pytest.mark.alone
 async def test_a_provider_that_is_down_explains_itself_and_leaves_the_signed_in_alone(
@@ -284,6 +285,7 @@ async def test_a_provider_that_is_down_explains_itself_and_leaves_the_signed_in_
             assert "a moment ago" not in await said(browser, "/sign-in?another=yes")
 
 
+@pytest.mark.alone
 async def test_a_provider_that_was_never_reached(
     sqlite_database: Database, opened: Open, provider: Hostile
 ) -> None:

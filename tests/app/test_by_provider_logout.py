@@ -54,6 +54,7 @@ async def gone(browser: httpx.AsyncClient) -> bool:
 
 
 @pytest.mark.alone
+@pytest.mark.alone
 async def test_the_provider_s_word_ends_sign_ins_and_their_open_pages(
     sqlite_database: Database, opened: Open, provider: Hostile
 ) -> None:
@@ -165,6 +166,7 @@ async def test_sign_out_of_one_of_several_accounts(
         assert where.startswith(f"{provider.issuer}/end?")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["down", "no such page", "password"])
 async def test_sign_out_without_the_provider(
     sqlite_database: Database, opened: Open, provider: Hostile, how: str
@@ -186,6 +188,7 @@ async def test_sign_out_without_the_provider(
                 assert await gone(browser)
 
 
+@pytest.mark.alone
 async def test_the_page_that_signs_out_follows_the_answer(
     sqlite_database: Database, opened: Open, provider: Hostile
 ) -> None:
