@@ -22,6 +22,7 @@ test:  ## all tests: plain, simulated visitors, real browser, real chargers' mes
 	@scripts/set-up dev
 	@scripts/set-up browser
 	@scripts/set-up postgres
+	@scripts/set-up provider
 	@$(python) -m pytest -n logical --dist worksteal $(ARGS)
 
 check:  ## lint, types, layers
