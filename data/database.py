@@ -349,10 +349,14 @@ class _PostgresListener:
         self._thread.join()
 
     def _run(self) -> None:
+        lost = False
         while not self._stopped.is_set():
             try:
                 with psycopg.connect(self._conninfo, autocommit=True) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    if lost:  # what was announced meanwhile: who may be here is asked anew
+                        self._deliver([Announcement(Topic.PEOPLE)])
+                    lost = True
                     while not self._stopped.is_set():
                         for notice in connection.notifies(timeout=0.2):
                             self._hear(notice.payload)

@@ -97,6 +97,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(f"sqlite:///{path}")
     migrate(database)
     database.close()
+    path.chmod(0o600)
     return path
 
 

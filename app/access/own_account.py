@@ -81,7 +81,9 @@ def is_fresh(visitor: Visitor, now: datetime) -> bool:
 
 def _is_fresh(db: Connection, caller: Caller, now: datetime) -> bool:
     mine = sign_ins.by_id(db, caller.actor_sign_in_id or 0, now)
-    return mine is not None and mine.account_id == caller.subject_id and now < mine.fresh_at + FRESH
+    if mine is None or mine.account_id != caller.subject_id:
+        return False
+    return mine.fresh_at <= now < mine.fresh_at + FRESH
 
 
 def _rename(change: Change, caller: Caller, name: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +16,9 @@ from data.database import Change
 from data.models import Account, Browser, SignIn
 from data.queries import sign_ins
 from data.types import HowSignedIn, Role
+
+CROSSED = timedelta(minutes=1)
+"""How long a token that was replaced still signs out, and does nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,29 @@ class Left:
 
 
 def arrive(
-    change: Change, arrival: Arrival, now: datetime, lasts: Lifetime, old_hash: str | None, new_hash: str
-) -> int:
+    change: Change,
+    arrival: Arrival,
+    now: datetime,
+    lifetime: Callable[[Role], Lifetime],
+    old_hash: str | None,
+    new_hash: str,
+) -> int | None:
     """Sign in, at the browser known by *old_hash* or a new one, which *new_hash* will be known by.
 
     Somebody who is signed in at that browser already has proved themselves anew: their row, and so
-    their open pages, stay. Returns the sign-in's id.
+    their open pages, stay. Returns the sign-in's id; ``None`` if the account was disabled or deleted in
+    this moment.
     """
     _sweep(change, now)
+    open_to_them = Account.id == arrival.account_id, Account.disabled_at.is_(None)
+    role = change.execute(select(Account.role).where(*open_to_them).with_for_update()).scalar()
+    if role is None:
+        return None
+    lasts = lifetime(role)
     browser_id = change.execute(
         update(Browser)
         .where(Browser.token_hash == old_hash)
-        .values(token_hash=new_hash, cookie_at=now, stale=False)
+        .values(previous_hash=Browser.token_hash, token_hash=new_hash, cookie_at=now, stale=False)
         .returning(Browser.id)
     ).scalar()
     if browser_id is None:
@@ -102,8 +116,9 @@ def switch(change: Change, old_hash: str, new_hash: str, sign_in_id: int, now: d
     if sign_in_id not in here:
         return None
     chosen = here[sign_in_id]
+    if not rotate(change, old_hash, new_hash, now):
+        return None  # another answer, in this very moment, has brought a newer token
     _end(change, [SignIn.browser_id == chosen.browser_id, SignIn.actor_id.is_not(None)], now)
-    rotate(change, chosen.browser_id, new_hash, now)
     _make_current(change, chosen.browser_id, sign_in_id)
     return chosen.role
 
@@ -114,21 +129,23 @@ def leave(
     """Sign out at the browser known by *old_hash*: the current sign-in, *sign_in_id*, or *everybody*.
 
     An operator who acts as a driver leaves both. Nobody is current afterwards if the current one left.
+    A token that was replaced in the last minute still signs out: the answer with the new one may not have
+    arrived, and who signs out has to be out.
     """
-    found = sign_ins.browser(change.connection, old_hash)
+    found = sign_ins.leaving(change.connection, old_hash, now - CROSSED)
     if found is None:
         return Left()
-    browser_id, current = found
+    browser_id, current, token_hash = found
     which: list[ColumnElement[bool]] = [SignIn.browser_id == browser_id]
     if not everybody:
         leaving = current if sign_in_id is None else sign_in_id
         if leaving is None:
-            return Left(others=bool(sign_ins.at_browser(change.connection, old_hash, now)))
+            return Left(others=bool(sign_ins.at_browser(change.connection, token_hash, now)))
         acting = select(SignIn.actor_sign_in_id).where(SignIn.id == leaving, SignIn.actor_id.is_not(None))
         operators = change.execute(acting).scalar()
         which.append(SignIn.id.in_([leaving] if operators is None else [leaving, operators]))
     ended = _end(change, which, now)
-    rotate(change, browser_id, new_hash, now)
+    rotate(change, token_hash, new_hash, now)
     others = bool(sign_ins.at_browser(change.connection, new_hash, now))
     if not others:
         _delete_browsers(change)
@@ -167,7 +184,8 @@ def fresh(change: Change, sign_in_id: int, now: datetime) -> None:
 
 def cookie_given(change: Change, browser_id: int, now: datetime) -> None:
     """The browser was given its cookie again."""
-    change.execute(update(Browser).where(Browser.id == browser_id).values(cookie_at=now))
+    values = {"cookie_at": now, "previous_hash": None}
+    change.execute(update(Browser).where(Browser.id == browser_id).values(**values))
 
 
 def begin_acting(
@@ -207,7 +225,7 @@ def begin_acting(
         "reason": reason,
     }
     sign_in_id = int(change.execute(insert(SignIn).returning(SignIn.id), row).scalar_one())
-    rotate(change, mine.browser_id, new_hash, now)
+    _rotate(change, Browser.id == mine.browser_id, new_hash, now)
     _make_current(change, mine.browser_id, sign_in_id)
     told = f"sign-in {sign_in_id}"  # the row of its end says the same, so that the two are one visit (P24)
     audit.record(change, caller, "acting.begin", now, about=told, subject_id=driver_id, reason=reason)
@@ -222,20 +240,29 @@ def end_acting(change: Change, sign_in_id: int, new_hash: str, now: datetime) ->
     if browser_id is None:
         return []
     ended = _end(change, acting, now)
-    rotate(change, browser_id, new_hash, now)
+    _rotate(change, Browser.id == browser_id, new_hash, now)
     return ended
 
 
-def rotate(change: Change, browser_id: int, new_hash: str, now: datetime) -> None:
-    """Let the browser be known by *new_hash* and by nothing else."""
-    values = {"token_hash": new_hash, "cookie_at": now, "stale": False}
-    change.execute(update(Browser).where(Browser.id == browser_id).values(**values))
+def rotate(change: Change, old_hash: str, new_hash: str, now: datetime) -> bool:
+    """Let the browser known by *old_hash* be known by *new_hash*; ``False`` if somebody else was faster.
+
+    All processes are told, so that none goes on believing the old one.
+    """
+    return _rotate(change, Browser.token_hash == old_hash, new_hash, now)
 
 
 def end_over_acting(change: Change, token_hash: str, now: datetime) -> bool:
     """End the acting as at the browser with *token_hash* whose time is over; whether there was one."""
     over = sign_ins.over_acting(change.connection, token_hash, now)
     return over is not None and bool(_end(change, [SignIn.id == over], now))
+
+
+def _rotate(change: Change, which: ColumnElement[bool], new_hash: str, now: datetime) -> bool:
+    values = {"previous_hash": Browser.token_hash, "token_hash": new_hash, "cookie_at": now, "stale": False}
+    rotated = change.execute(update(Browser).where(which).values(**values).returning(Browser.id)).all()
+    change.announce(Announcement(Topic.PEOPLE))
+    return bool(rotated)
 
 
 def _end(change: Change, which: Collection[ColumnElement[bool]], now: datetime) -> list[Ended]:

@@ -18,10 +18,9 @@ from types import FrameType
 import nicegui
 
 from app import clock
-from app.settings import Settings, load
+from app.settings import Settings, load, open_database
 from app.simulation.site import Demo, build
 from app.simulation.traffic import PlannedCharger, encoded
-from data.database import Database
 from data.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -87,7 +86,7 @@ def run_demo(
             default_time_zone="Europe/Berlin",
             log_level="warning",  # 56 chargers that come and go would push the sign-ins off the screen
         )
-        database = Database(settings.database_url)
+        database = open_database(settings)
         try:
             migrate(database)
             demo = build(

@@ -46,6 +46,8 @@ class Browser(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     """Replaced, with the token, at each sign-in and at the beginning and end of acting as (T13)."""
+    previous_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of the token before: good for signing out alone, for a minute, when two answers crossed (T16)."""
     current_sign_in_id: Mapped[int | None] = mapped_column(Integer, index=True)
     """No foreign key: the sign-in refers to its browser, and that one has."""
     created_at: Mapped[datetime]

@@ -90,6 +90,17 @@ def browser(db: Connection, token_hash: str) -> tuple[int, int | None] | None:
     return None if row is None else (row.id, row.current_sign_in_id)
 
 
+def leaving(db: Connection, token_hash: str, since: datetime) -> tuple[int, int | None, str] | None:
+    """The browser that signs out with *token_hash*, its current sign-in, and what it is known by now.
+
+    Also with the token before, if that was replaced after *since*.
+    """
+    before = and_(Browser.previous_hash == token_hash, Browser.cookie_at > since)
+    columns = select(Browser.id, Browser.current_sign_in_id, Browser.token_hash)
+    row = db.execute(columns.where(or_(Browser.token_hash == token_hash, before))).first()
+    return None if row is None else (row.id, row.current_sign_in_id, row.token_hash)
+
+
 def valid(db: Connection, sign_in_ids: Iterable[int], now: datetime) -> dict[int, Role]:
     """Those of *sign_in_ids* that are valid at *now*, with the roles that their accounts have now (T7)."""
     ids, found = list(sign_in_ids), dict[int, Role]()

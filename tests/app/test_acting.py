@@ -19,7 +19,7 @@ from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason,
 from app.access.sign_ins import SignIns
 from app.access.visitor import Visitor
 from app.settings import Settings
-from data.caller import NotAllowed, ReadOnly
+from data.caller import COMMAND_LINE, NotAllowed, ReadOnly
 from data.database import Change, Database
 from data.models import Account, AuditEntry, ChargingSession, SignIn
 from data.types import Role
@@ -169,7 +169,7 @@ async def test_it_ends_with_the_operators_own_sign_in(desk: Desk, how: str) -> N
     if how == "sign-out":
         await desk.sign_ins.leave(desk.browser.request(), Response())
     elif how == "sign-out everywhere":
-        await desk.sign_ins.revoke_all(desk.olga)
+        await desk.sign_ins.end_of_account(COMMAND_LINE, desk.olga)
     else:
         values = {"disabled_at": NOW} if how == "operator disabled" else {"role": Role.DRIVER}
         await _set(desk, desk.olga, **values)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from app.pages.preferences import keeper, person
 from app.portal import Portal
 from components.preferences import Preferences
+from data.caller import COMMAND_LINE
 from data.models import Account
 from data.types import Theme
 from tests.app.dashboard_world import World
@@ -73,7 +74,7 @@ async def test_t4_whoever_is_signed_out_changes_nothing(portal: Portal, visit: V
     keep = keeper(portal, replace(visitor, id=world.eve), request)
     with user:
         await keep(Preferences("de", Theme.DARK, "Asia/Tokyo"))  # somebody else's page
-    await portal.sign_ins.revoke_all(world.dana)
+    await portal.sign_ins.end_of_account(COMMAND_LINE, world.dana)
     if not user.client.is_deleted:
         with user:
             await keeper(portal, visitor, request)(Preferences("de", Theme.DARK, "Asia/Tokyo"))

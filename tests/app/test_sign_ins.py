@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app import clock
 from app.access import tokens
 from app.access.sign_ins import SignIns
+from app.access.visitor import SignedOut
 from app.settings import Settings
 from data.database import Database
 from data.models import Account, AuditEntry, Browser, SignIn
@@ -298,3 +299,68 @@ async def test_what_is_over_does_not_come_back(sign_ins: SignIns) -> None:
     sign_ins.used(ids[dana])
     await asyncio.sleep(0.1)
     assert await here.who() is None
+
+
+async def test_of_two_switches_at_once_one_counts(sign_ins: SignIns) -> None:
+    """T13: both came with the same token; one answer brings the new one, the other brings none."""
+    dana, ella, olga = await people(sign_ins.database)
+    here = Visit(sign_ins)
+    for account in (dana, ella, olga):
+        await here.enter(account)
+    ids, answers = await here.ids(), [Response(), Response()]
+    roles = await asyncio.gather(
+        *(
+            sign_ins.switch(here.request(), answer, ids[to])
+            for answer, to in zip(answers, (dana, ella), strict=True)
+        )
+    )
+    (won,) = [answer for answer, role in zip(answers, roles, strict=True) if role is not None]
+    (lost,) = [answer for answer in answers if answer is not won]
+    assert "set-cookie" not in lost.headers
+    here.take(won)
+    assert await here.who() in (dana, ella)
+
+
+async def test_sign_out_works_beside_a_new_token(sign_ins: SignIns) -> None:
+    """T16: who signs out while another answer is under way is out; a minute later that token is nothing."""
+    dana, ella, _ = await people(sign_ins.database)
+    here = Visit(sign_ins)
+    await here.enter(dana)
+    late = Visit(sign_ins, here.cookie)
+    await here.enter(ella)
+    assert await late.who() is None  # the token before opens nothing (T13)
+    later = Visit(sign_ins, here.cookie)
+    left = await sign_ins.leave(late.request(), Response(), everybody=True)
+    assert {one.account_id for one in left.ended} == {dana, ella}
+    assert await later.who() is None
+    await here.enter(dana)
+    late = Visit(sign_ins, here.cookie)
+    await here.enter(ella)
+    clock.advance(timedelta(minutes=1, seconds=1))
+    assert (await sign_ins.leave(late.request(), Response(), everybody=True)).ended == ()
+    assert await here.who() == ella
+
+
+async def test_nobody_comes_in_who_was_disabled_meanwhile(sign_ins: SignIns) -> None:
+    """T16: the password was right, and the account is gone before the row is written."""
+    dana, _, _ = await people(sign_ins.database)
+    gone = update(Account).where(Account.id == dana).values(disabled_at=NOW)
+    await sign_ins.database.change(lambda change: change.execute(gone))
+    with pytest.raises(SignedOut):
+        await Visit(sign_ins).enter(dana)
+    assert await count(sign_ins.database, SignIn) == 0
+
+
+async def test_an_answer_from_before_a_change_is_not_kept(sign_ins: SignIns) -> None:
+    """T13: the question was asked before the token was replaced, its answer came after."""
+    dana, ella, _ = await people(sign_ins.database)
+    here = Visit(sign_ins)
+    await here.enter(dana)
+    old = here.cookie
+    asked = asyncio.create_task(sign_ins.find(old))
+    await asyncio.sleep(0)  # it is on its way
+    sign_ins._forget()
+    await asked
+    assert sign_ins._known == {}
+    await here.enter(ella)
+    assert await Visit(sign_ins, old).who() is None

@@ -20,6 +20,7 @@ from app import clock
 from app.access.route_table import To, page
 from app.access.visitor import Driver
 from data.announcements import Announcement, Topic
+from data.caller import COMMAND_LINE
 from data.database import Database
 from data.models import Account
 from tests.app.access_site import PageIds, Refused, Server, Site, site
@@ -260,7 +261,9 @@ async def test_a_page_that_is_being_built_while_its_sign_in_ends_gets_no_socket(
     mine = await cookie(here)
     fetching = asyncio.create_task(server.page("/slow", mine))
     await entered.wait()
-    await here.sign_ins.revoke(mine.split("=", 1)[1])
+    found = await here.sign_ins.find(mine.split("=", 1)[1])
+    assert found is not None
+    await here.sign_ins.end_of_account(COMMAND_LINE, found.account_id)
     go.set()
     fetched = await fetching
     async with server.socket(fetched, cookie=mine) as raw:
