@@ -1,4 +1,4 @@
-"""Several processes on one PostgreSQL: what one of them ends, none of them believes any more (T7, T13, T16)."""
+"""Several processes on one PostgreSQL: what one ends, none believes any more (T7, T13, T16)."""
 
 from __future__ import annotations
 
