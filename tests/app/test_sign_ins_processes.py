@@ -67,3 +67,22 @@ async def test_an_old_token_is_dead_in_all_processes(two: list[SignIns]) -> None
     assert not await unknown(browser.cookie)
     await here.leave(browser.request(), Response(), everybody=True)
     assert await within(2, lambda: unknown(browser.cookie))
+
+
+async def test_of_two_switches_at_once_one_counts(two: list[SignIns]) -> None:
+    """T13: in two processes, with the same token: no answer brings one that is dead already."""
+    here, there = two
+    dana, ella, olga = await people(here.database)
+    browser = Visit(here)
+    for account in (dana, ella, olga):
+        await browser.enter(account)
+    ids = await browser.ids()
+    for _ in range(10):
+        answers = Response(), Response()
+        await asyncio.gather(
+            here.switch(browser.request(), answers[0], ids[dana]),
+            there.switch(browser.request(), answers[1], ids[ella]),
+        )
+        (won,) = [answer for answer in answers if "set-cookie" in answer.headers]
+        browser.take(won)
+        assert await browser.who() in (dana, ella)
