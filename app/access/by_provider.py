@@ -42,7 +42,7 @@ from app.access.languages import preferred
 from app.access.sign_in_rows import Ended
 from app.access.sign_ins import SignIns
 from app.access.tokens import TOKEN
-from app.access.tries import TooManyTries, Tries
+from app.access.tries import ADDRESS, TooManyTries, Tries
 from app.access.visitor import Visitor, home
 from app.settings import Settings
 from data.caller import Caller
@@ -110,7 +110,7 @@ class ByProvider:
             patience=patience,
         )
         self.identities = Identities(sign_ins, providers)
-        self._tries = Tries()
+        self._tries = Tries(burst=ADDRESS, per_minute=ADDRESS)
         self._down: dict[str, datetime] = {}
 
     def install(self, app: FastAPI) -> None:

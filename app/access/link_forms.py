@@ -18,10 +18,11 @@ from app import request_context
 from app.access import open_pages, passwords, posted, time_zone, tokens
 from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.first_operator import FirstOperator
+from app.access.known_browsers import KnownBrowsers
 from app.access.languages import preferred
 from app.access.one_time_links import Links, LinkUsed, Purpose
 from app.access.sign_ins import SignIns
-from app.access.tries import Tries
+from app.access.tries import ADDRESS, Cost, Tries
 from app.access.visitor import home, not_found
 from app.settings import password_sign_in
 from data.caller import Caller
@@ -40,8 +41,10 @@ class LinkForms:
     def __init__(self, sign_ins: SignIns, links: Links) -> None:
         self._sign_ins = sign_ins
         self._links = links
+        self._known_browsers = KnownBrowsers(sign_ins.database, secure=sign_ins.secure)
         self._first_operator = FirstOperator(sign_ins.database)
         self._tries = Tries()
+        self._addresses = Tries(burst=ADDRESS, per_minute=ADDRESS)
         # A mail goes to somebody who may not have asked for it: three at once, then one in three minutes.
         self._mails = Tries(burst=3, per_minute=1 / 3)
         self._asked = 0
@@ -61,7 +64,7 @@ class LinkForms:
         """Make the first operator (T22). Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        self._tries.take(f"address {posted.address(request)}")
+        self._addresses.take(posted.address(request))
         with_password = password_sign_in(self._links.settings)
         try:
             account_id = await self._first_operator.welcome(
@@ -84,7 +87,7 @@ class LinkForms:
         """Accept an invitation with a password, and be signed in. Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, form, token, Purpose.INVITATION)
+        cost = await self._counted(request, form, token, Purpose.INVITATION)
         try:
             to = await self._links.join(
                 _stranger(request),
@@ -96,7 +99,7 @@ class LinkForms:
             return posted.redirect(_page("invitation", token))
         except Refused as refused:
             return posted.redirect(_page("invitation", token), problem=refused.why)
-        self._tries.give_back(*keys)
+        cost.give_back()
         zone = posted.text(form, "time_zone", 64)
         return await self._enter(request, to.account_id, to.role, zone)
 
@@ -104,7 +107,7 @@ class LinkForms:
         """Set a new password, end all sign-ins, and be signed in here (T16). Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, form, token, Purpose.PASSWORD_RESET)
+        cost = await self._counted(request, form, token, Purpose.PASSWORD_RESET)
         password = posted.text(form, "password", passwords.LONGEST)
         try:
             to = await self._links.renew_password(_stranger(request), token, password)
@@ -112,7 +115,7 @@ class LinkForms:
             return posted.redirect(_page("password", token))
         except Refused as refused:
             return posted.redirect(_page("password", token), problem=refused.why)
-        self._tries.give_back(*keys)
+        cost.give_back()
         return await self._enter(request, to.account_id, to.role)
 
     async def forgot(self, request: Request) -> Response:
@@ -125,7 +128,7 @@ class LinkForms:
             raise not_found()
         form = await posted.form(request)
         email = posted.text(form, "email", LONGEST_EMAIL).strip().lower()
-        self._tries.take(f"address {posted.address(request)}")
+        self._addresses.take(posted.address(request))
         self._mails.take(f"account {email}")
         if self._asked >= ASKED_AT_ONCE:
             log.warning("a forgotten password is not seen to: too many are")
@@ -141,29 +144,27 @@ class LinkForms:
         """Sign in an operator by a link that was made on the server (T22). Raises `TooManyTries`."""
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
-        keys = await self._counted(request, form, token, Purpose.SIGN_IN)
+        cost = await self._counted(request, form, token, Purpose.SIGN_IN)
         try:
             to = await self._links.enter(_stranger(request), token)
         except LinkUsed:
             return posted.redirect(_page("enter", token))
-        self._tries.give_back(*keys)
+        cost.give_back()
         return await self._enter(request, to.account_id, to.role)
 
-    async def _counted(
-        self, request: Request, form: FormData, token: str, purpose: Purpose
-    ) -> tuple[str, ...]:
+    async def _counted(self, request: Request, form: FormData, token: str, purpose: Purpose) -> Cost:
         """The tries that this one has cost: the address's, and the account's if the link is open (T19).
 
         The page that has posted *form* goes where the answer leads, though its own sign-in may end by it.
         """
-        address = f"address {posted.address(request)}"
-        self._tries.check(address)
+        address = self._addresses, posted.address(request)
+        Cost((address,)).check()
         to = await self._links.recipient(token, purpose)
-        keys = (address,) if to is None else (address, f"account {to.account_id}")
-        self._tries.take(*keys)
+        cost = Cost((address,) if to is None else (address, (self._tries, f"account {to.account_id}")))
+        cost.take()
         here = await self._sign_ins.at_browser(request)
         open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
-        return keys
+        return cost
 
     async def _see_to(self, caller: Caller, email: str, language: str, base: str) -> None:
         try:
@@ -175,6 +176,7 @@ class LinkForms:
         response = posted.redirect(home(role))
         await time_zone.guess(self._sign_ins.database, account_id, zone)
         await self._sign_ins.enter(request, response, account_id, HowSignedIn.LINK)
+        await self._known_browsers.remember(request, response, account_id)
         return response
 
 

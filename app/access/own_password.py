@@ -13,7 +13,7 @@ from sqlalchemy import update
 from app import clock
 from app.access import link_mail, link_rows, passwords, sign_in_rows
 from app.access.account_rules import Refused, check_password
-from app.access.tries import Tries, neighbourhood
+from app.access.tries import PasswordTries
 from app.changing import changing
 from app.mail import Mail, NotMailed
 from app.settings import Settings, password_sign_in
@@ -41,26 +41,33 @@ class Passwords:
         self.database = database
         self.settings = settings
         self.mail = mail
-        self._tries = Tries()
+        self._tries = PasswordTries()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def right(
-        self, email: str, password: str, address: str, account_id: int | None = None
+        self,
+        email: str,
+        password: str,
+        address: str,
+        account_id: int | None = None,
+        *,
+        known: str | None = None,
     ) -> list[Credentials]:
         """Those accounts of *email* (or the one) that *password* is right for, asked from *address*.
 
+        *known* names a browser or a sign-in that is known to belong to one of them, and is counted alone.
         Takes as long for an address that nobody has. Raises `TooManyTries`.
         """
-        keys = (f"account {email}", f"address {neighbourhood(address)}")
-        self._tries.check(*keys)
+        cost = self._tries.cost(email, address, known)
+        cost.check()
         async with self._turns:
-            self._tries.take(*keys)
+            cost.take()
             found = await self.database.ask(people.credentials, email)
             if account_id is not None:
                 found = [one for one in found if one.account_id == account_id]
             good = await asyncio.to_thread(_matching, found, password)
         if good:
-            self._tries.give_back(*keys)
+            cost.give_back()
         return good
 
     async def hashed(self, password: str) -> str:
@@ -78,7 +85,7 @@ class Passwords:
         """Give the caller's account a new password, and sign it out everywhere else (T16).
 
         Raises `Refused` (``password``, ``common``, ``own``; ``off`` where nobody signs in with one),
-        `WrongPassword` for *current*, and `TooManyTries`, counted with sign-in.
+        `WrongPassword` for *current*, and `TooManyTries`, counted with `/confirm`.
         """
         if not password_sign_in(self.settings):
             raise Refused("off")
@@ -87,7 +94,8 @@ class Passwords:
         if to is None:
             raise Refused("unknown")
         check_password(new, name=to.name, email=to.email)
-        if not await self.right(to.email, current, caller.address, to.account_id):
+        mine = sign_in_key(caller.actor_sign_in_id)
+        if not await self.right(to.email, current, caller.address, to.account_id, known=mine):
             log.warning("password not changed: the current one is wrong")
             raise WrongPassword
         password_hash = await self.hashed(new)
@@ -107,6 +115,11 @@ class Passwords:
     async def _rehash(self, account: Credentials, password: str) -> None:
         better = await self.hashed(password)
         await self.database.change(_better, account, better)
+
+
+def sign_in_key(sign_in_id: int | None) -> str | None:
+    """Names the tries of somebody who is signed in, and proves once more that it is them."""
+    return None if sign_in_id is None else f"sign-in {sign_in_id}"
 
 
 def _matching(found: list[Credentials], password: str) -> list[Credentials]:

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from app.access import open_pages, passwords, posted, return_address, time_zone
 from app.access.by_provider import ByProvider
-from app.access.own_password import Passwords
+from app.access.known_browsers import KnownBrowsers
+from app.access.own_password import Passwords, sign_in_key
 from app.access.sign_ins import SignIns
 from app.access.visitor import SignedOut, home, not_found
 from app.settings import password_sign_in
@@ -36,6 +37,7 @@ class Forms:
         self._by_provider = by_provider
         self._passwords = own_passwords
 
+        self._known_browsers = KnownBrowsers(sign_ins.database, secure=sign_ins.secure)
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
         for path, answer in (
@@ -59,7 +61,8 @@ class Forms:
         wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))
         if not password_sign_in(self._sign_ins.settings):
             return posted.redirect("/sign-in", problem="off", next=wanted)
-        good = await self._passwords.right(email, password, posted.client(request))
+        known = await self._known_browsers.known(request, email)
+        good = await self._passwords.right(email, password, posted.client(request), known=known)
         if not good:
             log.warning("sign-in refused address=%s", posted.address(request))
             response = posted.redirect("/sign-in", problem="wrong", next=wanted)
@@ -103,7 +106,7 @@ class Forms:
     async def confirm(self, request: Request) -> Response:
         """The password once more: who is signed in has proved again who they are (T24).
 
-        Counted like sign-in, so that it is no second way to guess. Raises `TooManyTries`.
+        Counted for the sign-in, so that nobody else can use up its tries (T19). Raises `TooManyTries`.
         """
         form = await posted.form(request)
         wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))
@@ -115,7 +118,8 @@ class Forms:
         if not password_sign_in(self._sign_ins.settings):
             return posted.redirect("/confirm", next=wanted)
         password = posted.text(form, "password", passwords.LONGEST)
-        good = await self._passwords.right(visitor.email, password, visitor.address, visitor.id)
+        mine = sign_in_key(visitor.sign_in_id)
+        good = await self._passwords.right(visitor.email, password, visitor.address, visitor.id, known=mine)
         if not good:
             log.warning("confirmation refused address=%s", posted.address(request))
             return posted.redirect("/confirm", problem="wrong", next=wanted)
@@ -152,6 +156,7 @@ class Forms:
         self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False
     ) -> Response:
         response = posted.redirect(path)
+        await self._known_browsers.remember(request, response, account_id)
         response.delete_cookie(TYPED, path="/sign-in", httponly=True, samesite="strict")
         await self._sign_ins.enter(request, response, account_id, how, remember=remember)
         return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime
 
 from app import clock
@@ -60,6 +61,61 @@ class Tries:
         self._buckets[key] = level, clock.now()
         while len(self._buckets) > self._keys:
             self._buckets.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one try takes: one of each of these buckets, or none."""
+
+    buckets: tuple[tuple[Tries, str], ...]
+
+    def check(self) -> None:
+        """Raises `TooManyTries` if one of them is empty."""
+        for tries, key in self.buckets:
+            tries.check(key)
+
+    def take(self) -> None:
+        """Take it. Raises `TooManyTries`, and then nothing is taken."""
+        self.check()
+        for tries, key in self.buckets:
+            tries.take(key)
+
+    def give_back(self) -> None:
+        """The try was a good one."""
+        for tries, key in self.buckets:
+            tries.give_back(key)
+
+
+ADDRESS = 60
+"""Tries, and new ones a minute, of one address for all accounts: more than one household mistypes."""
+ACCOUNT = 100
+"""Of one account from all addresses that are not known to it."""
+
+
+class PasswordTries:
+    """The tries of whoever compares a password.
+
+    A stranger has those of the account at their address, of the account, and of the address. Whoever has
+    proved to be somebody before has their own, which nobody else can use up.
+    """
+
+    def __init__(self) -> None:
+        self._narrow = Tries()
+        self._account = Tries(burst=ACCOUNT, per_minute=ACCOUNT)
+        self._address = Tries(burst=ADDRESS, per_minute=ADDRESS)
+
+    def cost(self, email: str, address: str, known: str | None = None) -> Cost:
+        """Of a try for *email* from *address*; *known* names a browser or sign-in of that account."""
+        if known is not None:
+            return Cost(((self._narrow, known),))
+        near = neighbourhood(address)
+        return Cost(
+            (
+                (self._narrow, f"stranger {near} {email}"),
+                (self._account, email),
+                (self._address, near),
+            )
+        )
 
 
 def neighbourhood(address: str) -> str:

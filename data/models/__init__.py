@@ -15,6 +15,7 @@ from data.models.charging import (
     Reservation,
     TransactionEvent,
 )
+from data.models.known_browsers import KnownBrowser
 from data.models.people import Account, AuditEntry, Browser, Identity, OneTimeLink, SignIn, UsedOnce
 from data.models.plans import Plan, Subscription
 from data.models.site import (
@@ -44,6 +45,7 @@ __all__ = [
     "GroupAccount",
     "GroupCharger",
     "Identity",
+    "KnownBrowser",
     "Mapping",
     "MeterSample",
     "News",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from nicegui import core
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
@@ -221,7 +221,7 @@ async def test_the_driver_s_list_of_sign_ins_is_their_own(desk: Desk) -> None:
 
 
 async def test_audit_rows_stay_as_they_are(desk: Desk) -> None:
-    """T30: triggers refuse to change or delete one, on both databases; a commit with one fails whole."""
+    """T30: triggers refuse to change, delete or replace one, on both databases; such a commit fails whole."""
     await desk.begin()
     before = await desk.audit()
 
@@ -229,7 +229,23 @@ async def test_audit_rows_stay_as_they_are(desk: Desk) -> None:
         change.execute(update(Account).where(Account.id == desk.dana).values(name="Changed"))
         change.execute(update(AuditEntry).values(reason="nothing to see"))
 
-    for work in (change_it, lambda change: change.execute(delete(AuditEntry))):
+    copied = "SELECT id, at, 'nothing', '', '', '', 'to see', '', '' FROM audit"
+    into = "INTO audit (id, at, action, subject_name, actor_name, about, reason, address, request_id)"
+    over = (
+        [
+            f"INSERT OR REPLACE {into} {copied}",
+            f"REPLACE {into} {copied}",
+            "UPDATE OR REPLACE audit SET id = 1",
+        ]
+        if desk.sign_ins.database.engine.dialect.name == "sqlite"
+        else []
+    )
+    upsert = f"INSERT {into} {copied} WHERE true ON CONFLICT (id) DO UPDATE SET reason = excluded.reason"
+    for work in (
+        change_it,
+        lambda change: change.execute(delete(AuditEntry)),
+        *(lambda change, sql=sql: change.execute(text(sql)) for sql in (*over, upsert)),
+    ):
         with pytest.raises(DBAPIError, match="audit_is_append_only"):
             await desk.sign_ins.database.change(work)
     assert await desk.audit() == before

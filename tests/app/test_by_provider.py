@@ -339,7 +339,7 @@ async def test_answers_that_are_none_are_counted(
                 provider.lies.callback = {}
                 for _ in range(11):
                     assert await sign_in(browser, provider) == "/"
-                for _ in range(10):
+                for _ in range(60):
                     assert (await browser.get(f"{CALLBACK}?state=x&code=y")).status_code == 303
                 refused = await browser.get(f"{CALLBACK}?state=x&code=y")
                 assert refused.status_code == 429

@@ -132,12 +132,12 @@ async def test_t24_the_password_proves_who_one_is(portal: Portal, here: Window) 
 
 
 async def test_t19_confirming_is_no_second_way_to_guess(portal: Portal, here: Window) -> None:
-    """T19: the tries are those of sign-in, and 429 says when to come back."""
+    """T19: ten tries of the sign-in's own, which no stranger takes, and 429 says when to come back."""
     operator(portal)
     dana = driver(portal)
     with clock.at(NOW):
         await here.enter(dana)
-        for _ in range(5):
+        for _ in range(10):
             await here.post("/auth/confirm", password="wrong")
             await here.post("/auth/sign-in", email="dana@example.org", password="wrong")
         answer = await here.http.post("/auth/confirm", data={"password": PASSWORD})
