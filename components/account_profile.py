@@ -55,7 +55,12 @@ def draw(
 
 
 def draw_preferences(
-    reader: Reader, now: Preferences, on_preferences: Callable[[Preferences], object], *, read_only: bool
+    reader: Reader,
+    now: Preferences,
+    on_preferences: Callable[[Preferences], object],
+    *,
+    read_only: bool,
+    said: Callable[[], object],
 ) -> Card:
     """Language, appearance and time zone, as in the settings."""
     with Card("p-half p-account-form p-fields", "preferences-title") as card:

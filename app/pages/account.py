@@ -22,9 +22,12 @@ from data.types import Role
 if TYPE_CHECKING:
     from app.portal import Portal
 
-PROFILE, PASSWORD, SIGN_INS, IDENTITIES, LEAVING = "profile", "password", "sign-ins", "identities", "leaving"
+PROFILE, PREFERENCES, PASSWORD = "profile", "preferences", "password"
+SIGN_INS, IDENTITIES, LEAVING = "sign-ins", "identities", "leaving"
+PREFERENCES_SAVED = "preferences-saved"
 SAID = {
     PROFILE: ("name-saved", "email-saved"),
+    PREFERENCES: (PREFERENCES_SAVED,),
     PASSWORD: ("password-saved",),
     SIGN_INS: ("ended", "others-ended"),
     IDENTITIES: ("unlinked",),
@@ -33,6 +36,7 @@ SAID = {
 """What came of a form, by the card that tells it."""
 PROBLEMS = {
     PROFILE: ("name", "email", "taken", "many"),
+    PREFERENCES: (),
     PASSWORD: ("wrong", "many-passwords", "password", "common", "own", "off"),
     IDENTITIES: ("only-way-in",),
 }
@@ -76,7 +80,7 @@ class Page:
         reader, visitor, found = self.reader, self.visitor, self.found
         now, read_only = clock.now(), self.read_only
         person = preferences.person(visitor)
-        keep = preferences.keeper(self.portal, visitor, request)
+        keep = preferences.keeper(self.portal, visitor, request, self.saved)
         labels = {one.key: one.label for one in self.portal.by_provider.choices()}
         # No settings in the header: they stand on this page.
         with shell.page(reader, reader.text("account.title"), person):
@@ -90,7 +94,13 @@ class Page:
                 read_only=read_only,
                 said=lambda: self.tell(PROFILE),
             )
-            account_profile.draw_preferences(reader, person.preferences, keep, read_only=read_only)
+            account_profile.draw_preferences(
+                reader,
+                person.preferences,
+                keep,
+                read_only=read_only,
+                said=lambda: self.tell(PREFERENCES),
+            )
             self.draw_ways_in(labels)
             account_access.draw_sign_ins(
                 reader, found.sign_ins, visitor.sign_in_id, now, read_only=read_only, said=self.said(SIGN_INS)
@@ -137,6 +147,13 @@ class Page:
         """What *card* tells of it, if it did not."""
         if self.told not in PROBLEMS[card]:
             return ""
+    def saved(self) -> None:
+        """The page anew, in what was chosen, where it says that it is saved."""
+        if self.told == PREFERENCES_SAVED:
+            ui.navigate.reload()  # going to the address that one is at already loads nothing
+        else:
+            ui.navigate.to(f"/account?said={PREFERENCES_SAVED}#preferences-title")
+
         return self.reader.text(f"account.problem.{self.told}", n=SHORTEST)
 
     def tell(self, card: str) -> None:

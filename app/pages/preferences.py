@@ -28,8 +28,13 @@ def person(visitor: Visitor) -> Person:
     return Person(visitor.name, visitor.email, chosen, visitor.role, acting)
 
 
-def keeper(portal: Portal, visitor: Visitor, request: Request) -> Callable[[Preferences], Awaitable[None]]:
-    """What keeps the choices of *visitor*, made on the page that *request* asked for."""
+def keeper(
+    portal: Portal, visitor: Visitor, request: Request, saved: Callable[[], None] | None = None
+) -> Callable[[Preferences], Awaitable[None]]:
+    """What keeps the choices of *visitor*, made on the page that *request* asked for.
+
+    Then it does what *saved* does: if not given, loads that page anew.
+    """
 
     async def keep(chosen: Preferences) -> None:
         again = await portal.sign_ins.again(visitor)
@@ -45,6 +50,9 @@ def keeper(portal: Portal, visitor: Visitor, request: Request) -> Callable[[Pref
             values["time_zone"] = chosen.time_zone
         if values:
             await portal.sign_ins.prefer(again.caller, **values)
-        ui.navigate.to(here(request))
+        if saved is not None:
+            saved()
+        else:
+            ui.navigate.to(here(request))
 
     return keep

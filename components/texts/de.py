@@ -366,6 +366,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "account.csv.number": "Ladevorgang",
     "account.csv.site": "Standort",
     "account.csv.charger": "Ladepunkt",
+    "account.said.preferences-saved": "Ihre Einstellungen sind gespeichert.",
     "account.csv.connector": "Anschluss",
     "account.csv.card": "Karte",
     "account.csv.start": "Beginn",

@@ -358,6 +358,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "account.csv.charger": "Charger",
     "account.csv.connector": "Connector",
     "account.csv.card": "Card",
+    "account.said.preferences-saved": "Your preferences are saved.",
     "account.csv.start": "Start",
     "account.csv.end": "End",
     "account.csv.zone": "Time zone",

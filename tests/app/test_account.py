@@ -153,12 +153,14 @@ async def test_t12_an_address_that_its_owner_chose_leads_nobody_else_to_the_acco
 
 
 async def test_p25_language_theme_and_zone_are_chosen_here(portal: Portal, visit: Visit, dana: int) -> None:
-    user = await visit(dana, "/account")
+    user = await visit(dana, "/account?said=name-saved")
     assert user.client is not None
     language, theme, zone = [one for one in user.client.elements.values() if isinstance(one, Choice)]
     language.value, theme.value, zone.value = "de", Theme.DARK, "America/New_York"
     user.find(kind=ui.button, content="Save").click()
     await user.should_see("Sprache und Darstellung", retries=20)
+    await user.should_see("Ihre Einstellungen sind gespeichert.")
+    await user.should_not_see("Ihr Name ist gespeichert.")  # that was told of another form
     row = account(portal, dana)
     assert (row.language, row.theme, row.time_zone) == ("de", Theme.DARK, "America/New_York")
     await user.should_see("New York")
