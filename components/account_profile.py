@@ -62,11 +62,12 @@ def draw_preferences(
     read_only: bool,
     said: Callable[[], object],
 ) -> Card:
-    """Language, appearance and time zone, as in the settings."""
+    """Language, appearance and time zone, as in the settings; *said* draws what became of the last choice."""
     with Card("p-half p-account-form p-fields", "preferences-title") as card:
         forms.text("h2", reader.text("account.preferences")).props("id=preferences-title")
         fields = Fields(reader, now)
         save = ui.button(
+        said()
             reader.text("settings.save"), on_click=lambda: on_preferences(fields.chosen), color=None
         )
         save.classes("p-button is-main")
