@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from nicegui import ui
 from app import logs
 from app.portal import Portal, install
 from app.settings import Settings
+
+log = logging.getLogger("polaris")
 
 BROWSER_FRAME_LIMIT = 131_072
 """Bytes of the largest frame that any socket takes (T35); chargers have their own, lower limit."""
@@ -92,4 +95,12 @@ def _greeting(portal: Portal) -> str:
     link = portal.links.first_operator(address(portal.settings))
     if link is not None:
         lines.insert(1, f"No operator yet. The first one signs up here, once, within 24 hours:\n  {link}")
+    if stuck := portal.links.locked_out():
+        log.warning("people have a password alone, and nobody signs in with one accounts=%s", stuck)
+        who = "1 person has" if stuck == 1 else f"{stuck} people have"
+        lines.insert(
+            1,
+            f"{who} no way to sign in any more: passwords are off, and they have nothing else.\n"
+            '  docs/identity-providers.md, "When people have accounts already", tells what to do.',
+        )
     return "\n".join(lines)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polaris")
 
+PROGRAM = ".venv/bin/python main.py"
+"""How the program is called: with the environment that the set-up made."""
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")

@@ -25,6 +25,7 @@ SHOWN = 20
 SIGN_INS = """
 <h2 id="sign-ins-title">{{ props.row.title }}</h2>
 <p v-if="props.row.said" class="p-note" role="status">{{ props.row.said }}</p>
+<p v-if="props.row.acting" class="p-muted p-small">{{ props.row.acting }}</p>
 <ul class="p-account-list">
   <li v-for="one in props.row.sign_ins" :key="one.id">
     <div class="p-name">{{ one.browser }}
@@ -100,6 +101,8 @@ def draw_no_password(reader: Reader, providers: Sequence[str]) -> Card:
     with Card("p-half p-account-form", "password-title") as card:
         forms.text("h2", reader.text("account.password")).props("id=password-title")
         if providers:
+            if not read_only:
+                forms.once()
             told = reader.text("account.password.provider", provider=", ".join(providers))
         else:
             told = reader.text("account.password.none")
@@ -178,6 +181,7 @@ def draw_sign_ins(
         )
     return card
 
+                "acting": reader.text("account.sign_ins.acting") if read_only else "",
 
 def _sign_in(one: ListedSignIn, here: bool, reader: Reader, now: datetime) -> dict[str, Any]:
     browser = browser_name(one.browser_name, reader)

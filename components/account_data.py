@@ -157,8 +157,10 @@ def _visit(visit: SupportVisit, reader: Reader, now: datetime) -> dict[str, Any]
     latest = visit.begun_at + timedelta(minutes=MOST_MINUTES)
     if ended is None and latest <= now:
         ended = latest  # it ran out, and nobody has come by since to write it down
-    when = [reader.span(visit.begun_at, ended, now)]
     if ended is None:
-        when.append(reader.text("account.visits.now"))
+        begun = reader.moment(visit.begun_at, now)
+        when = [reader.text("account.visits.now"), reader.text("account.visits.since", moment=begun)]
+    else:
+        when = [reader.span(visit.begun_at, ended, now)]
     when.append(reader.text("account.visits.role." + (visit.role or Role.OPERATOR).value))
     return {"id": visit.id, "when": when, "reason": reader.text("account.visits.reason", reason=visit.reason)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,12 +37,14 @@ ROWS = """
 ICONS = {
     State.ACTIVE: "check_circle",
     State.INVITED: "hourglass_top",
+    State.NO_WAY_IN: "error",
     State.LEAVING: "error",
     State.DISABLED: "block",
 }
 KINDS = {
     State.ACTIVE: "online",
     State.INVITED: "reserved",
+    State.NO_WAY_IN: "fault",
     State.LEAVING: "fault",
     State.DISABLED: "offline",
 }
@@ -52,7 +54,10 @@ PATHS = {Role.DRIVER: "/admin/drivers/", Role.OPERATOR: "/admin/operators/"}
 
 
 class People(Card):
-    """The card. *on_search* is called with the words to search for and the state that is wanted."""
+    """The card. *states* can be chosen among.
+
+    *on_search* is called with the words to search for and the state that is wanted.
+    """
 
     def __init__(
         self,
@@ -60,12 +65,14 @@ class People(Card):
         role: Role,
         search: str,
         state: State | None,
+        states: Sequence[State],
         on_search: Callable[[str, State | None], object],
     ) -> None:
         super().__init__("p-people")
         self.props["aria-label"] = reader.text(f"people.{role.value}s")
         self._reader = reader
         self._role = role
+        self._states = states
         self._on_search = on_search
         with self:
             with ui.element("div").classes("p-people-head"):
@@ -116,7 +123,7 @@ class People(Card):
 
     def _draw_state(self, value: State | None) -> ui.select:
         names = {"": self._reader.text("people.state.any")}
-        names |= {state.value: self._reader.text("people.state." + state) for state in State}
+        names |= {state.value: self._reader.text("people.state." + state) for state in self._states}
         choice = ui.select(names, value=value or "", on_change=self._changed)
         choice.classes("p-choice").props("outlined dense options-dense behavior=menu")
         choice.props["aria-label"] = self._reader.text("people.state")

@@ -106,11 +106,14 @@ class Facts(Card):
         if facts.deletion_requested_at is not None:
             asked = reader.moment(facts.deletion_requested_at, now)
             notes.append(reader.text("people.deletion_requested", moment=asked))
-        if facts.state is State.INVITED:
+        if facts.state is State.NO_WAY_IN:
+            notes.append(reader.text("people.no_way_in"))
+        if facts.state in (State.INVITED, State.NO_WAY_IN):
             if facts.invited_until is None:
-                notes.append(reader.text("people.not_invited"))
+                if facts.state is State.INVITED:
+                    notes.append(reader.text("people.not_invited"))
             elif facts.invited_until > now:
-                until = reader.moment(facts.invited_until, now)
+                until = f"{reader.moment(facts.invited_until, now)} ({reader.zone})"
                 notes.append(reader.text("people.invited_until", moment=until))
             else:
                 notes.append(reader.text("people.invitation_over"))
@@ -127,12 +130,15 @@ class Identities(Card):
         with self:
             self._drawn = Drawn(IDENTITIES)
 
-    def show(self, identities: Sequence[LinkedIdentity], has_password: bool, now: datetime) -> None:
-        """Show *identities*, and whether there is a password too."""
+    def show(
+        self, identities: Sequence[LinkedIdentity], has_password: bool, now: datetime, *, passwords: bool
+    ) -> None:
+        """Show *identities*, and whether there is a password too, and whether *passwords* are a way in."""
         reader = self._reader
         rows: list[dict[str, Any]] = []
         if has_password:
-            rows.append({"id": 0, "name": reader.text("people.password"), "parts": []})
+            off = [] if passwords else [reader.text("people.password.off")]
+            rows.append({"id": 0, "name": reader.text("people.password"), "parts": off})
         for one in identities:
             used = reader.text("people.last_used", ago=reader.ago(one.last_used_at, now))
             parts = [part for part in (one.email, used) if part]

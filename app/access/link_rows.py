@@ -43,13 +43,25 @@ class LinkUsed(Exception):
 
 
 def invite(
-    change: Change, caller: Caller, name: str, email: str, role: Role, token_hash: str, now: datetime
+    change: Change,
+    caller: Caller,
+    name: str,
+    email: str,
+    role: Role,
+    token_hash: str,
+    now: datetime,
+    *,
+    language: str | None = None,
 ) -> Recipient:
-    """Make an account that nobody can sign in to yet, and its link. Raises `Refused` (``taken``)."""
+    """Make an account that nobody can sign in to yet, and its link. Raises `Refused` (``taken``).
+
+    Its pages, and the mail that brings the link, speak *language* until its owner chooses one.
+    """
     known = select(Account.id).where(Account.email == email, Account.role == role)
     if change.execute(known).first() is not None:
         raise Refused("taken")
-    row = {"role": role, "email": email, "name": name, "theme": Theme.SYSTEM, "created_at": now}
+    row = {"role": role, "email": email, "name": name, "language": language, "created_at": now}
+    row["theme"] = Theme.SYSTEM
     account_id = int(change.execute(insert(Account).returning(Account.id), row).scalar_one())
     _link(change, account_id, Purpose.INVITATION, token_hash, now)
     audit.record(change, caller, "person.invite", now, subject_id=account_id, about=f"{role} {email}")
@@ -65,13 +77,17 @@ def offer(
     action: str,
     token_hash: str,
     now: datetime,
+    *,
+    passwords: bool = True,
 ) -> Recipient:
     """A link of *purpose* for *account_id*, ending the older ones; *action* goes to the audit.
 
-    Raises `Refused`: ``unknown``, ``disabled``, or ``joined`` for an invitation that came to its end.
+    *passwords* tells whether one is a way in: whoever has no other is invited again. Raises `Refused`:
+    ``unknown``, ``disabled``, or ``joined`` for an invitation that came to its end.
     """
     to = _recipient(change, caller, account_id)
-    if purpose is Purpose.INVITATION and people.has_joined(change.connection, account_id):
+    joined = people.has_joined(change.connection, account_id, passwords=passwords)
+    if purpose is Purpose.INVITATION and joined:
         raise Refused("joined")
     if purpose is Purpose.SIGN_IN and to.role is not Role.OPERATOR:
         raise Refused("unknown")

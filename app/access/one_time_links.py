@@ -21,9 +21,11 @@ from app.access.tokens import TOKEN
 from app.changing import changing
 from app.mail import NotMailed
 from app.settings import password_sign_in
+from components.texts import languages
 from data.caller import Caller
 from data.database import Database
-from data.queries import people
+from data.queries import accounts, people
+from data.queries.accounts import State
 from data.queries.people import Recipient
 from data.types import Role
 
@@ -67,27 +69,49 @@ class Links:
         """A link, below *address*, that makes the first operator; ``None`` if there is one. For start-up."""
         return FirstOperator(self.database).link(address)
 
+    def locked_out(self) -> int:
+        """How many people have a password alone, where nobody signs in with one. For start-up."""
+        found = self.database.ask_now(accounts.waiting, password_sign_in(self.settings))
+        return sum(one.number for one in found if one.state is State.NO_WAY_IN)
+
     # --- what operators do
 
     @changing("person.invite", role=Role.OPERATOR)
     async def invite(
-        self, caller: Caller, *, name: str, email: str, role: Role, base: str | None = None
+        self,
+        caller: Caller,
+        *,
+        name: str,
+        email: str,
+        role: Role,
+        language: str | None = None,
+        base: str | None = None,
     ) -> Link:
         """Make an account that its owner completes by the link, within seven days.
 
-        Raises `Refused`: ``name``, ``email``, or ``taken`` if there is one of that role and address.
+        Its pages and mails speak *language* (`en`, `de`) until its owner chooses one.
+
+        Raises `Refused`: ``name``, ``email``, or ``taken`` if there is one of
+        that role and address.
         """
         name, email, token, now = proper_name(name), proper_email(email), tokens.new(), clock.now()
         to = await self.database.change(
-            link_rows.invite, caller, name, email, role, tokens.hashed(token), now
+            link_rows.invite,
+            caller,
+            name,
+            email,
+            role,
+            tokens.hashed(token),
+            now,
+            language=language if language in languages() else None,
         )
         return await self._made(Purpose.INVITATION, to, token, now, base)
 
     @changing("person.invite_again", role=Role.OPERATOR)
     async def invite_again(self, caller: Caller, account_id: int, *, base: str | None = None) -> Link:
-        """Another link for somebody who has not come yet; the one before ends.
+        """Another link for somebody who has not come yet, or who had a password alone where none works now.
 
-        Raises `Refused`: ``unknown``, ``disabled``, or ``joined`` if they have come.
+        The one before ends. Raises `Refused`: ``unknown``, ``disabled``, or ``joined`` if they can sign in.
         """
         return await self._offer(caller, account_id, Purpose.INVITATION, "person.invite_again", base)
 
@@ -137,9 +161,14 @@ class Links:
         """Whom the link with *token* is for; ``None`` if it has expired, was used, or never was one."""
         if not TOKEN.fullmatch(token):
             return None
-        if purpose is Purpose.PASSWORD_RESET and not password_sign_in(self.settings):
+        by_password = password_sign_in(self.settings)
+        if purpose is Purpose.PASSWORD_RESET and not by_password:
             return None
-        return await self.database.ask(people.of_link, tokens.hashed(token), purpose, clock.now())
+        to = await self.database.ask(people.of_link, tokens.hashed(token), purpose, clock.now())
+        # Invited again while passwords were off, and they work again: that is no way to set another one.
+        if to is not None and purpose is Purpose.INVITATION and by_password:
+            return None if await self.database.ask(people.has_joined, to.account_id) else to
+        return to
 
     async def join(self, caller: Caller, token: str, *, name: str, password: str) -> Recipient:
         """Accept an invitation with a password. Raises `LinkUsed` or `Refused`."""
@@ -186,7 +215,14 @@ class Links:
     ) -> Link:
         token, now = tokens.new(), clock.now()
         to = await self.database.change(
-            link_rows.offer, caller, account_id, purpose, action, tokens.hashed(token), now
+            link_rows.offer,
+            caller,
+            account_id,
+            purpose,
+            action,
+            tokens.hashed(token),
+            now,
+            passwords=password_sign_in(self.settings),
         )
         return await self._made(purpose, to, token, now, base)
 

@@ -12,7 +12,7 @@ from app.access.one_time_links import Link, Links
 from app.access.own_password import Passwords
 from app.commands.opening import email_address, opened, shown_name
 from app.mail import Mail
-from app.settings import load
+from app.settings import load, password_sign_in
 from data.caller import COMMAND_LINE
 from data.database import Database
 from data.models import Account
@@ -26,11 +26,20 @@ ROLES = click.Choice([role.value for role in Role])
 @click.argument("role", type=ROLES)
 @click.argument("email")
 @click.option("--name", help="How pages call them.  [default: the e-mail's part before the @]")
-def invite(role: str, email: str, name: str | None) -> None:
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    help="Language of the mail and the pages.  [default: mail in English, pages as the browser asks]",
+)
+def invite(role: str, email: str, name: str | None, language: str | None) -> None:
     """Make an account for EMAIL and a link by which its owner completes it, within seven days."""
     email = email_address(email)
     name = shown_name(name if name is not None else email.partition("@")[0])
-    _make(lambda links: links.invite(COMMAND_LINE, name=name, email=email, role=Role(role)), "Invitation")
+
+    async def make(links: Links) -> Link:
+        return await links.invite(COMMAND_LINE, name=name, email=email, role=Role(role), language=language)
+
+    _make(make, "Invitation")
 
 
 @click.command("new-link")
@@ -39,13 +48,15 @@ def invite(role: str, email: str, name: str | None) -> None:
 def new_link(email: str, role: str | None) -> None:
     """Make a link by which EMAIL chooses a new password, within two hours.
 
-    For somebody who has not accepted their invitation yet: another invitation.
+    For somebody who has not accepted their invitation yet, or who has a password alone where nobody
+    signs in with one: another invitation.
     """
     email = email_address(email)
 
     async def make(links: Links) -> Link:
         account = await links.database.ask(_account, email, None if role is None else Role(role))
-        if await links.database.ask(people.has_joined, account):
+        by_password = password_sign_in(links.settings)
+        if await links.database.ask(people.has_joined, account, passwords=by_password):
             return await links.reset(COMMAND_LINE, account)
         return await links.invite_again(COMMAND_LINE, account)
 

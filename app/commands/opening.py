@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy import insert, select
 
+from app.settings import PROGRAM as PROGRAM
 from app.settings import load, open_database
 from data.database import Change, Database
 from data.migrate import migrate
 from data.models import Account, ChargerGroup
 from data.types import Role
-
-PROGRAM = ".venv/bin/python main.py"
-"""How the program is called: with the environment that the set-up made."""
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from app.settings import Settings
 
+_LINK = re.compile(r"\[[^]]*\]\(([^)#]*)[^)]*\)")
 _HEADING = "Settings (environment variables, or lines of a file .env)"
 
 
@@ -15,9 +18,14 @@ def rows() -> list[tuple[str, str]]:
     table = []
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, "") else str(field.default)
-        meaning = (field.description or "").replace("`", "")
+        meaning = plain(field.description or "")
         table.append((f"{prefix}{name}".upper(), f"{meaning} Default: {default}."))
     return table
+
+
+def plain(markdown: str) -> str:
+    """*markdown* of the README as a terminal shows it: a link is the file that it leads to."""
+    return _LINK.sub(r"\1", markdown).replace("`", "")
 
 
 def write_settings(formatter: click.HelpFormatter) -> None:

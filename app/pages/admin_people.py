@@ -14,6 +14,7 @@ from app import clock
 from app.access.visitor import Operator
 from app.pages import people_dialogs
 from app.pages.console import Console
+from app.settings import password_sign_in
 from components.bound import Show, When
 from components.people import PATHS, People
 from data.announcements import Topic
@@ -56,7 +57,9 @@ class PeoplePage:
         self.console = console
         self.role = role
         self.search = accounts.cleaned(search)
-        self.state = State(state) if state in set(State) else None  # T5: what is unknown filters nothing
+        known = State(state) if state in set(State) else None  # T5: what is unknown filters nothing
+        self.passwords = password_sign_in(console.portal.settings)
+        self.state = None if known is State.NO_WAY_IN and self.passwords else known
         self.cards = console.cards()
         people = When(Topic.PEOPLE, at_most_every=lambda: AT_MOST_EVERY)
         self.found = self.cards.bind(self.ask, people, tells_time=True)
@@ -64,7 +67,8 @@ class PeoplePage:
     def ask(self, db: Connection) -> Found:
         """Asked in a thread."""
         search, state = self.search, self.state
-        return Found(search, state, accounts.listed(db, self.role, search, state))
+        found = accounts.listed(db, self.role, search, state, passwords=self.passwords)
+        return Found(search, state, found)
 
     async def draw(self) -> None:
         """The page."""
@@ -79,7 +83,9 @@ class PeoplePage:
 
     def draw_people(self, found: Found) -> Show[Found]:
         """The card with search, filter and rows."""
-        card = People(self.console.reader, self.role, found.search, found.state, self.look)
+        # Where passwords are a way in, nobody is without one for having no other.
+        states = [one for one in State if one is not State.NO_WAY_IN or not self.passwords]
+        card = People(self.console.reader, self.role, found.search, found.state, states, self.look)
         card.show(found.accounts, clock.now())
         return lambda found: card.show(found.accounts, clock.now())
 

@@ -23,7 +23,7 @@ from components.people import PATHS
 from components.person import Facts, History, Identities, PersonSignIns
 from data.announcements import Topic
 from data.queries import accounts, audit, sign_ins
-from data.queries.accounts import AccountFacts, LinkedIdentity, State
+from data.queries.accounts import AccountFacts, LinkedIdentity
 from data.queries.audit import Entry
 from data.queries.sign_ins import ListedSignIn
 from data.types import Role
@@ -63,7 +63,10 @@ class PersonPage:
         """As it was found last."""
         self.cards = cards = console.cards()
         about = When(Topic.PEOPLE, self.id)
-        self.facts = cards.bind(lambda db: accounts.facts(db, self.id, role), about, tells_time=True)
+        self.passwords = passwords = password_sign_in(console.portal.settings)
+        self.facts = cards.bind(
+            lambda db: accounts.facts(db, self.id, role, passwords=passwords), about, tells_time=True
+        )
         self.identities = cards.bind(lambda db: accounts.identities(db, self.id), about, tells_time=True)
         self.sign_ins = cards.bind(
             lambda db: sign_ins.of_account(db, self.id, clock.now()), about, tells_time=True
@@ -79,8 +82,9 @@ class PersonPage:
         await self.cards.load()
         with self.console.page(known.name) as frame:
             with frame.title:
-                back = ui.link(self.console.reader.text(f"people.{self.role.value}s"), PATHS[self.role][:-1])
-                back.classes("p-text-link")
+                words = self.console.reader.text(f"people.{self.role.value}s")
+                back = ui.link(f"← {words}", PATHS[self.role][:-1]).classes("p-text-link p-way-back")
+                back.move(target_index=0)
             self.facts.draw(self.draw_facts)
             if self.role is Role.DRIVER:
                 self.facts.draw(lambda facts: self.draw_acting(facts, reason_missing), silent=True)
@@ -107,7 +111,7 @@ class PersonPage:
             card.show(facts, clock.now())
             ui.page_title(f"{facts.name} · {reader.text('brand')}")
             # Drawn anew only if they change: whoever has just tabbed to one stays there.
-            offers = facts.name, facts.email, facts.state, facts.has_password
+            offers = facts.name, facts.email, facts.state, facts.can_sign_in
             if offers != offered:
                 offered = offers
                 card.actions.clear()
@@ -126,9 +130,9 @@ class PersonPage:
             made.classes("p-button is-danger" if danger else "p-button").props("flat")
 
         button("people.edit", lambda: people_dialogs.edit(console, facts))
-        if facts.state is State.INVITED:
+        if facts.disabled_at is None and not facts.can_sign_in:
             button("people.invite_again", lambda: people_dialogs.invite_again(console, facts))
-        elif facts.disabled_at is None and password_sign_in(console.portal.settings):
+        elif facts.disabled_at is None and self.passwords:
             button("people.password_link", lambda: people_dialogs.password_link(console, facts))
         if self.own:
             forms.text("p", reader.text("people.own")).classes("p-muted p-small")
@@ -203,7 +207,7 @@ class PersonPage:
         card = Identities(self.console.reader, labels)
 
         def show(found: Sequence[LinkedIdentity]) -> None:
-            card.show(found, self.known.has_password, clock.now())
+            card.show(found, self.known.has_password, clock.now(), passwords=self.passwords)
 
         show(found)
         return show

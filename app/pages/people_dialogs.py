@@ -13,6 +13,8 @@ from components import dialogs
 from components.dialogs import Problem
 from components.people import PATHS
 from components.words import Reader
+from components.preferences import Choice
+from components.texts import languages
 from data.queries.accounts import AccountFacts
 from data.types import Role
 
@@ -33,12 +35,21 @@ def invite(console: Console, role: Role) -> None:
         email = dialogs.field(reader.text("people.email"), longest=LONGEST_EMAIL)
         email.props("type=email autocomplete=off")
 
+        spoken = {code: one.name for code, one in languages().items()}
+        label = reader.text("people.invite.language")
+        language = Choice(spoken, label=label, value=reader.language.code)
+        language.props("outlined options-dense behavior=menu")
         async def act() -> Problem:
             if (caller := await console.caller()) is None:
                 return ""
             try:
                 link = await console.portal.links.invite(
-                    caller, name=name.value or "", email=email.value or "", role=role, base=base(console)
+                    caller,
+                    name=name.value or "",
+                    email=email.value or "",
+                    role=role,
+                    language=language.value,
+                    base=base(console),
                 )
             except Refused as refused:
                 return problem(reader, refused)
@@ -82,7 +93,8 @@ def show_link(console: Console, link: Link, name: str, role: Role) -> None:
             dialogs.paragraph(reader.text("people.link.not_mailed", problem=link.problem)).classes("p-alert")
         address = ui.input(reader.text("people.link"), value=link.address).props("outlined readonly")
         address.classes("p-link-address")
-        until = reader.moment(link.expires_at, clock.now())
+        # The link goes to somebody else, perhaps elsewhere: whose clock it is has to stand beside it.
+        until = f"{reader.moment(link.expires_at, clock.now())} ({reader.zone})"
         dialogs.paragraph(reader.text("people.link.until", moment=until)).classes("p-muted p-small")
 
         def copy() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
 from data.models import Account, Identity, Mapping, OneTimeLink, SignIn
 from data.types import Role
@@ -25,6 +25,8 @@ class State(StrEnum):
     """Its owner has asked for its deletion."""
     INVITED = "invited"
     """Nobody has signed in to it yet: it has no password, and no identity at a provider."""
+    NO_WAY_IN = "no-way-in"
+    """It has a password alone, where nobody signs in with one (any more)."""
     ACTIVE = "active"
 
 
@@ -52,6 +54,15 @@ class ListedAccounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """People of one role who wait for something that an operator does."""
+
+    role: Role
+    state: State
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFacts:
     """What there is to know of one account."""
 
@@ -61,6 +72,8 @@ class AccountFacts:
     email: str
     state: State
     has_password: bool
+    can_sign_in: bool
+    """By an identity, or by a password where that is a way in; whether they are disabled or not."""
     time_zone: str | None
     language: str | None
     created_at: datetime
@@ -87,15 +100,22 @@ class LinkedIdentity:
 
 
 def listed(
-    db: Connection, role: Role, search: str = "", state: State | None = None, limit: int = SHOWN
+    db: Connection,
+    role: Role,
+    search: str = "",
+    state: State | None = None,
+    limit: int = SHOWN,
+    *,
+    passwords: bool = True,
 ) -> ListedAccounts:
     """The accounts of *role* whose name or e-mail holds each word of *search*, by name.
 
-    Reads the accounts of the role, whose number is that of people; nothing here grows with what they do.
+    *passwords* tells whether one is a way in. Reads the accounts of the role, whose number is that of
+    people; nothing here grows with what they do.
     """
     which = [Account.role == role, *(_holds(word) for word in _words(search))]
     if state is not None:
-        which.append(_is(state))
+        which.append(_is(state, passwords))
     count = select(func.count()).select_from(Account)
     everybody = db.scalar(count.where(Account.role == role)) or 0
     matching = db.scalar(count.where(*which)) or 0 if len(which) > 1 else everybody
@@ -120,7 +140,10 @@ def listed(
             row.name,
             row.email,
             _state(
-                row.disabled_at, row.deletion_requested_at, known=bool(row.has_password or row.has_identity)
+                row.disabled_at,
+                row.deletion_requested_at,
+                bool(row.has_password),
+                _can_sign_in(row.has_password, row.has_identity, passwords),
             ),
             seen.get(row.id),
         )
@@ -129,7 +152,18 @@ def listed(
     return ListedAccounts(shown, matching, everybody)
 
 
-def facts(db: Connection, account_id: int, role: Role) -> AccountFacts | None:
+def waiting(db: Connection, passwords: bool) -> tuple[Waiting, ...]:
+    """Who waits for an operator: people without a way in, and those who asked for their deletion."""
+    count = select(func.count()).select_from(Account)
+    found = (
+        Waiting(role, state, db.scalar(count.where(Account.role == role, _is(state, passwords))) or 0)
+        for state in (State.NO_WAY_IN, State.LEAVING)
+        for role in Role
+    )
+    return tuple(one for one in found if one.number)
+
+
+def facts(db: Connection, account_id: int, role: Role, *, passwords: bool = True) -> AccountFacts | None:
     """What there is to know of the account *account_id*, if it is one of *role*."""
     row = db.execute(
         select(
@@ -158,9 +192,13 @@ def facts(db: Connection, account_id: int, role: Role) -> AccountFacts | None:
         name=row.name,
         email=row.email,
         state=_state(
-            row.disabled_at, row.deletion_requested_at, known=bool(row.has_password or row.has_identity)
+            row.disabled_at,
+            row.deletion_requested_at,
+            bool(row.has_password),
+            _can_sign_in(row.has_password, row.has_identity, passwords),
         ),
         has_password=bool(row.has_password),
+        can_sign_in=_can_sign_in(row.has_password, row.has_identity, passwords),
         time_zone=row.time_zone,
         language=row.language,
         created_at=row.created_at,
@@ -208,25 +246,35 @@ def _holds(word: str) -> ColumnElement[bool]:
     return or_(*names, Account.email.contains(word.lower(), autoescape=True))
 
 
-def _is(state: State) -> ColumnElement[bool]:
+def _is(state: State, passwords: bool) -> ColumnElement[bool]:
     """The same order as `_state`."""
     enabled = Account.disabled_at.is_(None)
     staying = and_(enabled, Account.deletion_requested_at.is_(None))
     unknown = and_(Account.password_hash.is_(None), ~_has_identity)
+    locked_out = false() if passwords else and_(Account.password_hash.is_not(None), ~_has_identity)
     return {
         State.DISABLED: Account.disabled_at.is_not(None),
         State.LEAVING: and_(enabled, Account.deletion_requested_at.is_not(None)),
         State.INVITED: and_(staying, unknown),
-        State.ACTIVE: and_(staying, ~unknown),
+        State.NO_WAY_IN: and_(staying, locked_out),
+        State.ACTIVE: and_(staying, ~unknown, ~locked_out),
     }[state]
 
 
-def _state(disabled_at: datetime | None, leaving_since: datetime | None, *, known: bool) -> State:
+def _state(
+    disabled_at: datetime | None, leaving_since: datetime | None, has_password: bool, can_sign_in: bool
+) -> State:
     if disabled_at is not None:
         return State.DISABLED
     if leaving_since is not None:
         return State.LEAVING
-    return State.ACTIVE if known else State.INVITED
+    if can_sign_in:
+        return State.ACTIVE
+    return State.NO_WAY_IN if has_password else State.INVITED
+
+
+def _can_sign_in(has_password: bool, has_identity: bool, passwords: bool) -> bool:
+    return bool(has_identity or (has_password and passwords))
 
 
 def _last_seen(db: Connection, account_ids: Collection[int]) -> dict[int, datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
 from data.models import Account, Charger, ChargingSession, Identity, Mapping, OneTimeLink, Plan, Site
 from data.types import Role
@@ -60,11 +60,11 @@ def has_operator(db: Connection) -> bool:
     return db.execute(found.limit(1)).first() is not None
 
 
-def has_joined(db: Connection, account_id: int) -> bool:
-    """True if the owner of *account_id* can sign in: they have a password, or an identity of a provider."""
+def has_joined(db: Connection, account_id: int, *, passwords: bool = True) -> bool:
+    """True if the owner of *account_id* can sign in: by an identity, or a password if *passwords* do."""
     identity = select(Identity.id).where(Identity.account_id == account_id).exists()
     found = select(Account.id).where(
-        Account.id == account_id, or_(Account.password_hash.is_not(None), identity)
+        Account.id == account_id, or_(Account.password_hash.is_not(None) if passwords else false(), identity)
     )
     return db.execute(found).first() is not None
 

@@ -287,8 +287,8 @@ def test_p24_p25_a_visit_is_told_in_the_readers_zone_and_ends_by_itself() -> Non
     visit = SupportVisit(1, NOW, None, Role.OPERATOR, WHY)
     reader = words.reader("en", "Asia/Tokyo")
     assert account_data._visit(visit, reader, NOW + timedelta(minutes=29))["when"] == [
-        "Today, 21:00–",
         "Going on now",
+        "since 21:00",
         "Operator",
     ]
     assert account_data._visit(visit, reader, NOW + timedelta(minutes=30))["when"] == [

@@ -24,6 +24,7 @@ from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Account, AuditEntry, SignIn
 from data.types import Role
+from tests.data.test_queries_accounts import add_identity
 from tests.world import NOW, add_account, add_driver
 
 Visit = Callable[..., Awaitable[User]]
@@ -201,7 +202,7 @@ async def test_t2_only_what_is_an_account_of_that_role_has_a_page(visit: Visit, 
 
 
 async def test_disabling_takes_a_reason_and_ends_the_sign_ins(
-    visit: Visit, town: Town, portal: Portal
+    visit: Visit, town: Town, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T16: the dialog names who it is about; the page shows it, and how it is undone."""
     await portal.sign_ins.issue(town.dana)
@@ -210,7 +211,7 @@ async def test_disabling_takes_a_reason_and_ends_the_sign_ins(
     press(user, "Disable")
     press(user, "Disable Dana Driver")
     await user.should_see("Please give a reason.", retries=20)
-    fill(user, "Reason, for the audit log", "Contract ended")
+    fill(user, "Reason, for the audit log (required)", "Contract ended")
     press(user, "Disable Dana Driver")
     await user.should_see("nobody can sign in to it", retries=20)
     await user.should_see("Contract ended", retries=20)
@@ -305,7 +306,7 @@ async def test_t4_a_click_without_the_right_does_nothing(
     """T4, T7: the page is open and its button is there; the right was lost a moment ago, untold."""
     user = await visit(town.olga, f"/admin/drivers/{town.dana}")
     press(user, "Disable")
-    fill(user, "Reason, for the audit log", "x")
+    fill(user, "Reason, for the audit log (required)", "x")
 
     def lose(change: Change) -> None:
         if gone == "signed out":
@@ -344,3 +345,48 @@ def test_whatever_can_be_done_to_an_account_has_words_in_its_history(portal: Por
     actions = [action for action, method in CHANGING.items() if method.startswith("app.access.")]
     assert "account.disable" in actions
     assert [action for action in actions if not reader.knows(f"people.did.{action}")] == []
+
+
+async def test_whoever_lost_their_way_in_is_told_of_and_invited_again(
+    visit: Visit, town: Town, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P4: passwords are switched off: the overview and the list tell it, and their page has the way out."""
+    town.set(town.eve, deletion_requested_at=NOW)
+    overview = await visit(town.olga, "/admin")
+    await overview.should_not_see("no way to sign in")
+    monkeypatch.setitem(portal.settings.__dict__, "password_sign_in", "off")
+    town.portal.database.change_now(add_identity, town.olga)
+    overview = await visit(town.olga, "/admin")
+    await overview.should_see("1 driver has no way to sign in")
+    await overview.should_see("1 driver asked for their deletion")
+    assert portal.links.locked_out() == 1
+    for state, name in (("no-way-in", "Dana Driver"), ("leaving", "Eve Other")):
+        user = await visit(town.olga, f"/admin/drivers?state={state}")
+        assert [(row[1], row[3]) for row in listed(user)] == [(name, state)]
+    user = await visit(town.olga, f"/admin/drivers/{town.dana}")
+    assert "switched off here" in str(words_of(user))
+    press(user, "Invite again")
+    await user.should_see("A link for Dana Driver")
+    await user.should_see("(Europe/Berlin)")
+    assert town.actions() == ["person.invite_again"]
+
+
+async def test_an_invitation_speaks_the_language_that_was_chosen(visit: Visit, town: Town) -> None:
+    """P25: the operator's own, unless they choose another; the account keeps it."""
+    town.set(town.olga, language="de")
+    user = await visit(town.olga, "/admin/drivers")
+    press(user, "Fahrer einladen")
+    fill(user, "Name", "Gerd Fahrer")
+    fill(user, "E-Mail", "gerd@example.org")
+    press(user, "Einladung erstellen")
+    await user.should_see("Ein Link für Gerd Fahrer", retries=20)
+    gerd = town.portal.database.ask_now(
+        lambda db: db.execute(select(Account.language).where(Account.name == "Gerd Fahrer")).scalar_one()
+    )
+    assert gerd == "de"
+
+
+def words_of(user: User) -> list[Any]:
+    """What the drawn cards of *user*'s page show."""
+    assert user.client is not None
+    return [one.props["rows"] for one in user.client.elements.values() if isinstance(one, Drawn)]

@@ -17,6 +17,7 @@ from data.database import Database
 from data.models import Account, AuditEntry
 from data.queries import people
 from data.types import Role
+from tests.data.test_queries_accounts import add_identity
 from tests.world import NOW, add_account, add_driver
 
 Run = Callable[..., Result]
@@ -91,8 +92,12 @@ def test_an_operator_can_always_be_let_in(
     assert "mailed" not in said.output
     assert "There is no operator dana@example.org" in run("operator-sign-in", "dana@example.org").output
     assert "This account is disabled." in run("operator-sign-in", "gone@example.org").output
-    assert "Nobody signs in with a password here" in run("new-link", "dana@example.org").output
-    said = run("invite", "driver", "eva@example.org")  # nobody listens at that mail server
-    assert open_link(sqlite_database, said, Purpose.INVITATION).name == "eva"
+    # A password is no way in now: whoever has nothing else is invited again.
+    open_link(sqlite_database, run("new-link", "dana@example.org"), Purpose.INVITATION)
+    sqlite_database.change_now(lambda change: add_identity(change, add_driver(change, "Pia Provider")))
+    assert "Nobody signs in with a password here" in run("new-link", "pia@example.org").output
+    said = run("invite", "driver", "eva@example.org", "--language", "de")  # nobody listens at that server
+    eva = open_link(sqlite_database, said, Purpose.INVITATION)
+    assert (eva.name, eva.language) == ("eva", "de")
     assert "It could not be mailed: Connection refused." in said.output
-    assert len(sqlite_database.ask_now(lambda db: db.execute(select(Account.id)).all())) == 4
+    assert len(sqlite_database.ask_now(lambda db: db.execute(select(Account.id)).all())) == 5

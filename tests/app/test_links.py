@@ -123,6 +123,21 @@ async def test_what_an_operator_can_t_invite(links: Links, olga: Caller) -> None
         assert raised.value.why == why
 
 
+async def test_whoever_has_a_password_that_is_none_any_more_is_invited_again(
+    links: Links, olga: Caller
+) -> None:
+    """T22: but once passwords work again, that invitation is no way to set another one."""
+    eva = await links.database.change(add_driver, "Eva Driver")
+    off = service(links.database, password_sign_in="off")
+    token = token_of(await off.invite_again(olga, eva))
+    to = await off.recipient(token, Purpose.INVITATION)
+    assert to is not None
+    assert to.account_id == eva
+    assert await links.recipient(token, Purpose.INVITATION) is None
+    with pytest.raises(LinkUsed):
+        await links.join(STRANGER, token, name="Eva", password=NEW)
+
+
 @pytest.mark.parametrize(
     ("purpose", "lasts"),
     [

@@ -19,7 +19,7 @@ from tests.browser.test_security import body
 from tests.browser.test_security import violations as complaints
 
 WHY = "Ticket 4711: <b>bill</b> looks wrong"
-BANNER = "You are acting as Dana <i>Driver</i>. They see what you see."
+BANNER = "You are acting as Dana <i>Driver</i>. You see the portal as they do. Nothing can be changed."
 
 
 def until(browser: webdriver.Chrome, what: Callable[[], object], seconds: float = 10) -> None:

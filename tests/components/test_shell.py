@@ -101,7 +101,7 @@ async def test_p23_whoever_acts_as_somebody_goes_back_instead_of_signing_them_ou
     await user.should_not_see("Sign out")
     (banner,) = user.find(ActingBanner).elements
     await user.should_see(f"You are acting as {HOSTILE}.")
-    await user.should_see("They see what you see.")
+    await user.should_see("You see the portal as they do. Nothing can be changed.")
     await user.should_see("30 min left")
     (drawn,) = banner.default_slot.children
     assert re.findall("<(?:button|a|form)[^>]*>", str(drawn.slots["item"].template)) == [

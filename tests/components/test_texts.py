@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from babel import Locale
 
+from app.changing import CHANGING
 from components import words
 from components.texts import languages
 
@@ -77,3 +78,26 @@ def test_p26_an_unknown_key_or_the_wrong_kind_is_an_error() -> None:
         with pytest.raises(KeyError):
             ask()
     assert not reader.knows("no.such.text")
+
+
+def actions() -> set[str]:
+    """What the program writes into the audit, by all that looks like it in its text."""
+    # The word stands behind whoever does it: in a tuple, or in the arguments of what records it.
+    told = re.compile(
+        r"(?:(?:record|told|offer|_offer|_noted)\([^()]*?|\((?:caller|who|COMMAND_LINE), )"
+        r'"([a-z_]+(?:\.[a-z_]+)+)"'
+    )
+    found = {"own_account.email", "card.link", "card.move"}  # named by constants and choices
+    for folder in ("app", "data"):
+        for file in (ROOT / folder).rglob("*.py"):
+            found |= set(told.findall(file.read_text()))
+    return found | set(CHANGING)
+
+
+def test_t30_each_action_of_the_audit_has_words() -> None:
+    """T30, P26: the history shows words in each language, never the name that a program gave to it."""
+    found = actions()
+    assert {"person.join", "acting.page", "person.first_operator", "subscription.begin"} <= found
+    for code, language in languages().items():
+        missing = {one for one in found if f"people.did.{one}" not in language.texts}
+        assert not missing, code

@@ -12,7 +12,7 @@ from data import audit
 from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account, AuditEntry, Browser, Identity, OneTimeLink, SignIn
-from data.queries.accounts import SHOWN, State, facts, identities, listed
+from data.queries.accounts import SHOWN, State, Waiting, facts, identities, listed, waiting
 from data.queries.audit import latest_about
 from data.types import HowSignedIn, Role
 from tests.world import NOW, add_account, add_driver, add_mapping, key
@@ -70,6 +70,18 @@ def test_the_list_tells_how_it_stands_with_each(database: Database) -> None:
         alone = database.ask_now(listed, Role.DRIVER, "", state)
         assert alone.shown == tuple(one for one in found.shown if one.state is state)
         assert (alone.matching, alone.all) == (len(alone.shown), 5)
+    # Where nobody signs in with a password, whoever has nothing else has no way in.
+    stuck = database.ask_now(listed, Role.DRIVER, "", State.NO_WAY_IN, passwords=False)
+    assert [(one.name, one.state) for one in stuck.shown] == [("anna Active", State.NO_WAY_IN)]
+    active = database.ask_now(listed, Role.DRIVER, "", State.ACTIVE, passwords=False)
+    assert [one.name for one in active.shown] == ["Pia Provider"]
+    leaving = Waiting(Role.DRIVER, State.LEAVING, 1)
+    assert database.ask_now(waiting, passwords=True) == (leaving,)
+    assert set(database.ask_now(waiting, passwords=False)) == {
+        Waiting(Role.DRIVER, State.NO_WAY_IN, 1),
+        Waiting(Role.OPERATOR, State.NO_WAY_IN, 1),
+        leaving,
+    }
 
 
 SEARCHES = {
