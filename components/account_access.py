@@ -17,7 +17,7 @@ from data.types import HowSignedIn
 PASSWORD = "/auth/account/password"  # noqa: S105 (an address, not one of anybody)
 END, UNLINK = "/auth/account/end-sign-in", "/auth/account/unlink"
 """Where the forms are posted to."""
-LINK = "/auth/provider/{key}?purpose=link&next=/account"
+LINK = "/auth/provider/{key}?purpose=link&next=/account&drawn_for={drawn_for}"
 SHOWN = 20
 """Sign-ins that are listed; "everywhere else" reaches the others too."""
 
@@ -35,6 +35,7 @@ SIGN_INS = """
     </div>
     <div class="p-meta p-parts"><span v-for="part in one.parts" :key="part">{{ part }}</span></div>
     <form v-if="!one.here" method="post" :action="props.row.action">
+      <input type="hidden" name="drawn_for" :value="props.row.drawn_for">
       <input type="hidden" name="sign_in_id" :value="one.id">
       <button type="submit" class="p-act" :aria-label="one.label" :disabled="props.row.read_only">
         {{ props.row.end }}
@@ -44,6 +45,7 @@ SIGN_INS = """
 </ul>
 <p v-if="props.row.more" class="p-muted p-small">{{ props.row.more }}</p>
 <form v-if="props.row.others" class="p-account-action" method="post" :action="props.row.action">
+  <input type="hidden" name="drawn_for" :value="props.row.drawn_for">
   <input type="hidden" name="others" value="yes">
   <button type="submit" class="p-act" :disabled="props.row.read_only">
     {{ props.row.others }}
@@ -60,6 +62,7 @@ IDENTITIES = """
     <div class="p-name">{{ one.name }}</div>
     <div class="p-meta p-parts"><span v-for="part in one.parts" :key="part">{{ part }}</span></div>
     <form v-if="props.row.can_unlink" method="post" :action="props.row.action">
+      <input type="hidden" name="drawn_for" :value="props.row.drawn_for">
       <input type="hidden" name="identity_id" :value="one.id">
       <button type="submit" class="p-act" :aria-label="one.label" :disabled="props.row.read_only">
         {{ props.row.unlink }}
@@ -75,13 +78,19 @@ IDENTITIES = """
 
 
 def draw_password(
-    reader: Reader, email: str, shortest: int, *, read_only: bool, said: Callable[[], object]
+    reader: Reader,
+    email: str,
+    shortest: int,
+    drawn_for: int,
+    *,
+    read_only: bool,
+    said: Callable[[], object],
 ) -> Card:
     """The form for another password; *shortest*: characters that it has at least."""
     with Card("p-half p-account-form", "password-title") as card:
         forms.text("h2", reader.text("account.password")).props("id=password-title")
         said()
-        with forms.form(PASSWORD, read_only=read_only):
+        with forms.form(PASSWORD, drawn_for=drawn_for, read_only=read_only):
             # Not to be seen: it tells a password manager whose password this is.
             whose = forms.field(reader.text("account.email"), email)
             whose.props("type=email name=username autocomplete=username readonly tabindex=-1")
@@ -115,6 +124,7 @@ def draw_identities(
     identities: Sequence[OwnIdentity],
     labels: Mapping[str, str],
     now: datetime,
+    drawn_for: int,
     *,
     can_unlink: bool,
     read_only: bool,
@@ -123,7 +133,7 @@ def draw_identities(
 ) -> Card:
     """The identities that sign in to the account, and the providers (*labels* by key) to link more of.
 
-    Without *can_unlink* the last one is the only way in.
+    Without *can_unlink* the last one is the only way in. *drawn_for* is the sign-in whose page it is.
     """
     linked = {one.provider for one in identities}
     # What is not an address does not lead anywhere: whoever acts as somebody links nothing.
@@ -141,8 +151,9 @@ def draw_identities(
                 "only": reader.text("account.identities.only") if identities and not can_unlink else "",
                 "unlink": reader.text("account.unlink"),
                 "action": UNLINK,
+                "drawn_for": str(drawn_for),
                 "links": tuple(
-                    (reader.text("account.link", provider=label), LINK.format(key=key))
+                    (reader.text("account.link", provider=label), LINK.format(key=key, drawn_for=drawn_for))
                     for key, label in more.items()
                 ),
                 "read_only": read_only,
@@ -176,6 +187,7 @@ def draw_sign_ins(
                 "end": reader.text("account.sign_ins.end"),
                 "others": reader.text("account.sign_ins.others") if others else "",
                 "action": END,
+                "drawn_for": str(here),
                 "read_only": read_only,
             },
         )

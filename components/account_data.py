@@ -53,6 +53,7 @@ LEAVING = """
 <p v-if="props.row.said" class="p-note" role="status">{{ props.row.said }}</p>
 <p>{{ props.row.text }}</p>
 <form v-if="props.row.asked" class="p-account-action" method="post" :action="props.row.action">
+  <input type="hidden" name="drawn_for" :value="props.row.drawn_for">
   <input type="hidden" name="wanted" value="no">
   <button type="submit" class="p-act" :disabled="props.row.read_only">
     {{ props.row.withdraw }}
@@ -67,6 +68,7 @@ LEAVING = """
     <h2 id="deletion-title">{{ props.row.ask }}</h2>
     <p v-for="line in props.row.lines" :key="line">{{ line }}</p>
     <form method="post" :action="props.row.action" class="p-actions">
+      <input type="hidden" name="drawn_for" :value="props.row.drawn_for">
       <input type="hidden" name="wanted" value="yes">
       <button type="button" class="p-act" popovertarget="deletion" popovertargetaction="hide"
           autofocus>{{ props.row.cancel }}</button>
@@ -126,8 +128,10 @@ def draw_downloads(reader: Reader, sessions: int, *, read_only: bool) -> Card:
     return card
 
 
-def draw_leaving(reader: Reader, asked_at: datetime | None, *, read_only: bool, said: str = "") -> Card:
-    """The request to be deleted, or, since *asked_at*, that there is one."""
+def draw_leaving(
+    reader: Reader, asked_at: datetime | None, drawn_for: int, *, read_only: bool, said: str = ""
+) -> Card:
+    """The request to be deleted, or, since *asked_at*, that there is one; on the page of *drawn_for*."""
     if asked_at is None:
         text = reader.text("account.leaving.text")
     else:
@@ -146,6 +150,7 @@ def draw_leaving(reader: Reader, asked_at: datetime | None, *, read_only: bool, 
                 "cancel": reader.text("account.leaving.cancel"),
                 "confirm": reader.text("account.leaving.confirm"),
                 "action": DELETION,
+                "drawn_for": str(drawn_for),
                 "read_only": read_only,
             },
         )

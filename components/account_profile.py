@@ -23,6 +23,7 @@ def draw(
     name: str,
     email: str,
     role: Role,
+    drawn_for: int,
     *,
     fresh: bool,
     read_only: bool,
@@ -30,17 +31,18 @@ def draw(
 ) -> Card:
     """Name and e-mail address, each with its own form; without a *fresh* sign-in the address is text.
 
-    *said* draws what became of the last change; *read_only*: somebody acts as this person (P24).
+    *drawn_for* is the sign-in whose page it is; *said* draws what became of the last change; *read_only*:
+    somebody acts as this person (P24).
     """
     with Card("p-half p-account-form", "profile-title") as card:
         forms.text("h2", reader.text("account.profile")).props("id=profile-title")
         said()
-        with forms.form(NAME, read_only=read_only):
+        with forms.form(NAME, drawn_for=drawn_for, read_only=read_only):
             box = forms.field(reader.text("account.name"), name)
             box.props("type=text name=name autocomplete=name required maxlength=200")
             forms.submit(reader.text("account.name.save"))
         if fresh or read_only:
-            with forms.form(EMAIL, read_only=read_only):
+            with forms.form(EMAIL, drawn_for=drawn_for, read_only=read_only):
                 box = forms.field(reader.text("account.email"), email)
                 box.props("type=email name=email autocomplete=email inputmode=email required maxlength=254")
                 forms.submit(reader.text("account.email.save"))
@@ -65,9 +67,9 @@ def draw_preferences(
     """Language, appearance and time zone, as in the settings; *said* draws what became of the last choice."""
     with Card("p-half p-account-form p-fields", "preferences-title") as card:
         forms.text("h2", reader.text("account.preferences")).props("id=preferences-title")
+        said()
         fields = Fields(reader, now)
         save = ui.button(
-        said()
             reader.text("settings.save"), on_click=lambda: on_preferences(fields.chosen), color=None
         )
         save.classes("p-button is-main")

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
+DRAWN_FOR = "drawn_for"
+"""The field that says which sign-in a form's page was drawn for."""
+
 
 def text(tag: str, content: str) -> ui.label:
     """*content* in an element *tag*."""
@@ -20,11 +23,16 @@ def text(tag: str, content: str) -> ui.label:
 
 
 @contextmanager
-def form(action: str, *, read_only: bool = False) -> Iterator[ui.element]:
-    """A form that the browser itself posts to *action*; a *read_only* one can be looked at."""
+def form(action: str, *, drawn_for: int | None = None, read_only: bool = False) -> Iterator[ui.element]:
+    """A form that the browser itself posts to *action*; a *read_only* one can be looked at.
+
+    *drawn_for* is the sign-in whose page it is on: it changes nothing once another one is current.
+    """
     element = ui.element("form").props("method=post").classes("p-form")
     element.props["action"] = action
     with element:
+        if drawn_for is not None:
+            hidden(DRAWN_FOR, str(drawn_for))
         if read_only:
             with ui.element("fieldset").props("disabled").classes("p-form"):
                 yield element

@@ -56,6 +56,7 @@ HEADER = """
       <a href="/switch"><i class="p-icon p-i-swap_horiz" aria-hidden="true"></i>{{ props.row.switch }}</a>
       <form method="post" :action="props.row.end_path">
         <input type="hidden" name="page" :value="props.row.page">
+        <input v-if="props.row.sign_in" type="hidden" name="sign_in_id" :value="props.row.sign_in">
         <button type="submit"><i class="p-icon p-i-logout" aria-hidden="true"></i>{{ props.row.end }}</button>
       </form>
     </div>
@@ -82,6 +83,8 @@ class Person:
     role: Role = Role.DRIVER
     acting: timedelta | None = None
     """How long it lasts that an operator acts as them, if one does (P23)."""
+    sign_in_id: int = 0
+    """That the page belongs to, whoever is current at the browser by the time that somebody clicks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ def _header(reader: Reader, person: Person | None) -> dict[str, object]:
         # Whoever acts as a driver does not sign them out, but goes back to where they came from.
         "end": reader.text("acting.back" if is_acting else "shell.sign_out"),
         "end_path": acting.END if is_acting else SIGN_OUT,
+        "sign_in": "" if is_acting or not person.sign_in_id else str(person.sign_in_id),
         # So that it is shown the answer, while all others are sent to sign-in.
         "page": ui.context.client.id,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +17,6 @@ from app.access.own_account import OwnAccount
 from app.access.own_password import Passwords, WrongPassword
 from app.access.sign_ins import SignIns
 from app.access.tries import TooManyTries
-from app.access.visitor import SignedOut
 from data.caller import Caller
 
 PAGE = "/account"
@@ -48,7 +48,7 @@ class AccountForms:
 
     async def name(self, request: Request) -> Response:
         """Another name."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         try:
             await self._own_account.rename(caller, posted.text(fields, "name", 200))
         except Refused as refused:
@@ -57,7 +57,7 @@ class AccountForms:
 
     async def email(self, request: Request) -> Response:
         """Another e-mail address; asks again who they are, if that is too long ago."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         try:
             await self._own_account.change_email(caller, posted.text(fields, "email", 254))
         except NotFresh:
@@ -70,7 +70,7 @@ class AccountForms:
 
     async def password(self, request: Request) -> Response:
         """Another password."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         current, new = (posted.text(fields, name, passwords.LONGEST) for name in ("current", "new"))
         try:
             await self._passwords.change_password(caller, current, new)
@@ -84,7 +84,7 @@ class AccountForms:
 
     async def end_sign_in(self, request: Request) -> Response:
         """End one sign-in, or all but this one (T16)."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         if "others" in fields:
             await self._sign_ins.end_others(caller)
             return _told("others-ended", "sign-ins-title")
@@ -95,7 +95,7 @@ class AccountForms:
 
     async def unlink(self, request: Request) -> Response:
         """Take an identity at a provider away."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         try:
             await self._identities.unlink(caller, posted.number(fields, "identity_id") or 0)
         except identities.Refused as refused:
@@ -105,18 +105,16 @@ class AccountForms:
 
     async def deletion(self, request: Request) -> Response:
         """Ask for the account to be deleted, or not to be after all."""
-        caller, fields = await self._caller(request), await posted.form(request)
+        caller, fields = await self._posted(request)
         if fields.get("wanted") == "yes":
             await self._own_account.request_deletion(caller)
             return _told("deletion-asked", "leaving")
         await self._own_account.withdraw_deletion(caller)
         return _told("deletion-withdrawn", "leaving")
 
-    async def _caller(self, request: Request) -> Caller:
-        visitor = await self._sign_ins.visitor(request)
-        if visitor is None:
-            raise SignedOut(PAGE)
-        return visitor.caller
+    async def _posted(self, request: Request) -> tuple[Caller, FormData]:
+        visitor, fields = await posted.by_visitor(request, self._sign_ins, PAGE)
+        return visitor.caller, fields
 
 
 def _told(said: str, heading: str = "") -> Response:

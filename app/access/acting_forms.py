@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.access import open_pages, posted
 from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason, NotFresh
 from app.access.sign_ins import SignIns
-from app.access.visitor import SignedOut, home, not_found
+from app.access.visitor import home, not_found
 from data.caller import NotAllowed
 
 REASON = "polaris-reason"
@@ -37,10 +37,7 @@ class ActingForms:
 
         Without a reason back to that page, without a fresh proof by way of `/confirm` (T24).
         """
-        form = await posted.form(request)
-        visitor = await self._sign_ins.visitor(request)
-        if visitor is None:
-            raise SignedOut("/")
+        visitor, form = await posted.by_visitor(request, self._sign_ins, "/")
         driver_id, reason = posted.number(form, "driver_id"), posted.text(form, "reason", LONGEST_REASON)
         page = f"/admin/drivers/{driver_id}"
         response = posted.redirect("/")
@@ -56,10 +53,7 @@ class ActingForms:
 
     async def end(self, request: Request) -> Response:
         """From the banner: back to the console (T28). It may have ended by itself a moment ago."""
-        form = await posted.form(request)
-        visitor = await self._sign_ins.visitor(request)
-        if visitor is None:
-            raise SignedOut("/")
+        visitor, form = await posted.by_visitor(request, self._sign_ins, "/")
         if visitor.actor is None:
             return posted.redirect(home(visitor.role))
         response = posted.redirect("/admin")

@@ -45,6 +45,7 @@ from app.access.tokens import TOKEN
 from app.access.tries import ADDRESS, TooManyTries, Tries
 from app.access.visitor import Visitor, home
 from app.settings import Settings
+from components.forms import DRAWN_FOR
 from data.caller import Caller
 from data.queries import identities as asked
 from data.types import HowSignedIn, Role
@@ -151,7 +152,8 @@ class ByProvider:
     async def begin(self, request: Request) -> Response:
         """Send the browser to a provider; ``purpose`` tells for what, ``next`` where to go afterwards.
 
-        Raises `ReadOnly` for who would link an identity while acting as somebody.
+        Raises `ReadOnly` for who would link an identity while acting as somebody, and `Elsewhere` for whom
+        another sign-in is current than the page's.
         """
         key = _key(request)
         if key not in self._providers.all or request.method != "GET":
@@ -159,12 +161,15 @@ class ByProvider:
         visitor = await self._sign_ins.visitor(request)
         wanted = return_address.safe(request.app, request.query_params.get("next"))
         purpose = _purpose(request, visitor)
+        if purpose.what != SIGN_IN and not _from_our_page(request, self._sign_ins.settings.address):
+            # Another site could have its own identity linked to whoever follows its link, or let them take
+            # an invitation of its own making.
+            raise HTTPException(403)
+        if purpose.what in (LINK, FRESH_PROOF) and visitor is not None:
+            posted.check_drawn_for(visitor, request.query_params.get(DRAWN_FOR))
         if purpose.what == LINK:
             if visitor is None:
                 return posted.redirect("/sign-in", next=ACCOUNT)
-            if not _from_our_page(request, self._sign_ins.settings.address):
-                # Another site could have its own identity linked to whoever follows its link.
-                raise HTTPException(403)
             try:
                 await self.identities.begin_link(visitor.caller)
             except Refused:

@@ -6,6 +6,7 @@ What is in the table of routes (T1), host names and proxies (T20), where changes
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -30,6 +31,10 @@ log = logging.getLogger("polaris.access")
 
 BODY_LIMIT = 65_536
 """Bytes of a form; nobody has anything larger to send."""
+BODY_SECONDS = 30.0
+"""Until all of a request has to be here: a form is small, and whoever holds one open holds what it costs."""
+FORM = "application/x-www-form-urlencoded"
+"""The one encoding of forms that is read: others let the sender choose how letters are made of bytes."""
 PAGE_SOCKETS = "/_nicegui_ws/"
 CHARGERS = "/ocpp/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -44,6 +49,8 @@ WRONG_ORIGIN = (
     "Whoever runs it behind a proxy says which address is its own: POLARIS_PUBLIC_URL.\n"
 )
 TOO_MUCH = "This is more than a form can hold.\n"
+TOO_SLOW = "This form took too long to arrive.\n"
+NO_FORM = "This is not encoded as our forms are.\n"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 _FORWARDED = (b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url")
@@ -80,9 +87,11 @@ class Door:
         routes: RouteTable,
         shares: Shares | None = None,
         form_targets: Sequence[str] = (),
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         """*form_targets* are origins that an answer to a form may lead to: those of identity providers."""
         self._inner = inner
+        self._body_seconds = body_seconds
         self._routes = routes
         self._shares = shares
         self._frames = Frames(inner)
@@ -180,6 +189,11 @@ class Door:
             raise Refusal(403, WRONG_ORIGIN)
         if row is None and scope["type"] == "websocket":
             raise Refusal(404, "Not found\n")
+        if row is not None and (row.kind is Kind.FORM or row.from_servers) and scope["method"] not in SAFE:
+            # One without a type has no body that anybody reads.
+            encoding = headers.get("content-type", FORM).partition(";")[0].strip().lower()
+            if encoding != FORM:
+                raise Refusal(415, NO_FORM)
 
     def _is_own_address(self, scope: Scope, name: str) -> bool:
         """True if *name* is the very address of this machine that the connection reached.
@@ -210,11 +224,21 @@ class Door:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, row: Row | None) -> None:
         scope[nonce.KEY] = secrets.token_urlsafe(16)
         limit = frames.LARGEST if scope["path"].startswith(PAGE_SOCKETS) else BODY_LIMIT
-        taken, started = 0, False
+        taken, started, late = 0, False, False
+        deadline: float | None = None
+        if scope["method"] not in SAFE:
+            deadline = asyncio.get_running_loop().time() + self._body_seconds
 
         async def receive_limited() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, late, deadline
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                late = True
+                raise Refusal(408, TOO_SLOW) from None
+            if not message.get("more_body"):
+                deadline = None  # all is here: what comes is that the browser leaves, whenever it does
             taken += len(message.get("body", b""))
             if taken > limit:
                 raise Refusal(413, TOO_MUCH)
@@ -240,6 +264,8 @@ class Door:
             plain = None
             if taken > limit:
                 plain = PlainTextResponse(TOO_MUCH, 413)
+            elif late:
+                plain = PlainTextResponse(TOO_SLOW, 408, {"Connection": "close"})
             elif isinstance(error, Breach):
                 plain = PlainTextResponse("This is no message of a page.\n", 400)
             response = plain or await _error(Request(scope, receive_limited), error)

@@ -6,6 +6,7 @@ All are POST; where they come from is checked at the door (T37, `app.access.surf
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.datastructures import FormData
@@ -17,7 +18,7 @@ from app.access.by_provider import ByProvider
 from app.access.known_browsers import KnownBrowsers
 from app.access.own_password import Passwords, sign_in_key
 from app.access.sign_ins import SignIns
-from app.access.visitor import SignedOut, home, not_found
+from app.access.visitor import home, not_found
 from app.settings import password_sign_in
 from data.queries.people import Credentials
 from data.queries.sign_ins import SignedIn
@@ -36,8 +37,8 @@ class Forms:
         self._sign_ins = sign_ins
         self._by_provider = by_provider
         self._passwords = own_passwords
-
         self._known_browsers = KnownBrowsers(sign_ins.database, secure=sign_ins.secure)
+
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
         for path, answer in (
@@ -68,7 +69,7 @@ class Forms:
             response = posted.redirect("/sign-in", problem="wrong", next=wanted)
             response.set_cookie(
                 TYPED,
-                email,
+                quote(email),  # a cookie takes few letters
                 120,
                 path="/sign-in",
                 secure=self._sign_ins.secure,
@@ -108,11 +109,8 @@ class Forms:
 
         Counted for the sign-in, so that nobody else can use up its tries (T19). Raises `TooManyTries`.
         """
-        form = await posted.form(request)
+        visitor, form = await posted.by_visitor(request, self._sign_ins, "/")
         wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))
-        visitor = await self._sign_ins.visitor(request)
-        if visitor is None:
-            raise SignedOut("/")
         if visitor.actor is not None:
             raise not_found()  # the driver is not here to prove anything (T27)
         if not password_sign_in(self._sign_ins.settings):
@@ -156,9 +154,9 @@ class Forms:
         self, request: Request, account_id: int, path: str, how: HowSignedIn, *, remember: bool = False
     ) -> Response:
         response = posted.redirect(path)
-        await self._known_browsers.remember(request, response, account_id)
         response.delete_cookie(TYPED, path="/sign-in", httponly=True, samesite="strict")
         await self._sign_ins.enter(request, response, account_id, how, remember=remember)
+        await self._known_browsers.remember(request, response, account_id)
         return response
 
 

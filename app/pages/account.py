@@ -90,6 +90,7 @@ class Page:
                 visitor.name,
                 visitor.email,
                 visitor.role,
+                visitor.sign_in_id,
                 fresh=is_fresh(visitor, now),
                 read_only=read_only,
                 said=lambda: self.tell(PROFILE),
@@ -109,7 +110,11 @@ class Page:
                 account_data.draw_visits(reader, found.visits, now, newest=self.newest)
             account_data.draw_downloads(reader, found.sessions, read_only=read_only)
             account_data.draw_leaving(
-                reader, found.deletion_requested_at, read_only=read_only, said=self.said(LEAVING)
+                reader,
+                found.deletion_requested_at,
+                visitor.sign_in_id,
+                read_only=read_only,
+                said=self.said(LEAVING),
             )
 
     def draw_ways_in(self, labels: dict[str, str]) -> None:
@@ -122,6 +127,7 @@ class Page:
                 reader,
                 self.visitor.email,
                 SHORTEST,
+                self.visitor.sign_in_id,
                 read_only=self.read_only,
                 said=lambda: self.tell(PASSWORD),
             )
@@ -133,6 +139,7 @@ class Page:
                 found.identities,
                 labels,
                 clock.now(),
+                self.visitor.sign_in_id,
                 can_unlink=by_password or len(usable) > 1,
                 read_only=self.read_only,
                 said=self.said(IDENTITIES),
@@ -147,14 +154,14 @@ class Page:
         """What *card* tells of it, if it did not."""
         if self.told not in PROBLEMS[card]:
             return ""
+        return self.reader.text(f"account.problem.{self.told}", n=SHORTEST)
+
     def saved(self) -> None:
         """The page anew, in what was chosen, where it says that it is saved."""
         if self.told == PREFERENCES_SAVED:
             ui.navigate.reload()  # going to the address that one is at already loads nothing
         else:
             ui.navigate.to(f"/account?said={PREFERENCES_SAVED}#preferences-title")
-
-        return self.reader.text(f"account.problem.{self.told}", n=SHORTEST)
 
     def tell(self, card: str) -> None:
         """Draw either."""

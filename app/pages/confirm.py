@@ -12,7 +12,7 @@ from app.access import return_address
 from app.access.visitor import Somebody, Visitor, home, not_found
 from app.pages import doorway
 from app.settings import password_sign_in
-from components import words
+from components import forms, words
 from components.words import Reader
 from data.queries import identities
 from data.types import HowSignedIn
@@ -57,7 +57,7 @@ def draw(
         if is_wrong:
             doorway.alert(reader.text("confirm.wrong"))
         if by_password:
-            with doorway.form("/auth/confirm"):
+            with doorway.form("/auth/confirm", drawn_for=visitor.sign_in_id):
                 # For password managers, which keep a password beside an address.
                 address = ui.element("input").props("type=hidden name=username autocomplete=username")
                 address.props["value"] = visitor.email
@@ -67,14 +67,22 @@ def draw(
                     doorway.hidden("next", wanted)
                 doorway.submit(reader.text("confirm.submit"))
         for key, label in providers.items():
-            _link(reader.text("confirm.provider", provider=label), _at_provider(key, wanted), "p-submit")
+            _link(
+                reader.text("confirm.provider", provider=label),
+                _at_provider(key, wanted, visitor),
+                "p-submit",
+            )
         if visitor.how is HowSignedIn.LINK or (not by_password and not providers):
             doorway.text("p", reader.text("confirm.link")).classes("p-note")
         _link(reader.text("confirm.back"), home(visitor.role), "p-back")
 
 
-def _at_provider(key: str, wanted: str | None) -> str:
-    query = {"purpose": "fresh", **({"next": wanted} if wanted is not None else {})}
+def _at_provider(key: str, wanted: str | None, visitor: Visitor) -> str:
+    query = {
+        "purpose": "fresh",
+        forms.DRAWN_FOR: str(visitor.sign_in_id),
+        **({"next": wanted} if wanted is not None else {}),
+    }
     return f"/auth/provider/{quote(key, safe='')}?{urlencode(query)}"
 
 

@@ -6,7 +6,7 @@ import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import nicegui
 from nicegui import Client, ui
@@ -87,7 +87,7 @@ def install(portal: Portal) -> None:
             wanted,
             ways,
             problem=reader.text(PROBLEMS[problem]) if problem in PROBLEMS else said,
-            typed=request.cookies.get(TYPED, "")[:254] if problem == "wrong" else "",
+            typed=unquote(request.cookies.get(TYPED, ""))[:254] if problem == "wrong" else "",
             signed_out=SIGNED_OUT in (problem, state),
         )
         return None
@@ -98,15 +98,14 @@ def install(portal: Portal) -> None:
         if request.url.path != "/auth/sign-in":
             return too_many_page.answer(request, error.seconds)
         reader = doorway.stranger(request)
-        form = await request.form()
-        typed, wanted = form.get("email"), form.get("next")
+        form = await posted.form(request)
         with Client(ui.page(""), request=request) as client:
             draw(
                 reader,
-                return_address.safe(nicegui.app, wanted if isinstance(wanted, str) else None),
+                return_address.safe(nicegui.app, posted.text(form, "next", return_address.LONGEST)),
                 Ways(portal.by_provider.choices(), password_sign_in(portal.settings)),
                 problem=reader.text("sign_in.too_many", duration=too_many_page.wait(reader, error.seconds)),
-                typed=typed[:254] if isinstance(typed, str) else "",
+                typed=posted.text(form, "email", 254)[:254],
             )
         response = client.build_response(request, 429)
         response.headers["Retry-After"] = str(error.seconds)

@@ -23,15 +23,23 @@ def install(portal: Portal) -> None:
     """Install the page."""
 
     @ui.page("/switch")
-    async def switch(request: Request) -> None:
+    async def switch(request: Request, problem: str = "") -> None:
+        # Not told as seen while acting as somebody (P24): it shows the operator's own sign-ins here.
         visitor = await portal.sign_ins.visitor(request)
         here = await portal.sign_ins.at_browser(request)
-        draw(_reader(request, visitor, here), visitor, here)
+        draw(_reader(request, visitor, here), visitor, here, is_other=problem == "other-account")
 
 
-def draw(reader: Reader, visitor: Visitor | None, here: tuple[SignedIn, ...]) -> None:
-    """The card: who is *here*, *visitor* being the current one."""
+def draw(
+    reader: Reader, visitor: Visitor | None, here: tuple[SignedIn, ...], *, is_other: bool = False
+) -> None:
+    """The card: who is *here*, *visitor* being the current one.
+
+    *is_other*: a form was posted from the page of another one, and changed nothing.
+    """
     with doorway.doorway(reader, reader.text("switch.title")):
+        if is_other:
+            doorway.alert(reader.text("switch.other_account"))
         if here:
             account_picker.draw(reader, [_listed(one, visitor) for one in here])
             return

@@ -262,6 +262,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "acting.back": "Zurück zur Betreiberkonsole",
     "acting.nothing_changes": "Sie handeln als {name}: hier lässt sich nichts ändern.",
     "switch.title": "Konto wählen",
+    "switch.other_account": "Es wurde nichts geändert: Die Seite gehört zu einem anderen Konto als dem, das "
+    "Sie jetzt benutzen. Bitte wählen Sie das richtige Konto und versuchen Sie es noch einmal.",
     "switch.nobody": "In diesem Browser ist niemand angemeldet.",
     "switch.sign_in": "Anmelden",
     "switch.current": "Aktuell",

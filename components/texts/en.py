@@ -259,6 +259,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "acting.back": "Return to operator console",
     "acting.nothing_changes": "You are acting as {name}: nothing can be changed here.",
     "switch.title": "Choose an account",
+    "switch.other_account": "Nothing was changed: that page belongs to another account than the one you use "
+    "now. Choose the account you mean, and try again.",
     "switch.nobody": "Nobody is signed in on this browser.",
     "switch.sign_in": "Sign in",
     "switch.current": "Current",

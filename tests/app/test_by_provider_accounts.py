@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import clock
+from app.access import tokens
 from app.access.acting import ActingAs
 from app.access.identities import Refused, Why
 from app.access.identity import Person
@@ -64,7 +65,9 @@ async def test_an_identity_is_linked_by_who_is_signed_in_and_proved_it_lately(
         dana = await here.driver()
         async with here.browser(await here.sign_ins.issue(dana)) as browser:
             for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "none"}, {}):
-                assert (await browser.get(BEGIN + "?purpose=link", headers=headers)).status_code == 403
+                for what in ("link", "fresh", f"invitation&token={tokens.new()}"):
+                    answer = await browser.get(f"{BEGIN}?purpose={what}", headers=headers)
+                    assert answer.status_code == 403, what
             came = {"referer": "http://127.0.0.1/account"}  # a browser that does not say more
             assert (await browser.get(BEGIN + "?purpose=link", headers=came)).status_code == 303
             query = await provider.visit(await begun(browser, purpose="link"))
@@ -128,7 +131,7 @@ async def test_nothing_is_linked_while_acting_as_somebody(
             with pytest.raises(ReadOnly):
                 await here.identities.unlink(acting.caller, 1)
             # Nor does a driver's identity, that they have by whatever way, make them fresh (T24, T27).
-            assert (await browser.get(BEGIN + "?purpose=fresh")).status_code == 404
+            assert (await browser.get(BEGIN + "?purpose=fresh", headers=headers)).status_code == 404
             person = Person(KEY, provider.issuer, "person-1", None, False, "", False, None, None, None, None)
             await link(here, dana, provider.issuer)
             with pytest.raises(ReadOnly):
