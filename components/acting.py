@@ -7,6 +7,7 @@ from datetime import timedelta
 from nicegui import ui
 from nicegui.element import Element
 
+from components import words
 from components.drawn import Drawn
 from components.words import Reader
 
@@ -35,6 +36,7 @@ class ActingBanner(Element):
     def __init__(self, reader: Reader, name: str, left: timedelta) -> None:
         super().__init__("q-card")
         self.classes("p-acting").props("tag=section flat aria-labelledby=acting-title")
+        self.props["lang"] = reader.language.code
         self._reader = reader
         self._texts = {
             "title": reader.text("acting.title", name=name),
@@ -58,8 +60,13 @@ class ActingBanner(Element):
         self._drawn.show({**self._texts, "left": said})
 
 
-def draw(reader: Reader, name: str, left: timedelta) -> ActingBanner:
-    """Draw the banner at the top of the page that is being built, before its content."""
+def draw(reader: Reader, name: str, left: timedelta, language: str | None = None) -> ActingBanner:
+    """Draw the banner at the top of the page that is being built, before its content.
+
+    It is for the operator, in the *language* of theirs if they have chosen one; the page is the driver's.
+    """
+    if language is not None:
+        reader = words.reader(language, reader.zone)
     with ui.context.client.layout:
         banner = ActingBanner(reader, name, left)
     banner.move(target_index=0)

@@ -85,6 +85,8 @@ class Person:
     """How long it lasts that an operator acts as them, if one does (P23)."""
     sign_in_id: int = 0
     """That the page belongs to, whoever is current at the browser by the time that somebody clicks."""
+    actor_language: str | None = None
+    """That the operator has chosen, for their banner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def page(
             settings.props["aria-label"] = settings.props["title"] = reader.text("shell.settings")
             settings.on("click", lambda: _settings(reader, person, on_preferences), args=[])
     if person is not None and person.acting is not None:
-        acting.draw(reader, person.name, person.acting)
+        acting.draw(reader, person.name, person.acting, person.actor_language)
     header.move(target_index=0)
     client.content.classes("p-content")
     with Element("q-card").classes("p-title").props("flat") as row:

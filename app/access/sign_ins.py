@@ -306,7 +306,7 @@ class SignIns:
         self._ended(ended)
         return ended
 
-    def _ended(self, ended: Collection[Ended]) -> None:
+    def _ended(self, ended: Collection[Ended], *, own: bool = False) -> None:
         self._forget()
         for one in ended:
             log.info("sign-in ended sign_in=%s account=%s", one.id, one.account_id)
@@ -359,7 +359,6 @@ class SignIns:
     def _as_visitor(
         self, found: SignedIn, request: HTTPConnection | None, before: Visitor | None = None
     ) -> Visitor:
-        actor = found.actor
         language = found.language or (before.language if before is not None else None)
         if language is None:
             asked = request.headers.get("accept-language") if request is not None else None
@@ -376,7 +375,7 @@ class SignIns:
             sign_in_id=found.sign_in_id,
             how=found.how,
             fresh_at=found.fresh_at,
-            actor=Actor(actor.id, actor.name, actor.sign_in_id, found.ends_at) if actor is not None else None,
+            actor=Actor.of(found),
             address=client.host if client is not None else before.address if before is not None else "",
         )
 

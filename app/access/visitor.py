@@ -24,6 +24,7 @@ from data.types import HowSignedIn, Role, Theme
 
 if TYPE_CHECKING:
     from app.access.sign_ins import SignIns
+    from data.queries.sign_ins import SignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class Actor:
     """Their own sign-in."""
     until: datetime
     """When it ends in any case (T28)."""
+    language: str | None = None
+    """That they have chosen for their own pages: the banner is theirs to read."""
+
+    @classmethod
+    def of(cls, found: SignedIn) -> Actor | None:
+        """Who acts in the sign-in that was *found*, if somebody does."""
+        if (who := found.actor) is None:
+            return None
+        return cls(who.id, who.name, who.sign_in_id, found.ends_at, who.language)
 
 
 @dataclass(frozen=True, slots=True)

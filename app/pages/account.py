@@ -82,8 +82,7 @@ class Page:
         person = preferences.person(visitor)
         keep = preferences.keeper(self.portal, visitor, request, self.saved)
         labels = {one.key: one.label for one in self.portal.by_provider.choices()}
-        # No settings in the header: they stand on this page.
-        with shell.page(reader, reader.text("account.title"), person):
+        with shell.page(reader, reader.text("account.title"), person, keep):
             ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
             account_profile.draw(
                 reader,
@@ -109,13 +108,15 @@ class Page:
             if visitor.role is Role.DRIVER or found.visits:  # nobody acts as an operator (T26)
                 account_data.draw_visits(reader, found.visits, now, newest=self.newest)
             account_data.draw_downloads(reader, found.sessions, read_only=read_only)
-            account_data.draw_leaving(
-                reader,
-                found.deletion_requested_at,
-                visitor.sign_in_id,
-                read_only=read_only,
-                said=self.said(LEAVING),
-            )
+            # Operators are asked, and don't ask themselves; who was a driver then can withdraw it still.
+            if visitor.role is Role.DRIVER or found.deletion_requested_at is not None:
+                account_data.draw_leaving(
+                    reader,
+                    found.deletion_requested_at,
+                    visitor.sign_in_id,
+                    read_only=read_only,
+                    said=self.said(LEAVING),
+                )
 
     def draw_ways_in(self, labels: dict[str, str]) -> None:
         """Password, and identities where there are providers to have one at."""

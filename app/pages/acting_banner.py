@@ -37,4 +37,5 @@ def draw(reader: Reader) -> None:
     """Draw it on the page that is being built, if its visitor acts as somebody (T29)."""
     visitor = open_pages.visitor_of(ui.context.client)
     if visitor is not None and visitor.actor is not None:
-        acting.draw(reader, visitor.name, visitor.actor.until - clock.now())
+        left = visitor.actor.until - clock.now()
+        acting.draw(reader, visitor.name, left, visitor.actor.language)

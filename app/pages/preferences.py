@@ -25,7 +25,9 @@ def person(visitor: Visitor) -> Person:
     """*visitor* as the frame of their page names them."""
     chosen = Preferences(visitor.language, visitor.theme, visitor.time_zone)
     acting = visitor.actor.until - clock.now() if visitor.actor is not None else None
-    return Person(visitor.name, visitor.email, chosen, visitor.role, acting, visitor.sign_in_id)
+    spoken = visitor.actor.language if visitor.actor is not None else None
+    mine = visitor.sign_in_id
+    return Person(visitor.name, visitor.email, chosen, visitor.role, acting, mine, actor_language=spoken)
 
 
 def keeper(

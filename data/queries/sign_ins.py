@@ -24,6 +24,8 @@ class ActingOperator:
     name: str
     sign_in_id: int
     """Their own sign-in, which goes on beside."""
+    language: str | None = None
+    """That they have chosen for their own pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def _signed_in(now: datetime) -> Select[tuple[object, ...]]:
             Browser.stale,
             SignIn.actor_id,
             _Actor.name.label("actor_name"),
+            _Actor.language.label("actor_language"),
             SignIn.actor_sign_in_id,
         )
         .join(Browser, Browser.id == SignIn.browser_id)
@@ -195,7 +198,9 @@ def _signed_in(now: datetime) -> Select[tuple[object, ...]]:
 def _read(row: Row[tuple[object, ...]] | None) -> SignedIn | None:
     if row is None:
         return None
-    acting = row.actor_id is not None
+    actor = None
+    if row.actor_id is not None:
+        actor = ActingOperator(row.actor_id, row.actor_name, row.actor_sign_in_id, row.actor_language)
     return SignedIn(
         browser_id=row.browser_id,
         sign_in_id=row.sign_in_id,
@@ -213,5 +218,5 @@ def _read(row: Row[tuple[object, ...]] | None) -> SignedIn | None:
         stale=row.stale,
         remembered=row.remembered,
         cookie_at=row.cookie_at,
-        actor=ActingOperator(row.actor_id, row.actor_name, row.actor_sign_in_id) if acting else None,
+        actor=actor,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import nicegui
 import pytest
@@ -85,9 +87,15 @@ async def test_p23_t29_each_page_has_the_banner(portal: Portal, here: Window, da
     ):
         page = await here.get(path, status)
         assert page.count(BANNER) == 1, path
-    portal.database.change_now(lambda change: change.execute(Account.__table__.update().values(name=HOSTILE)))  # type: ignore[attr-defined]
+    accounts: Any = Account.__table__
+    portal.database.change_now(lambda change: change.execute(accounts.update().values(name=HOSTILE)))
+    german = accounts.update().where(accounts.c.id == olga).values(language="de")
+    portal.database.change_now(lambda change: change.execute(german))
     portal.sign_ins._forget()
     page = await here.get("/")
+    assert '<html lang="en-US"' in page
+    assert "Ändern lässt sich nichts." in page  # P25: the banner is the operator's to read
+    assert "These are the driver's own sign-ins." in html.unescape(await here.get("/account"))
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     # And back: the operator is themselves again, under a token that nobody knew.
