@@ -237,7 +237,7 @@ class ByProvider:
         self, request: Request, finished: Finished, purpose: Purpose, wanted: str | None
     ) -> Response:
         """Sign in, as what the provider told of the person leads to. Raises `Refused`."""
-        person, caller = finished.person, self._nobody(request, finished)
+        person, caller = finished.person, _by_word_of(finished.person.provider, request)
         if purpose.what == INVITATION:
             admitted = await self.identities.accept(person, caller, purpose.about)
         else:
@@ -294,7 +294,8 @@ class ByProvider:
                     self._tries.take(address)
             log.warning("back-channel logout refused %s", problem)
             return _to_provider(400, "invalid_request")
-        ended = await self._sign_ins.end_of_provider(told.issuer, told.subject, told.session)
+        caller = _by_word_of(key, request)
+        ended = await self._sign_ins.end_of_provider(caller, told.issuer, told.subject, told.session)
         log.info("back-channel logout provider=%s ended=%s", key, ended)
         return _to_provider(200)
 
@@ -348,14 +349,11 @@ class ByProvider:
             next=wanted,
         )
 
-    def _nobody(self, request: Request, finished: Finished) -> Caller:
-        return Caller(
-            None,
-            None,
-            label=f"identity provider {finished.person.provider}",
-            address=request.client.host if request.client else "",
-            request_id=request_context.request_id(),
-        )
+
+def _by_word_of(key: str, request: Request) -> Caller:
+    """Nobody of ours: the provider has said it."""
+    address, request_id = posted.client(request), request_context.request_id()
+    return Caller(None, None, label=f"identity provider {key}", address=address, request_id=request_id)
 
 
 def _purpose(request: Request, visitor: Visitor | None) -> Purpose:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from nicegui import Client, background_tasks, core
@@ -29,7 +30,7 @@ SOON = 0.25
 GRACE = 0.5
 """Seconds for the browser to go elsewhere before its page and its socket are taken away."""
 ANSWERED = "polaris.answered"
-"""Where a request's scope says that its page is about to go where the answer to its form leads."""
+"""Where a request's scope says until when its page may go where the answer to its form leads."""
 ANSWER = 8.0
 """Seconds until that page's socket is taken away too.
 
@@ -60,11 +61,14 @@ def sign_ins() -> dict[int, Role]:
     return {visitor.sign_in_id: visitor.role for visitor in shown if visitor is not None}
 
 
-def answers(client_id: str, browser_ids: set[int]) -> None:
-    """The page *client_id*, if it is of one of these browsers, has posted a form and waits for the answer."""
+def answers(client_id: str, browser_ids: set[int], *, anything: bool = True) -> None:
+    """The page *client_id*, if it is of one of these browsers, has posted a form and waits for the answer.
+
+    Until it has come; if it has not ended *anything*, the page is one like all others again.
+    """
     client = Client.instances.get(client_id)
     if client is not None and client._request is not None and browser_of(client) in browser_ids:
-        client._request.scope[ANSWERED] = True
+        client._request.scope[ANSWERED] = time.monotonic() + (ANSWER if anything else 0)
 
 
 def leave(sign_in_ids: set[int]) -> None:
@@ -73,7 +77,7 @@ def leave(sign_in_ids: set[int]) -> None:
     To sign-in; from acting as somebody to the operator's own console (T28); where an answer leads, if it
     waits for one.
     """
-    clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
+    clients = [one for one in list(Client.instances.values()) if _is_of(one, sign_in_ids)]
     to_console = []
     for client in clients:
         visitor = visitor_of(client)
@@ -113,7 +117,7 @@ async def _take_away(clients: list[Client], to_console: list[Client]) -> None:
 
 
 def _is_answered(client: Client) -> bool:
-    return client._request is not None and ANSWERED in client._request.scope
+    return client._request is not None and time.monotonic() < client._request.scope.get(ANSWERED, 0)
 
 
 async def _hang_up(socket: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from app import clock
 from app.access import link_mail, link_rows, passwords, sign_in_rows
 from app.access.account_rules import Refused, check_password
-from app.access.tries import PasswordTries
+from app.access.tries import PasswordTries, neighbourhood
 from app.changing import changing
 from app.mail import Mail, NotMailed
 from app.settings import Settings, password_sign_in
@@ -52,11 +52,13 @@ class Passwords:
         account_id: int | None = None,
         *,
         known: str | None = None,
+        what: str = "sign-in",
     ) -> list[Credentials]:
         """Those accounts of *email* (or the one) that *password* is right for, asked from *address*.
 
         *known* names a browser or a sign-in that is known to belong to one of them, and is counted alone.
-        Takes as long for an address that nobody has. Raises `TooManyTries`.
+        Takes as long for an address that nobody has. If it is right for none, the log tells for which
+        accounts *what* was refused, and never what was typed. Raises `TooManyTries`.
         """
         cost = self._tries.cost(email, address, known)
         cost.check()
@@ -68,6 +70,9 @@ class Passwords:
             good = await asyncio.to_thread(_matching, found, password)
         if good:
             cost.give_back()
+        else:
+            ids = ",".join(str(one.account_id) for one in found) or None
+            log.warning("%s refused account=%s address=%s", what, ids, neighbourhood(address))
         return good
 
     async def hashed(self, password: str) -> str:
@@ -95,8 +100,8 @@ class Passwords:
             raise Refused("unknown")
         check_password(new, name=to.name, email=to.email)
         mine = sign_in_key(caller.actor_sign_in_id)
-        if not await self.right(to.email, current, caller.address, to.account_id, known=mine):
-            log.warning("password not changed: the current one is wrong")
+        who = to.email, current, caller.address, to.account_id
+        if not await self.right(*who, known=mine, what="change of password"):
             raise WrongPassword
         password_hash = await self.hashed(new)
         await self.database.change(_change, caller, password_hash, clock.now())

@@ -65,7 +65,6 @@ class Forms:
         known = await self._known_browsers.known(request, email)
         good = await self._passwords.right(email, password, posted.client(request), known=known)
         if not good:
-            log.warning("sign-in refused address=%s", posted.address(request))
             response = posted.redirect("/sign-in", problem="wrong", next=wanted)
             response.set_cookie(
                 TYPED,
@@ -117,9 +116,8 @@ class Forms:
             return posted.redirect("/confirm", next=wanted)
         password = posted.text(form, "password", passwords.LONGEST)
         mine = sign_in_key(visitor.sign_in_id)
-        good = await self._passwords.right(visitor.email, password, visitor.address, visitor.id, known=mine)
-        if not good:
-            log.warning("confirmation refused address=%s", posted.address(request))
+        to = visitor.email, password, visitor.address, visitor.id
+        if not await self._passwords.right(*to, known=mine, what="confirmation"):
             return posted.redirect("/confirm", problem="wrong", next=wanted)
         await self._sign_ins.prove(visitor.caller, visitor.sign_in_id)
         log.info("confirmed")
@@ -135,6 +133,8 @@ class Forms:
         here = await self._answered(request, form)
         left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
         if left.others:
+        if not left.ended:
+            _answer(form, here, anything=False)
             response.headers["location"] = "/switch"
         others = {one.sign_in_id for one in here} - {one.id for one in left.ended}
         if (address := await self._by_provider.end_session(left.ended, others)) is not None:
@@ -147,7 +147,7 @@ class Forms:
         Returns who is signed in at the browser.
         """
         here = await self._sign_ins.at_browser(request)
-        open_pages.answers(posted.text(form, "page", 64), {one.browser_id for one in here})
+        _answer(form, here)
         return here
 
     async def _enter(
@@ -161,6 +161,11 @@ class Forms:
 
 
 def _wanted_account(good: list[Credentials], wanted: str | None) -> Credentials:
+def _answer(form: FormData, here: tuple[SignedIn, ...], *, anything: bool = True) -> None:
+    browsers = {one.browser_id for one in here}
+    open_pages.answers(posted.text(form, "page", 64), browsers, anything=anything)
+
+
     """One person may own a driver and an operator account with the same password: the page decides."""
     console = wanted is not None and wanted.startswith("/admin")
     role = Role.OPERATOR if console else Role.DRIVER

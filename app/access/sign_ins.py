@@ -272,10 +272,15 @@ class SignIns:
             which.append(SignIn.id == sign_in_id)
         return len(await self._end(*which, told_by=(caller, "sign_in.end")))
 
-    async def end_of_provider(self, issuer: str, subject: str | None, session: str | None) -> int:
-        """Back-channel logout: end what came from *subject* or *session* at *issuer*; how many ended."""
+    async def end_of_provider(
+        self, caller: Caller, issuer: str, subject: str | None, session: str | None
+    ) -> int:
+        """Back-channel logout: end what came from *subject* or *session* at *issuer*; how many ended.
+
+        *caller* is the provider itself: the audit log tells that nobody else has done it.
+        """
         ids = await self.database.ask(sign_ins.of_provider, issuer, subject, session)
-        return len(await self._end(SignIn.id.in_(ids))) if ids else 0
+        return len(await self._end(SignIn.id.in_(ids), told_by=(caller, "sign_in.end"))) if ids else 0
 
     async def check_open_pages(self) -> None:
         """Close the open pages whose sign-in has ended or whose account changed its role (T7, T16)."""

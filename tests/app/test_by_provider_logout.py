@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app import clock
 from app.access import open_pages
 from data.database import Database
-from data.models import SignIn
+from data.models import AuditEntry, SignIn
 from tests.app.access_site import Server, Site
 from tests.app.provider_site import (
     ADA,
@@ -83,6 +83,13 @@ async def test_the_provider_s_word_ends_sign_ins_and_their_open_pages(
         assert (await tell(here, provider.logout_token(sid=None))).status_code == 200
         assert await gone(second)
         assert not await gone(bob)
+        columns = AuditEntry.action, AuditEntry.actor_name, AuditEntry.subject_name, AuditEntry.about
+        told = await here.database.ask(lambda db: db.execute(select(*columns).order_by(AuditEntry.id)).all())
+        ended = [tuple(row) for row in told if row.action == "sign_in.end"]
+        assert ended == [
+            ("sign_in.end", "identity provider company", "Ada Driver", f"sign-in {number}")
+            for number in (1, 2)
+        ]
 
 
 async def test_words_that_are_none_end_nothing(
@@ -110,7 +117,7 @@ async def test_words_that_are_none_end_nothing(
             async with server(here) as posting:
                 assert (await posting.post("/auth/provider/other/logout", data=form)).status_code == 404
                 assert (await posting.post("/auth/sign-out")).status_code == 403  # this path alone is open
-            for _ in range(5):
+            for _ in range(55):
                 assert (await tell(here, "x.y.z")).status_code == 400
             refused = await tell(here, provider.logout_token())
             assert refused.status_code == 429

@@ -85,7 +85,7 @@ async def test_no_secret_reaches_the_log(server: Server) -> None:
         await sockets(server, canary, page, own)
         await charger(server, canary)
         await browser.post("/auth/sign-out")
-        for _ in range(12):
+        for _ in range(61):
             await browser.post("/auth/confirm", data={"password": canary["password"]})
             await browser.post("/auth/password", data={"token": canary["link"], "password": "x"})
         # And now everything fails: the database's words hold what it was asked.

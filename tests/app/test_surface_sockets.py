@@ -13,7 +13,7 @@ import nicegui
 import pytest
 import websockets
 from nicegui import Client, ui
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.websockets import WebSocket
 
 from app import clock
@@ -22,7 +22,7 @@ from app.access.visitor import Driver
 from data.announcements import Announcement, Topic
 from data.caller import COMMAND_LINE
 from data.database import Database
-from data.models import Account
+from data.models import Account, SignIn
 from tests.app.access_site import PageIds, Refused, Server, Site, site
 from tests.world import NOW
 
@@ -326,6 +326,44 @@ async def test_a_foreign_host_gets_no_socket(here: Site, server: Server) -> None
     with pytest.raises(websockets.InvalidStatus):
         async with websockets.connect(url, additional_headers=headers, proxy=None):
             pass
+
+
+async def test_a_click_puts_the_idle_end_off(here: Site, server: Server) -> None:
+    """T15: somebody who only clicks on an open page, and fetches none, is there."""
+
+    def lasting(db: Any) -> Any:
+        return db.scalar(select(SignIn.ends_at))
+
+    mine = await cookie(here)
+    with clock.at(NOW):
+        page = await server.page("/", mine)
+        async with server.socket(page, cookie=mine) as raw:
+            socket = await raw.join()
+            clock.advance(timedelta(hours=3))
+            before = await here.database.ask(lasting)
+            await socket.emit("event", button(page))
+            async with asyncio.timeout(5):
+                while await here.database.ask(lasting) == before:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert await here.database.ask(lasting) == clock.now() + timedelta(hours=8)
+
+
+@pytest.mark.alone
+async def test_a_sign_out_that_ends_nothing_keeps_no_page_longer(here: Site, server: Server) -> None:
+    """T16: a page that waits for the answer to its form keeps its socket; one that has had it does not."""
+    mine = await cookie(here)
+    page = await server.page("/", mine)
+    async with server.socket(page, cookie=mine) as raw:
+        socket = await raw.join()
+        headers = {"cookie": mine, "origin": f"http://{server.host}"}
+        form = {"sign_in_id": "4711", "page": page.client_id}
+        async with httpx.AsyncClient(headers=headers) as browser:
+            answer = await browser.post(f"http://{server.host}/auth/sign-out", data=form)
+        assert answer.status_code == 303
+        headers["cookie"] = answer.headers["set-cookie"].split(";")[0]
+        async with httpx.AsyncClient(headers=headers) as elsewhere:
+            assert (await elsewhere.post(f"http://{server.host}/auth/sign-out")).status_code == 303
+        assert (await socket.messages(2))[-1] == "closed"
 
 
 async def until(true: Any, seconds: float = 5) -> None:
