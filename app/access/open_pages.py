@@ -77,7 +77,7 @@ def leave(sign_in_ids: set[int]) -> None:
     To sign-in; from acting as somebody to the operator's own console (T28); where an answer leads, if it
     waits for one.
     """
-    clients = [one for one in list(Client.instances.values()) if _is_of(one, sign_in_ids)]
+    clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
     to_console = []
     for client in clients:
         visitor = visitor_of(client)

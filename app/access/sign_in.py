@@ -132,9 +132,9 @@ class Forms:
         response = posted.redirect("/sign-in", problem="signed-out")
         here = await self._answered(request, form)
         left = await self._sign_ins.leave(request, response, sign_in_id, everybody=everybody)
-        if left.others:
         if not left.ended:
             _answer(form, here, anything=False)
+        if left.others:
             response.headers["location"] = "/switch"
         others = {one.sign_in_id for one in here} - {one.id for one in left.ended}
         if (address := await self._by_provider.end_session(left.ended, others)) is not None:
@@ -160,12 +160,12 @@ class Forms:
         return response
 
 
-def _wanted_account(good: list[Credentials], wanted: str | None) -> Credentials:
 def _answer(form: FormData, here: tuple[SignedIn, ...], *, anything: bool = True) -> None:
     browsers = {one.browser_id for one in here}
     open_pages.answers(posted.text(form, "page", 64), browsers, anything=anything)
 
 
+def _wanted_account(good: list[Credentials], wanted: str | None) -> Credentials:
     """One person may own a driver and an operator account with the same password: the page decides."""
     console = wanted is not None and wanted.startswith("/admin")
     role = Role.OPERATOR if console else Role.DRIVER
