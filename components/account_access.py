@@ -101,6 +101,8 @@ def draw_password(
             box = forms.field(reader.text("account.password.new", n=shortest))
             box.props("type=password name=new autocomplete=new-password required maxlength=1000")
             box.props["minlength"] = shortest
+            if not read_only:
+                forms.once()
             forms.submit(reader.text("account.password.save"))
     return card
 
@@ -110,8 +112,6 @@ def draw_no_password(reader: Reader, providers: Sequence[str]) -> Card:
     with Card("p-half p-account-form", "password-title") as card:
         forms.text("h2", reader.text("account.password")).props("id=password-title")
         if providers:
-            if not read_only:
-                forms.once()
             told = reader.text("account.password.provider", provider=", ".join(providers))
         else:
             told = reader.text("account.password.none")
@@ -181,6 +181,7 @@ def draw_sign_ins(
             {
                 "title": reader.text("account.sign_ins"),
                 "said": said,
+                "acting": _of_the_driver(reader, bool(shown)) if read_only else "",
                 "here": reader.text("account.sign_ins.here"),
                 "sign_ins": [_sign_in(one, one.id == here, reader, now) for one in shown],
                 "more": reader.count("account.sign_ins.more", hidden) if hidden else "",
@@ -193,7 +194,12 @@ def draw_sign_ins(
         )
     return card
 
-                "acting": reader.text("account.sign_ins.acting") if read_only else "",
+
+def _of_the_driver(reader: Reader, any_shown: bool) -> str:
+    """What whoever acts as the driver is told, who is at none of these browsers."""
+    told = reader.text("account.sign_ins.acting")
+    return told if any_shown else f"{told} {reader.text('people.sign_ins.empty')}"
+
 
 def _sign_in(one: ListedSignIn, here: bool, reader: Reader, now: datetime) -> dict[str, Any]:
     browser = browser_name(one.browser_name, reader)

@@ -6,11 +6,14 @@ manager knows each box for what it is.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
 
+ONCE = "once"
+"""The field that makes two posts of a form the same (`app.access.once`)."""
 DRAWN_FOR = "drawn_for"
 """The field that says which sign-in a form's page was drawn for."""
 
@@ -55,6 +58,11 @@ def hidden(name: str, value: str) -> None:
     box = ui.element("input").props("type=hidden")
     box.props["name"] = name
     box.props["value"] = value
+
+
+def once() -> None:
+    """A random word of this page's: the form that carries it is answered once, however often it is posted."""
+    hidden(ONCE, secrets.token_urlsafe(32))
 
 
 def submit(label: str) -> ui.label:

@@ -13,6 +13,7 @@ from app.access import identities, passwords, posted
 from app.access.account_rules import Refused
 from app.access.acting import NotFresh
 from app.access.identities import Identities
+from app.access.once import once
 from app.access.own_account import OwnAccount
 from app.access.own_password import Passwords, WrongPassword
 from app.access.sign_ins import SignIns
@@ -39,7 +40,7 @@ class AccountForms:
         for name, answer in (
             ("name", self.name),
             ("email", self.email),
-            ("password", self.password),
+            ("password", once(self.password)),
             ("end-sign-in", self.end_sign_in),
             ("unlink", self.unlink),
             ("deletion", self.deletion),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.access import open_pages, posted
 from app.access.acting import LONGEST_REASON, ActingAs, NobodyToActAs, NoReason, NotFresh
+from app.access.once import once
 from app.access.sign_ins import SignIns
 from app.access.visitor import home, not_found
 from data.caller import NotAllowed
@@ -29,7 +30,7 @@ class ActingForms:
 
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
-        app.add_route("/auth/acting/begin", self.begin, methods=["POST"], include_in_schema=False)
+        app.add_route("/auth/acting/begin", once(self.begin), methods=["POST"], include_in_schema=False)
         app.add_route("/auth/acting/end", self.end, methods=["POST"], include_in_schema=False)
 
     async def begin(self, request: Request) -> Response:

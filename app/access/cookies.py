@@ -12,6 +12,11 @@ from app.settings import Settings
 RENEWED = "polaris.cookie"
 """Where a request's scope says what cookie its answer is to bring: (token, remembered)."""
 
+ASKED = "polaris.cookie_asked"
+"""Where a request's scope says that its page needs a browser that keeps cookies: its answer brings one."""
+KEPT = "polaris-kept"
+"""The name of that one, which says nothing: that it comes back is all (`app.access.once`)."""
+
 
 class Cookie:
     """The cookie that carries a browser's token and nothing else."""
@@ -59,6 +64,11 @@ class RenewCookies:
             return
 
         async def send_renewed(message: Message) -> None:
+            if message["type"] == "http.response.start" and ASKED in scope:
+                carrier = Response()
+                secure = self._cookie.secure
+                carrier.set_cookie(KEPT, "yes", path="/", secure=secure, httponly=True, samesite="lax")
+                MutableHeaders(scope=message).append("set-cookie", carrier.headers["set-cookie"])
             if message["type"] == "http.response.start" and RENEWED in scope:
                 headers = MutableHeaders(scope=message)
                 mine = f"{self._cookie.name}="

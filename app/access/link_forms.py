@@ -20,6 +20,7 @@ from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.first_operator import FirstOperator
 from app.access.known_browsers import KnownBrowsers
 from app.access.languages import preferred
+from app.access.once import once
 from app.access.one_time_links import Links, LinkUsed, Purpose
 from app.access.sign_ins import SignIns
 from app.access.tries import ADDRESS, Cost, Tries
@@ -52,11 +53,11 @@ class LinkForms:
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
         for path, answer in (
-            ("/auth/welcome", self.welcome),
-            ("/auth/invitation", self.invitation),
-            ("/auth/password", self.password),
+            ("/auth/welcome", once(self.welcome)),
+            ("/auth/invitation", once(self.invitation)),
+            ("/auth/password", once(self.password)),
             ("/auth/forgot", self.forgot),
-            ("/auth/enter", self.enter),
+            ("/auth/enter", once(self.enter)),
         ):
             app.add_route(path, answer, methods=["POST"], include_in_schema=False)
 

@@ -37,7 +37,9 @@ ANSWER = 8.0
 The page itself is gone in time, so that the socket is good for nothing (T16); but a browser that loses it
 loads the page anew, and would never see the answer, such as the sign-out page of an identity provider.
 """
-SIGNED_OUT, CONSOLE = "/sign-in?problem=signed-out", "/admin"
+SIGNED_OUT, ENDED, CONSOLE = "/sign-in?problem=signed-out", "/sign-in?problem=ended", "/admin"
+LEAVING = "polaris.leaving"
+"""Where a request's scope says that its page has been sent away."""
 
 
 def sign_in_of(client: Client) -> int | None:
@@ -71,13 +73,13 @@ def answers(client_id: str, browser_ids: set[int], *, anything: bool = True) -> 
         client._request.scope[ANSWERED] = time.monotonic() + (ANSWER if anything else 0)
 
 
-def leave(sign_in_ids: set[int]) -> None:
+def leave(sign_in_ids: set[int], *, own: bool = False) -> None:
     """Send the pages of *sign_in_ids* away, then take away what is left of them (T16).
 
-    To sign-in; from acting as somebody to the operator's own console (T28); where an answer leads, if it
-    waits for one.
+    To sign-in, which tells whether it was their *own* wish; from acting as somebody to the operator's own
+    console (T28); where an answer leads, if it waits for one.
     """
-    clients = [client for client in list(Client.instances.values()) if sign_in_of(client) in sign_in_ids]
+    clients = [one for one in list(Client.instances.values()) if _is_of(one, sign_in_ids)]
     to_console = []
     for client in clients:
         visitor = visitor_of(client)
@@ -86,9 +88,18 @@ def leave(sign_in_ids: set[int]) -> None:
         if visitor is not None and visitor.actor is not None:
             to_console.append(client)
         else:
-            client.open(SIGNED_OUT)
+            client.open(SIGNED_OUT if own else ENDED)
     if clients:
         background_tasks.create(_take_away(clients, to_console), name="take away pages")
+
+
+def _is_of(client: Client, sign_in_ids: set[int]) -> bool:
+    """Whether *client*'s page is of one of them, and was not sent away before: the first reason counts."""
+    request = client._request
+    if request is None or request.scope.get(SIGN_IN) not in sign_in_ids or LEAVING in request.scope:
+        return False
+    request.scope[LEAVING] = True
+    return True
 
 
 async def _take_away(clients: list[Client], to_console: list[Client]) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.access import open_pages, passwords, posted, return_address, time_zone
 from app.access.by_provider import ByProvider
 from app.access.known_browsers import KnownBrowsers
+from app.access.once import once
 from app.access.own_password import Passwords, sign_in_key
 from app.access.sign_ins import SignIns
 from app.access.visitor import home, not_found
@@ -42,7 +43,7 @@ class Forms:
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
         for path, answer in (
-            ("/auth/sign-in", self.sign_in),
+            ("/auth/sign-in", once(self.sign_in)),
             ("/auth/switch", self.switch),
             ("/auth/confirm", self.confirm),
             ("/auth/sign-out", self.sign_out),

@@ -245,7 +245,7 @@ class SignIns:
         left = await self.database.change(
             sign_in_rows.leave, tokens.hashed(old), tokens.hashed(new), clock.now(), sign_in_id, everybody
         )
-        self._ended(left.ended)
+        self._ended(left.ended, own=True)
         if left.others:
             await self._give(response, new)
         else:
@@ -315,7 +315,7 @@ class SignIns:
         self._forget()
         for one in ended:
             log.info("sign-in ended sign_in=%s account=%s", one.id, one.account_id)
-        open_pages.leave({one.id for one in ended})
+        open_pages.leave({one.id for one in ended}, own=own)
 
     def _forget(self) -> None:
         self._known.clear()

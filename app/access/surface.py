@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import nicegui
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.access import nonce
+from app.access import nonce, posted
 from app.access.by_provider import ByProvider
 from app.access.cookies import RenewCookies
 from app.access.door import SAFE, Door
@@ -41,12 +39,13 @@ def install(
     async def signed_out(request: Request, error: Exception) -> Response:
         assert isinstance(error, SignedOut)
         # A form that comes too late leads to sign-in alone: its address is no page to come back to.
-        query = "?" + urlencode({"next": error.wanted}) if request.method in SAFE else ""
-        response = RedirectResponse("/sign-in" + query, 303, headers={"Cache-Control": "no-store"})
-        if sign_ins.token(request) is not None:
-            known = await sign_ins.at_browser(request)
-            if not known:  # other accounts may still be signed in at this browser
-                sign_ins.browser_cookie.take(response)
+        wanted = error.wanted if request.method in SAFE else None
+        known = await sign_ins.at_browser(request)
+        # A browser that still has its cookie has not signed out itself.
+        ended = sign_ins.token(request) is not None and not known
+        response = posted.redirect("/sign-in", next=wanted, problem="ended" if ended else None)
+        if ended:  # other accounts may be signed in at a browser where one is not
+            sign_ins.browser_cookie.take(response)
         return response
 
     async def elsewhere(request: Request, error: Exception) -> Response:

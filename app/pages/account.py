@@ -147,6 +147,13 @@ class Page:
                 problem=self.problem(IDENTITIES),
             )
 
+    def saved(self) -> None:
+        """The page anew, in what was chosen, where it says that it is saved."""
+        if self.told == PREFERENCES_SAVED:
+            ui.navigate.reload()  # going to the address that one is at already loads nothing
+        else:
+            ui.navigate.to(f"/account?said={PREFERENCES_SAVED}#preferences-title")
+
     def said(self, card: str) -> str:
         """What *card* tells of the form that was posted last, if it went well."""
         return self.reader.text(f"account.said.{self.told}") if self.told in SAID[card] else ""
@@ -156,13 +163,6 @@ class Page:
         if self.told not in PROBLEMS[card]:
             return ""
         return self.reader.text(f"account.problem.{self.told}", n=SHORTEST)
-
-    def saved(self) -> None:
-        """The page anew, in what was chosen, where it says that it is saved."""
-        if self.told == PREFERENCES_SAVED:
-            ui.navigate.reload()  # going to the address that one is at already loads nothing
-        else:
-            ui.navigate.to(f"/account?said={PREFERENCES_SAVED}#preferences-title")
 
     def tell(self, card: str) -> None:
         """Draw either."""

@@ -173,6 +173,7 @@ class PersonPage:
                 forms.alert(reader.text("people.act_as.reason_missing"))
             with forms.form(BEGIN_ACTING, drawn_for=self.console.operator.sign_in_id):
                 forms.hidden("driver_id", str(self.id))
+                forms.once()
                 reason = forms.field(reader.text("people.act_as.reason"), typed_reason(self.console.request))
                 reason.props("type=text name=reason autocomplete=off required")
                 reason.props["maxlength"] = LONGEST_REASON

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from nicegui import ui
 from starlette.requests import Request
 
-from app.access import open_pages
+from app.access import cookies, open_pages
 from app.access.languages import preferred
 from app.pages import acting_banner
-from components import theme, words
+from components import forms, theme, words
 from components.forms import alert as alert
 from components.forms import field as field
 from components.forms import form as form
@@ -43,6 +43,14 @@ def doorway(reader: Reader, title: str) -> Iterator[None]:
     with ui.card().classes("p-card p-doorway-card").props("tag=section aria-labelledby=doorway-title"):
         text("h1", title).props("id=doorway-title")
         yield
+
+
+def once() -> None:
+    """Let the form be answered once, though a double-click posts it twice; see that cookies are kept."""
+    request = ui.context.client.request
+    if not request.cookies:
+        request.scope[cookies.ASKED] = True
+    forms.once()
 
 
 def browser_time_zone() -> None:

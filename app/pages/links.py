@@ -39,7 +39,6 @@ def install(portal: Portal) -> None:
 
     @ui.page("/invitation/{token}")
     async def invitation(request: Request, token: str, problem: str = "") -> Response | None:
-        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.INVITATION)
         if to is None:
@@ -51,7 +50,6 @@ def install(portal: Portal) -> None:
 
     @ui.page("/password/{token}")
     async def password(request: Request, token: str, problem: str = "") -> Response | None:
-        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.PASSWORD_RESET)
         if to is None:
@@ -61,7 +59,6 @@ def install(portal: Portal) -> None:
 
     @ui.page("/enter/{token}")
     async def enter(request: Request, token: str) -> Response | None:
-        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
         await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         to = await portal.links.recipient(token, Purpose.SIGN_IN)
         if to is None:
@@ -71,8 +68,7 @@ def install(portal: Portal) -> None:
 
     @ui.page("/forgot")
     async def forgot(request: Request, sent: str = "") -> None:
-        await portal.sign_ins.visitor(request)
-        await portal.sign_ins.visitor(request)  # who looks, for the frame to say so (T29)
+        await portal.sign_ins.visitor(request)  # whoever acts as somebody sees that here too (T29)
         reader = doorway.stranger(request)
         if not password_sign_in(portal.settings):
             draw_no_mail(reader, "forgot.off")
@@ -209,6 +205,7 @@ def _new_password(reader: Reader, to: Recipient, label: str) -> None:
 
 def _carried(token: str) -> None:
     doorway.hidden("token", token)
+    doorway.once()
     doorway.hidden("page", ui.context.client.id)  # its own sign-in may end by the form that it posts
 
 

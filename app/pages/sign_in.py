@@ -28,11 +28,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polaris.pages")
 
-PROBLEMS = {"wrong": "sign_in.wrong", "link": "sign_in.link", "off": "link.problem.off"}
+PROBLEMS = {
+    "wrong": "sign_in.wrong",
+    "link": "sign_in.link",
+    "off": "link.problem.off",
+    "cookies": "sign_in.cookies",
+}
+ENDED = {SIGNED_OUT: "sign_in.signed_out", "ended": "sign_in.ended"}
+"""Whoever was signed in: by their own wish, or not."""
 BY_PROVIDER = {
     f"provider-{word}": f"provider.{word}"
     for word in (
-        *("down", "declined", "again", "untrusted"),
+        *("down", "declined", "again", "cookies", "untrusted"),
         *("unknown", "taken", "no-email", "not-operator", "invitation", "linked", "other-person"),
     )
 }
@@ -88,7 +95,7 @@ def install(portal: Portal) -> None:
             ways,
             problem=reader.text(PROBLEMS[problem]) if problem in PROBLEMS else said,
             typed=unquote(request.cookies.get(TYPED, ""))[:254] if problem == "wrong" else "",
-            signed_out=SIGNED_OUT in (problem, state),
+            ended=reader.text(ENDED[problem or state]) if (problem or state) in ENDED else "",
         )
         return None
 
@@ -121,14 +128,14 @@ def draw(
     *,
     problem: str = "",
     typed: str = "",
-    signed_out: bool = False,
+    ended: str = "",
 ) -> None:
-    """The card: what went wrong or ended, and the *ways* in; *wanted* is where they lead back to."""
+    """The card: what went wrong or *ended*, and the *ways* in; *wanted* is where they lead back to."""
     with doorway.doorway(reader, reader.text("sign_in.title")):
         if problem:
             doorway.alert(problem)
-        elif signed_out:
-            doorway.text("p", reader.text("sign_in.signed_out")).props("role=status").classes("p-note")
+        elif ended:
+            doorway.text("p", ended).props("role=status").classes("p-note")
         if ways.choices:
             _draw_providers(reader, wanted, ways.choices, with_notes=not problem)
         if ways.choices and ways.passwords:
@@ -180,6 +187,7 @@ def _draw_form(reader: Reader, wanted: str | None, typed: str, *, is_main: bool)
         if wanted is not None:
             doorway.hidden("next", wanted)
         doorway.hidden("page", ui.context.client.id)  # somebody else may be signed in, and acting as somebody
+        doorway.once()
         doorway.browser_time_zone()
         doorway.submit(reader.text("sign_in.submit")).classes("" if is_main else "is-second")
     _link(reader.text("forgot.link"), "/forgot", "p-back")

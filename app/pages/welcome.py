@@ -55,5 +55,6 @@ def draw(reader: Reader, token: str, *, with_password: bool, problem: str = "") 
             else:
                 doorway.text("p", reader.text("welcome.provider")).classes("p-muted p-small")
             doorway.hidden("token", token)
+            doorway.once()
             doorway.browser_time_zone()
             doorway.submit(reader.text("welcome.submit"))

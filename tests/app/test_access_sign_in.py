@@ -322,7 +322,12 @@ async def test_sign_out_is_a_post_and_ends_the_sign_in_on_the_server(here: Site)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?problem=signed-out")
         assert "You are signed out" in (await browser.get(answer.headers["location"])).text
     async with here.browser(token) as thief:
-        assert (await thief.get("/")).status_code == 303
+        # As to somebody who was signed out from elsewhere: what happened, and what to do.
+        answer = await thief.get("/")
+        assert answer.headers["location"] == "/sign-in?next=%2F&problem=ended"
+        page = (await thief.get(answer.headers["location"])).text
+        assert "this sign-in was ended elsewhere or has expired" in page
+        assert "You are signed out." not in page
 
 
 async def test_back_after_sign_out_shows_nothing(here: Site) -> None:

@@ -202,7 +202,7 @@ async def test_t28_open_pages_leave(portal: Portal, here: Window, dana: int, olg
 
             await portal.database.change(disable)
             if account == olga:
-                expected = ("/", "/sign-in?next=%2F")
+                expected = ("/", "/sign-in?next=%2F&problem=ended")
         async with asyncio.timeout(2):
             while not page.is_deleted:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -51,6 +51,7 @@ def test_t16_everywhere_else_is_within_two_seconds(
     begun = time.monotonic()
     WebDriverWait(elsewhere, 5, 0.05).until(lambda b: "/sign-in" in b.current_url)
     assert time.monotonic() - begun <= 2
+    WebDriverWait(elsewhere, 5).until(lambda b: "this sign-in was ended elsewhere" in body(b))
     wait.until(lambda b: "You are signed out everywhere else." in body(b))
     assert not selenium.find_elements(By.NAME, "others")
 
