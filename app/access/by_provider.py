@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -127,10 +127,8 @@ class ByProvider:
 
     def choices(self) -> tuple[Choice, ...]:
         """The providers, in the order of the settings. Asks nobody."""
-        now = clock.now()
         return tuple(
-            Choice(one.key, one.label, self._failed(one.key) <= now < self._failed(one.key) + DOWN_FOR)
-            for one in self._providers.all.values()
+            Choice(one.key, one.label, self._is_down(one.key)) for one in self._providers.all.values()
         )
 
     @property
@@ -182,6 +180,8 @@ class ByProvider:
         language = visitor.language if visitor is not None else None
         known_secret = flow_cookie.found(request, secure=self._sign_ins.secure)
         try:
+            if self._is_down(key):  # what is remembered of it would lead to a host that does not answer
+                await self._providers.ask(key)
             begun = await self._providers.begin(
                 key,
                 return_to=wanted,
@@ -318,9 +318,10 @@ class ByProvider:
 
     # --- what went wrong
 
-    def _failed(self, key: str) -> datetime:
-        """When the provider *key* last did not answer; long ago if it did since."""
-        return self._down.get(key, datetime.min.replace(tzinfo=UTC))
+    def _is_down(self, key: str) -> bool:
+        """Whether the provider *key* did not answer a moment ago, and has not since."""
+        failed = self._down.get(key)
+        return failed is not None and failed <= clock.now() < failed + DOWN_FOR
 
     def _told(self, request: Request, problem: NotSignedIn, purpose: Purpose, wanted: str | None) -> Response:
         """Back to a page that explains it; who is signed in stays it (T21)."""
@@ -328,6 +329,8 @@ class ByProvider:
             self._down[problem.provider] = clock.now()
         log.warning("not signed in by provider: %s %s", type(problem).__name__, problem)
         word = next(word for kind, word in PROBLEMS.items() if isinstance(problem, kind))
+        if word == "again" and not request.cookies:  # not even the one that was given on the way there
+            word = "cookies"
         return self._explained(request, word, problem.provider, purpose, wanted)
 
     def _refusal(

@@ -34,8 +34,8 @@ log = logging.getLogger("polaris.access")
 
 PATIENCE = 10.0
 """Seconds that somebody waits for a provider at most."""
-LOGOUT_PATIENCE = 2.0
-"""Seconds that a sign-out waits for a provider at most."""
+QUICK_PATIENCE = 2.0
+"""Seconds that a sign-out waits for a provider at most, and who goes to one that was down a moment ago."""
 NOT_WANTED = ("access_denied", "login_required", "interaction_required", "consent_required")
 """Answers of a provider that mean: not this time."""
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{2,35}")
@@ -65,6 +65,18 @@ class Providers:
         self._patience = patience
         self._outgoing = {key: Outgoing(one, patience / 2) for key, one in providers.items()}
         self._discovery = {key: Discovery(one, self._outgoing[key]) for key, one in providers.items()}
+
+    async def ask(self, key: str) -> None:
+        """Ask the provider *key* whether it answers. Takes at most 2 seconds.
+
+        Raises `UnknownProvider`, `ProviderDown`, `Untrusted`.
+        """
+        provider = self._provider(key)
+        try:
+            async with asyncio.timeout(min(QUICK_PATIENCE, self._patience)):
+                await self._discovery[key].ask()
+        except TimeoutError:
+            raise ProviderDown(provider, "it still took too long") from None
 
     async def begin(
         self,
@@ -139,7 +151,7 @@ class Providers:
         if provider is None:
             return None
         try:
-            async with asyncio.timeout(min(LOGOUT_PATIENCE, self._patience)):
+            async with asyncio.timeout(min(QUICK_PATIENCE, self._patience)):
                 address = (await self._discovery[key].metadata()).end_session
         except (TimeoutError, NotSignedIn) as problem:
             log.warning("sign-out at the identity provider left out provider=%s %s", key, problem)

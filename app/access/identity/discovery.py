@@ -66,8 +66,8 @@ class _Kept(Generic[T]):
         self._failed: tuple[NotSignedIn, datetime] | None = None
         self._lock = asyncio.Lock()
 
-    async def value(self, provider: Provider, age: timedelta) -> T:
-        """It, not older than *age*, or the problem that there was with asking for it."""
+    async def value(self, provider: Provider, age: timedelta, *, in_need: bool = True) -> T:
+        """It, not older than *age* (*in_need* an old one will do), or the problem with asking for it."""
         async with self._lock:
             now = clock.now()
             if self._known is not None and now < self._known[1] + age:
@@ -79,7 +79,7 @@ class _Kept(Generic[T]):
                 except NotSignedIn as problem:
                     self._failed = problem, clock.now()
             known = self._failed[0]
-            if self._known is None or now >= self._known[1] + self._stale:
+            if not in_need or self._known is None or now >= self._known[1] + self._stale:
                 raise type(known)(provider, known.reason)
             log.warning("identity provider is answered for by an old document: %s", known)
             return self._known[0]
@@ -97,6 +97,10 @@ class Discovery:
     async def metadata(self) -> Metadata:
         """The provider's addresses."""
         return await self._metadata.value(self._provider, FRESH)
+
+    async def ask(self) -> None:
+        """Ask the provider, whatever is remembered: raises if it does not answer, or did not 5 s ago."""
+        await self._metadata.value(self._provider, timedelta(0), in_need=False)
 
     async def keys_for(self, algorithm: str, kid: str | None) -> list[Key]:
         """The keys that a token with this header may be signed with; none if there are no such keys.
