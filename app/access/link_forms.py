@@ -22,6 +22,7 @@ from app.access.known_browsers import KnownBrowsers
 from app.access.languages import preferred
 from app.access.once import once
 from app.access.one_time_links import Links, LinkUsed, Purpose
+from app.access.own_address import own_address
 from app.access.sign_ins import SignIns
 from app.access.tries import ADDRESS, Cost, Tries
 from app.access.visitor import home, not_found
@@ -67,12 +68,13 @@ class LinkForms:
         token = posted.text(form, "token", 100)
         self._addresses.take(posted.address(request))
         with_password = password_sign_in(self._links.settings)
+        name, email = posted.text(form, "name", LONGEST_NAME), posted.text(form, "email", LONGEST_EMAIL)
         try:
             account_id = await self._first_operator.welcome(
                 _stranger(request),
                 token,
-                name=posted.text(form, "name", LONGEST_NAME),
-                email=posted.text(form, "email", LONGEST_EMAIL),
+                name=name,
+                email=email,
                 password=posted.text(form, "password", passwords.LONGEST) if with_password else None,
             )
         except LinkUsed:
@@ -89,13 +91,10 @@ class LinkForms:
         form = await posted.form(request)
         token = posted.text(form, "token", 100)
         cost = await self._counted(request, form, token, Purpose.INVITATION)
+        name = posted.text(form, "name", LONGEST_NAME)
+        password = posted.text(form, "password", passwords.LONGEST)
         try:
-            to = await self._links.join(
-                _stranger(request),
-                token,
-                name=posted.text(form, "name", LONGEST_NAME),
-                password=posted.text(form, "password", passwords.LONGEST),
-            )
+            to = await self._links.join(_stranger(request), token, name=name, password=password)
         except LinkUsed:
             return posted.redirect(_page("invitation", token))
         except Refused as refused:
@@ -137,7 +136,7 @@ class LinkForms:
             self._asked += 1
             language = preferred(request.headers.get("accept-language"))
             whoever = replace(_stranger(request), label="forgotten password")
-            seen_to = self._see_to(whoever, email, language, str(request.base_url))
+            seen_to = self._see_to(whoever, email, language, own_address(settings, request))
             background_tasks.create(seen_to, name="forgotten password")
         return posted.redirect("/forgot", sent="yes")
 

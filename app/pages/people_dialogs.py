@@ -7,14 +7,15 @@ from nicegui import ui
 from app import clock
 from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.one_time_links import Link
+from app.access.own_address import own_address
 from app.access.people import LONGEST_EMAIL, CannotChange
 from app.pages.console import Console
 from components import dialogs
 from components.dialogs import Problem
 from components.people import PATHS
-from components.words import Reader
 from components.preferences import Choice
 from components.texts import languages
+from components.words import Reader
 from data.queries.accounts import AccountFacts
 from data.types import Role
 
@@ -34,11 +35,11 @@ def invite(console: Console, role: Role) -> None:
         name = dialogs.field(reader.text("people.name"), longest=LONGEST_NAME)
         email = dialogs.field(reader.text("people.email"), longest=LONGEST_EMAIL)
         email.props("type=email autocomplete=off")
-
         spoken = {code: one.name for code, one in languages().items()}
         label = reader.text("people.invite.language")
         language = Choice(spoken, label=label, value=reader.language.code)
         language.props("outlined options-dense behavior=menu")
+
         async def act() -> Problem:
             if (caller := await console.caller()) is None:
                 return ""
@@ -220,4 +221,4 @@ def end_sign_ins(
 
 def base(console: Console) -> str:
     """Where the operator's browser found the portal; links lead there unless the settings say otherwise."""
-    return str(console.request.base_url)
+    return own_address(console.portal.settings, console.request)

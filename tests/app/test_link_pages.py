@@ -326,7 +326,10 @@ async def test_a_forgotten_password_is_answered_alike_whoever_asks(mailing: tupl
         assert "Mail me a link" in (await browser.get("/forgot")).text
         answers = []
         for name in ("dana", "nobody", "gone", "pia", "a,b"):
-            answer = await browser.post("/auth/forgot", data={"email": f" {name}@Example.org "})
+            form = {"email": f" {name}@Example.org "}
+            # T20: the port that is asked for may be another program's, and the link is for somebody else.
+            asked = {"host": "127.0.0.1:81", "origin": "http://127.0.0.1:81"}
+            answer = await browser.post("/auth/forgot", data=form, headers=asked)
             answers.append((answer.status_code, sorted(answer.headers.items())))
             assert len(answers) > 1 or not box.letters  # nobody is looked for before the answer
         assert all(answer == answers[0] for answer in answers)
