@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import request_context
-from app.access import open_pages, passwords, posted, time_zone, tokens
+from app.access import open_pages, passwords, posted, time_zone, tokens, typed
 from app.access.account_rules import LONGEST_NAME, Refused
 from app.access.first_operator import FirstOperator
 from app.access.known_browsers import KnownBrowsers
@@ -81,7 +81,9 @@ class LinkForms:
             return posted.redirect("/sign-in", problem="link")
         except Refused as refused:
             # The token came out of this very address and is safe characters only: see `welcome`.
-            return posted.redirect("/welcome/" + token, problem=refused.why)
+            page = "/welcome/" + token
+            back = posted.redirect(page, problem=refused.why)
+            return typed.keep(back, page, secure=self._sign_ins.secure, name=name, email=email)
         log.info("the first operator has signed up account=%s", account_id)
         zone = posted.text(form, "time_zone", 64)
         return await self._enter(request, account_id, Role.OPERATOR, zone)
@@ -98,7 +100,9 @@ class LinkForms:
         except LinkUsed:
             return posted.redirect(_page("invitation", token))
         except Refused as refused:
-            return posted.redirect(_page("invitation", token), problem=refused.why)
+            page = _page("invitation", token)
+            back = posted.redirect(page, problem=refused.why)
+            return typed.keep(back, page, secure=self._sign_ins.secure, name=name)
         cost.give_back()
         zone = posted.text(form, "time_zone", 64)
         return await self._enter(request, to.account_id, to.role, zone)

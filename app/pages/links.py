@@ -12,7 +12,8 @@ from nicegui import Client, ui
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import passwords
+from app.access import passwords, typed
+from app.access.account_rules import LONGEST_NAME
 from app.access.languages import preferred
 from app.access.one_time_links import Purpose
 from app.pages import doorway
@@ -45,7 +46,15 @@ def install(portal: Portal) -> None:
             return _used(portal, request, Purpose.INVITATION)
         providers = portal.by_provider.choices()
         by_password = password_sign_in(portal.settings)
-        draw_invitation(_reader(request, to), to, token, providers, by_password=by_password, problem=problem)
+        draw_invitation(
+            _reader(request, to),
+            to,
+            token,
+            providers,
+            by_password=by_password,
+            problem=problem,
+            name=typed.found(request, "name", LONGEST_NAME) or to.name,
+        )
         return None
 
     @ui.page("/password/{token}")
@@ -88,6 +97,7 @@ def draw_invitation(
     *,
     by_password: bool,
     problem: str = "",
+    name: str,
 ) -> None:
     """The card: a name and a password to choose, and the providers that can take the place of one."""
     with doorway.doorway(reader, reader.text("invitation.title", name=to.name)):
@@ -96,8 +106,8 @@ def draw_invitation(
         _problem(reader, problem)
         if by_password:
             with doorway.form("/auth/invitation"):
-                name = doorway.field(reader.text("invitation.name"), to.name)
-                name.props("type=text name=name autocomplete=name required maxlength=200")
+                box = doorway.field(reader.text("invitation.name"), name)
+                box.props("type=text name=name autocomplete=name required maxlength=200")
                 _new_password(reader, to, "welcome.password")
                 _carried(token)
                 doorway.browser_time_zone()

@@ -8,8 +8,10 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.access import passwords
+from app.access import passwords, typed
+from app.access.account_rules import LONGEST_NAME
 from app.access.first_operator import FirstOperator
+from app.access.link_forms import LONGEST_EMAIL
 from app.pages import doorway
 from app.settings import password_sign_in
 from components.words import Reader
@@ -33,21 +35,30 @@ def install(portal: Portal) -> None:
             return RedirectResponse("/sign-in?problem=link", 303)
         reader = doorway.stranger(request)
         said = reader.text(PROBLEMS[problem], n=passwords.SHORTEST) if problem in PROBLEMS else ""
-        draw(reader, token, with_password=password_sign_in(portal.settings), problem=said)
+        before = {
+            "name": typed.found(request, "name", LONGEST_NAME),
+            "email": typed.found(request, "email", LONGEST_EMAIL),
+        }
+        draw(reader, token, with_password=password_sign_in(portal.settings), problem=said, **before)
         return None
 
 
-def draw(reader: Reader, token: str, *, with_password: bool, problem: str = "") -> None:
-    """The card with the form that uses the link up; looking at it does not."""
+def draw(
+    reader: Reader, token: str, *, with_password: bool, problem: str = "", name: str = "", email: str = ""
+) -> None:
+    """The card with the form that uses the link up; looking at it does not.
+
+    *name* and *email* were typed before, and refused or beside what was.
+    """
     with doorway.doorway(reader, reader.text("welcome.title")):
         doorway.text("p", reader.text("welcome.text"))
         if problem:
             doorway.alert(problem)
         with doorway.form("/auth/welcome"):
-            name = doorway.field(reader.text("welcome.name"))
-            name.props("type=text name=name autocomplete=name required maxlength=200 autofocus")
-            email = doorway.field(reader.text("sign_in.email"))
-            email.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
+            box = doorway.field(reader.text("welcome.name"), name)
+            box.props("type=text name=name autocomplete=name required maxlength=200 autofocus")
+            box = doorway.field(reader.text("sign_in.email"), email)
+            box.props("type=email name=email autocomplete=username inputmode=email required maxlength=254")
             if with_password:
                 password = doorway.field(reader.text("welcome.password", n=passwords.SHORTEST))
                 password.props("type=password name=password autocomplete=new-password required")

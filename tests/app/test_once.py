@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -113,3 +114,22 @@ async def test_a_browser_that_keeps_no_cookies_is_told(here: Site, path: str) ->
         assert await counted(here, Browser) == 0
         browser.cookies.update(kept)
         assert "problem" not in (await browser.post(f"/auth{action}", data=form)).headers["location"]
+
+
+async def test_what_was_typed_comes_back_with_the_refusal(here: Site) -> None:
+    """Name and address, whatever their letters; the password never, and nothing in an address."""
+    welcome = await asyncio.to_thread(FirstOperator(here.database).offer)
+    invitation = token_of(await here.links.invite(COMMAND_LINE, **DANA))
+    for page, token in (("welcome", str(welcome)), ("invitation", invitation)):
+        async with here.browser() as browser:
+            fields = {"token": token, "name": 'Jörg; "Ø" & Co', "email": "joerg@example", "password": "short"}
+            refused = await browser.post(f"/auth/{page}", data=fields)
+            where = refused.headers["location"]
+            assert where.startswith(f"/{page}/{token}?problem=")
+            assert "rg" not in where.partition("?")[2]
+            cookie = refused.headers["set-cookie"]
+            assert f"Path=/{page}/{token};" in cookie
+            assert "short" not in cookie
+            again = html.unescape((await browser.get(where)).text)
+            assert json.dumps(fields["name"], ensure_ascii=False)[1:-1] in again.replace("\\\\", "\\")
+            assert ("joerg@example" in again) is (page == "welcome")
