@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from app.commands.settings_table import rows
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,13 +14,19 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_each_setting_is_in_the_table_with_its_default_and_meaning() -> None:
-    rows = dict(re.findall(r"^\| `(POLARIS_\w+)` \| (.+) \|$", README, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `(POLARIS_\w+)` \| (.+) \|$", README, re.MULTILINE))
     expected = {}
     for name, field in Settings.model_fields.items():
         value = str(field.default).lower() if isinstance(field.default, bool) else field.default
         default = "–" if value in (None, "") else f"`{value}`"
         expected[f"POLARIS_{name.upper()}"] = f"{default} | {field.description}"
-    assert rows == expected
+    assert listed == expected
+
+
+def test_the_help_tells_settings_in_plain_text() -> None:
+    told = dict(rows())
+    assert "(see docs/accounts.md)" in told["POLARIS_SMTP_URL"]
+    assert not [meaning for meaning in told.values() if "](" in meaning or "`" in meaning]
 
 
 def test_each_make_target_is_told() -> None:

@@ -71,6 +71,7 @@ async def test_it_is_for_drivers_and_operators(portal: Portal, visit: Visit, dan
             await user.should_see(words_)
         see = user.should_see if owner == dana else user.should_not_see
         await see("Nobody has viewed your account.")
+        await see("You can ask your operator to delete this account.")
         await user.should_not_see("Linked sign-ins")  # nobody to link one at
         assert user.client is not None
         assert len(user.client.elements) < 60, "elements are what a page costs"

@@ -354,6 +354,7 @@ async def test_whoever_lost_their_way_in_is_told_of_and_invited_again(
     town.set(town.eve, deletion_requested_at=NOW)
     overview = await visit(town.olga, "/admin")
     await overview.should_not_see("no way to sign in")
+    await overview.should_not_see("Dashboard of a driver account")  # none is signed in at this browser
     monkeypatch.setitem(portal.settings.__dict__, "password_sign_in", "off")
     town.portal.database.change_now(add_identity, town.olga)
     overview = await visit(town.olga, "/admin")

@@ -54,7 +54,7 @@ async def test_p3_an_account_is_added_picked_and_left(portal: Portal, here: Wind
     for said in ("Dana Driver", "olga@example.org", "Operator", "Current", "Sign out of all accounts"):
         assert said in page
     assert await here.get("/", 303) == "/admin"  # P2
-    assert "/switch" in await here.get("/admin")
+    assert "Dashboard of a driver account" in await here.get("/admin")
     old = here.token
     assert await here.post("/auth/switch", sign_in_id=first) == "/"
     assert here.token != old
