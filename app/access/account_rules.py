@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from app.access import passwords
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}")
-LONGEST_NAME = 200
+LONGEST_NAME, LONGEST_EMAIL, LONGEST_REASON = 200, 254, 500
+"""Characters."""
+_JOINERS = str.maketrans("", "", "\u200c\u200d")
+"""They have no width, and names in Persian, Hindi or emoji are written with them."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols by their class, and nothing to be seen."""
 
 _WORDS = (
     "0987654321qwe 1234567890ab 123456789abc 123456789qwe 1234567890qw 1234567890qwe 1234567890qwerty "
@@ -51,8 +57,8 @@ WORDS = {
 
 def proper_name(text: str) -> str:
     """*text* as it is stored. Raises `Refused`."""
-    name = " ".join(text.split())
-    if not 1 <= len(name) <= LONGEST_NAME:
+    name = _line(text)
+    if not (1 <= len(name) <= LONGEST_NAME and _is_printable(name) and is_visible(name)):
         raise Refused("name")
     return name
 
@@ -60,9 +66,33 @@ def proper_name(text: str) -> str:
 def proper_email(text: str) -> str:
     """*text* as it is stored: lower case. Raises `Refused`."""
     email = text.strip().lower()
-    if not EMAIL.fullmatch(email):
+    is_readable = email.isprintable() and "\ufffd" not in email
+    if not (is_readable and len(email) <= LONGEST_EMAIL and EMAIL.fullmatch(email)):
         raise Refused("email")
     return email
+
+
+def proper_reason(text: str) -> str:
+    """*text* as it is stored: on one line, without what can't be seen; "" if nothing is left of it."""
+    reason = _line("".join(one if _is_printable(one) else " " for one in text))
+    return reason if is_visible(reason) else ""
+
+
+def is_visible(text: str) -> bool:
+    """Whether there is anything to be seen of *text*: a letter, a digit or a sign."""
+    return any(unicodedata.category(one)[0] in "LNPS" and one not in _BLANK for one in text)
+
+
+def _line(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _is_printable(text: str) -> bool:
+    """Without control characters, halves of characters, and those that turn or hide what is around them.
+
+    U+FFFD stands for what could not be read.
+    """
+    return text.translate(_JOINERS).isprintable() and "\ufffd" not in text
 
 
 def check_password(password: str, *, name: str, email: str) -> None:

@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from app import clock
 from app.access import sign_in_rows, tokens
+from app.access.account_rules import LONGEST_REASON as LONGEST_REASON
+from app.access.account_rules import proper_reason
 from app.access.lifetimes import FRESH
 from app.access.sign_ins import SignIns
 from app.access.visitor import Visitor
@@ -23,9 +25,6 @@ from data.queries import sign_ins as asked
 from data.types import Role
 
 log = logging.getLogger("polaris.access")
-
-LONGEST_REASON = 500
-"""Characters."""
 
 
 class NotFresh(Exception):
@@ -59,7 +58,7 @@ class ActingAs:
 
         Raises `NoReason`, `NotFresh` or `NobodyToActAs`; `ReadOnly` for somebody who acts already (T26).
         """
-        reason, now = " ".join(reason.split()), clock.now()
+        reason, now = proper_reason(reason), clock.now()
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise NoReason
         mine = await self.database.ask(asked.by_id, caller.actor_sign_in_id or 0, now)

@@ -40,10 +40,12 @@ class ActingForms:
         """
         visitor, form = await posted.by_visitor(request, self._sign_ins, "/")
         driver_id, reason = posted.number(form, "driver_id"), posted.text(form, "reason", LONGEST_REASON)
+        if driver_id is None:
+            raise not_found()
         page = f"/admin/drivers/{driver_id}"
         response = posted.redirect("/")
         try:
-            await self._acting_as.begin(visitor.caller, request, response, driver_id or 0, reason)
+            await self._acting_as.begin(visitor.caller, request, response, driver_id, reason)
         except NoReason:
             return posted.redirect(page, problem="reason")
         except NotFresh:

@@ -79,6 +79,8 @@ class Identities:
             )
         except LinkUsed:
             raise Refused(Why.INVITATION) from None
+        except IntegrityError:  # another process has linked the two in this moment
+            raise Refused(Why.INVITATION) from None
         return _admitted(found)
 
     @changing("identity.link.begin")
@@ -90,7 +92,11 @@ class Identities:
     async def link(self, caller: Caller, person: Person) -> None:
         """Let *person* sign in to *caller*'s account from now on. Raises `Refused`; also if not fresh."""
         provider = self._providers[person.provider]
-        _raise(await self.database.change(identity_rows.link, person, provider, caller, clock.now()))
+        try:
+            why = await self.database.change(identity_rows.link, person, provider, caller, clock.now())
+        except IntegrityError:  # another process has linked the two in this moment: that is what was asked
+            why = None
+        _raise(why)
         log.info("identity linked provider=%s", person.provider)
 
     @changing("identity.unlink")

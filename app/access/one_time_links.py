@@ -11,6 +11,8 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
+
 from app import clock
 from app.access import link_mail, link_rows, tokens
 from app.access.account_rules import Refused, check_password, proper_email, proper_name
@@ -95,16 +97,19 @@ class Links:
         that role and address.
         """
         name, email, token, now = proper_name(name), proper_email(email), tokens.new(), clock.now()
-        to = await self.database.change(
-            link_rows.invite,
-            caller,
-            name,
-            email,
-            role,
-            tokens.hashed(token),
-            now,
-            language=language if language in languages() else None,
-        )
+        try:
+            to = await self.database.change(
+                link_rows.invite,
+                caller,
+                name,
+                email,
+                role,
+                tokens.hashed(token),
+                now,
+                language=language if language in languages() else None,
+            )
+        except IntegrityError as error:  # another process has made the same account in this moment
+            raise Refused("taken") from error
         return await self._made(Purpose.INVITATION, to, token, now, base)
 
     @changing("person.invite_again", role=Role.OPERATOR)

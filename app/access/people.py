@@ -7,7 +7,6 @@ are on their way to somebody), and is announced, so that open pages leave within
 from __future__ import annotations
 
 import logging
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.access import link_rows, sign_in_rows
-from app.access.account_rules import EMAIL, LONGEST_NAME
+from app.access.account_rules import LONGEST_EMAIL as LONGEST_EMAIL
+from app.access.account_rules import LONGEST_REASON, Refused, proper_email, proper_name, proper_reason
 from app.changing import changing
 from data import audit
 from data.announcements import Announcement, Topic
@@ -26,9 +26,6 @@ from data.models import Account, SignIn
 from data.types import Role
 
 log = logging.getLogger("polaris.access")
-
-LONGEST_EMAIL, LONGEST_REASON = 254, 500
-"""Characters."""
 
 
 class CannotChange(Exception):
@@ -99,7 +96,7 @@ class People:
 
         Raises `NoSuchAccount`, `Themselves`, `LastOperator` or `ReasonMissing`. A disabled one stays so.
         """
-        reason = _line("".join(one if one.isprintable() else " " for one in reason))
+        reason = proper_reason(reason)
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonMissing
         await self._database.change(_disable, caller, account_id, reason, clock.now())
@@ -130,19 +127,14 @@ class People:
 
         Raises `NoSuchAccount`, `NameMissing`, `NoAddress` or `EmailTaken`.
         """
-        name, email = _line(name), email.strip().lower()
-        if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-            raise NameMissing
-        if len(email) > LONGEST_EMAIL or not (EMAIL.fullmatch(email) and email.isprintable()):
-            raise NoAddress
+        try:
+            name, email = proper_name(name), proper_email(email)
+        except Refused as refused:
+            raise (NameMissing if refused.why == "name" else NoAddress) from None
         try:
             await self._database.change(_rename, caller, account_id, name, email, clock.now())
         except IntegrityError as error:
             raise EmailTaken from error
-
-
-def _line(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _disable(change: Change, caller: Caller, account_id: int, reason: str, now: datetime) -> None:

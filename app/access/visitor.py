@@ -108,35 +108,47 @@ def not_found() -> HTTPException:
 
 async def somebody(request: Request) -> Visitor:
     """Whoever is signed in. Raises `SignedOut`."""
-    sign_ins: SignIns = request.app.state.sign_ins
-    visitor = await sign_ins.visitor(request)
-    if visitor is None:
-        raise SignedOut(here(request))
-    if visitor.actor is not None:
-        # P24: each page seen while acting as somebody is written down, before it is shown.
-        await sign_ins.database.change(_seen, visitor.caller, request.url.path)
+    visitor = await _who(request)
+    await _note(request, visitor)
     return visitor
 
 
 async def driver(request: Request) -> Visitor:
     """The driver who is signed in. Raises `SignedOut`; an operator is sent home from `/` (P2), else 404."""
-    visitor = await somebody(request)
+    visitor = await _who(request)
     if visitor.role is not Role.DRIVER:
         raise Elsewhere("/admin") if request.url.path == "/" else not_found()
+    await _note(request, visitor)
     return visitor
 
 
 async def operator(request: Request) -> Visitor:
     """The operator who is signed in. Raises `SignedOut`; a driver gets 404 and no hint (P2)."""
-    visitor = await somebody(request)
+    visitor = await _who(request)
     if visitor.role is not Role.OPERATOR:
         raise not_found()
+    await _note(request, visitor)
     return visitor
 
 
 def home(role: Role) -> str:
     """Where an account of *role* starts (P1, P2)."""
     return "/admin" if role is Role.OPERATOR else "/"
+
+
+async def _who(request: Request) -> Visitor:
+    sign_ins: SignIns = request.app.state.sign_ins
+    visitor = await sign_ins.visitor(request)
+    if visitor is None:
+        raise SignedOut(here(request))
+    return visitor
+
+
+async def _note(request: Request, visitor: Visitor) -> None:
+    """P24: each page seen while acting as somebody is written down, before it is shown; none that is not."""
+    if visitor.actor is not None:
+        sign_ins: SignIns = request.app.state.sign_ins
+        await sign_ins.database.change(_seen, visitor.caller, request.url.path)
 
 
 def _seen(change: Change, caller: Caller, path: str) -> None:

@@ -63,7 +63,7 @@ async def test_t7_t16_a_form_that_is_held_open_has_the_rights_of_its_end(portal:
             answer = (await reader.read()).decode()
             writer.close()
             leads_to = re.findall(r"(?im)^location: (\S+)", answer)
-            assert leads_to == ["/sign-in" if is_ended else "/account?said=name-saved"]
+            assert [one.partition("?")[0] for one in leads_to] == ["/sign-in" if is_ended else "/account"]
             assert name(portal, dana) == ("Dana Driver" if is_ended else "Mallory")
 
 
