@@ -107,14 +107,17 @@ def draw_password(
     return card
 
 
-def draw_no_password(reader: Reader, providers: Sequence[str]) -> Card:
-    """The sentence for those who have no password to change: they sign in with *providers*."""
+def draw_no_password(reader: Reader, providers: Sequence[str], *, switched_off: bool) -> Card:
+    """The sentence for those who have no password to change: they sign in with *providers*.
+
+    *switched_off*: there is one, and nobody signs in with it any more.
+    """
     with Card("p-half p-account-form", "password-title") as card:
         forms.text("h2", reader.text("account.password")).props("id=password-title")
         if providers:
             told = reader.text("account.password.provider", provider=", ".join(providers))
         else:
-            told = reader.text("account.password.none")
+            told = reader.text("account.password.off" if switched_off else "account.password.none")
         forms.text("p", told)
     return card
 

@@ -133,7 +133,8 @@ class Page:
                 said=lambda: self.tell(PASSWORD),
             )
         else:
-            account_access.draw_no_password(reader, [labels[one.provider] for one in usable])
+            names = [labels[one.provider] for one in usable]
+            account_access.draw_no_password(reader, names, switched_off=found.has_password)
         if labels or found.identities:
             account_access.draw_identities(
                 reader,

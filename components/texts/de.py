@@ -311,6 +311,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "account.password.none": "Dieses Konto hat kein Passwort.",
     "account.identities": "Verknüpfte Anmeldungen",
     "account.identities.empty": "Mit diesem Konto ist keine andere Anmeldung verknüpft.",
+    "account.password.off": "Passwörter sind hier abgeschaltet: Damit meldet sich niemand an.",
     "account.identities.only": "Nur so können Sie sich an diesem Konto anmelden; "
     "die Verknüpfung lässt sich deshalb nicht lösen.",
     "account.link": "{provider} verknüpfen",
@@ -415,7 +416,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "link.used.invitation": "Ihr Betreiber kann Ihnen eine neue Einladung schicken. Haben Sie sie schon "
     "angenommen, dann melden Sie sich an.",
     "link.used.password": "Sie können einen neuen anfordern, oder Ihr Betreiber stellt einen aus.",
-    "link.used.enter": "Ein Befehl auf dem Server stellt einen neuen aus.",
+    "link.used.enter": "Dieser Befehl auf dem Server stellt einen neuen aus:",
     "link.used.ask": "Neuen Link anfordern",
     "link.used.sign_in": "Zur Anmeldung",
     "link.too_many.title": "Zu viele Versuche",

@@ -308,6 +308,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "account.password.none": "This account has no password.",
     "account.identities": "Linked sign-ins",
     "account.identities.empty": "No other sign-in is linked to this account.",
+    "account.password.off": "Passwords are switched off here: nobody signs in with one.",
     "account.identities.only": "It is the only way to sign in to this account, so it can't be unlinked.",
     "account.link": "Link {provider}",
     "account.unlink": "Unlink",
@@ -405,7 +406,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "link.used.invitation": "Your operator can send you a new invitation. If you have accepted it already, "
     "sign in.",
     "link.used.password": "You can ask for another one, or your operator can make one.",
-    "link.used.enter": "A command on the server makes another one.",
+    "link.used.enter": "This command on the server makes another one:",
     "link.used.ask": "Ask for a new link",
     "link.used.sign_in": "To sign-in",
     "link.too_many.title": "Too many tries",

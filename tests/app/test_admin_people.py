@@ -361,6 +361,8 @@ async def test_whoever_lost_their_way_in_is_told_of_and_invited_again(
     await overview.should_see("1 driver has no way to sign in")
     await overview.should_see("1 driver asked for their deletion")
     assert portal.links.locked_out() == 1
+    own = await visit(town.dana, "/account")
+    await own.should_see("Passwords are switched off here")
     for state, name in (("no-way-in", "Dana Driver"), ("leaving", "Eve Other")):
         user = await visit(town.olga, f"/admin/drivers?state={state}")
         assert [(row[1], row[3]) for row in listed(user)] == [(name, state)]
