@@ -17,7 +17,7 @@ from app.access.account_rules import LONGEST_NAME
 from app.access.languages import preferred
 from app.access.one_time_links import Purpose
 from app.pages import doorway
-from app.settings import password_sign_in
+from app.settings import PROGRAM, password_sign_in
 from components import words
 from components.words import Reader
 from data.queries.people import Recipient
@@ -184,6 +184,9 @@ def _used(portal: Portal, request: Request, purpose: Purpose) -> Response:
     with Client(ui.page(""), request=request) as client, doorway.doorway(reader, title):
         doorway.text("p", reader.text("link.used.text"))
         doorway.text("p", reader.text(WHAT_NEXT[purpose]))
+        if purpose is Purpose.SIGN_IN:
+            with ui.element("p").classes("p-commands"):
+                doorway.text("code", f"{PROGRAM} operator-sign-in EMAIL")
         if purpose is Purpose.PASSWORD_RESET and mails:
             _link(reader.text("link.used.ask"), "/forgot").classes("p-submit")
         else:

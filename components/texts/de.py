@@ -154,6 +154,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "duration.days_ago": {"one": "vor {n} Tag", "other": "vor {n} Tagen"},
     "duration.just_now": "gerade eben",
     # Zugang: Anmelden, erste Betreiberin, Fehler, erste Seite des Betreibers
+    "frame.no_scripts": "Diese Seite konnte nicht vollständig geladen werden. Bitte laden Sie sie neu; wenn "
+    "das nicht hilft, ist dieser Browser zu alt dafür, oder etwas hält ihre Skripte fern.",
     "sign_in.title": "Anmelden",
     "sign_in.email": "E-Mail",
     "sign_in.password": "Passwort",

@@ -154,6 +154,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "duration.days_ago": {"one": "{n} day ago", "other": "{n} days ago"},
     "duration.just_now": "just now",
     # access: sign-in, the first operator, errors, the operator's first page
+    "frame.no_scripts": "This page could not be loaded completely. Please load it again; if that does not "
+    "help, this browser is too old for it, or something keeps its scripts away.",
     "sign_in.title": "Sign in",
     "sign_in.email": "E-mail",
     "sign_in.password": "Password",

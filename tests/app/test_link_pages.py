@@ -276,6 +276,8 @@ async def test_with_an_identity_provider_passwords_are_off_and_the_break_glass_w
             entered = await browser.post("/auth/enter", data={"token": token_of(link)})
             assert entered.headers["location"] == "/admin"
             assert (await browser.get("/admin")).status_code == 200
+            used = await browser.get(f"/enter/{token_of(link)}")
+            assert "main.py operator-sign-in EMAIL" in used.text
         assert [row for row in await told(here) if row[1] == 3] == [
             ("person.first_operator", 3, "Olga"),
             ("person.sign_in_link", 3, "command line"),

@@ -39,6 +39,8 @@ async def test_p26_the_page_names_its_language(paper: Paper, language: str, lang
     """Holds what `theme.dress` leans on: NiceGUI reads the language from the client's own page object."""
     html = await paper.html(lambda: frame(language=language))
     assert re.search(r"<html[^>]*>", html).group() == f'<html lang="{lang}">'  # type: ignore[union-attr]
+    assert words.reader(language, None).text("frame.no_scripts") in html  # NiceGUI has it in English alone
+    assert 'id="esm-fallback"' in html
 
 
 @pytest.mark.parametrize(
