@@ -95,7 +95,9 @@ def test_a_driver_gets_a_new_password_and_old_sign_ins_end(run: Run, sqlite_data
     account = sqlite_database.change_now(add_driver, "Dana Driver")
     arrival = Arrival(account, HowSignedIn.PASSWORD)
     lasts = lifetime(Settings(_env_file=None), Role.DRIVER, remember=False)
-    sqlite_database.change_now(sign_in_rows.arrive, arrival, NOW, lasts, None, "hash of a token")
+    sqlite_database.change_now(
+        sign_in_rows.arrive, arrival, NOW, lambda _role: lasts, None, "hash of a token"
+    )
     said = run("new-driver-password", "dana@example.org", "--new-email", "D@Example.org")
     assert said.exit_code == 0, said.output
     password = said.output.split("password  ")[1].split()[0]
