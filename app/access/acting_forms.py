@@ -39,14 +39,15 @@ class ActingForms:
         Without a reason back to that page, without a fresh proof by way of `/confirm` (T24).
         """
         visitor, form = await posted.by_visitor(request, self._sign_ins, "/")
-        driver_id, reason = posted.number(form, "driver_id"), posted.text(form, "reason", LONGEST_REASON)
-        if driver_id is None:
-            raise not_found()
+        driver_id = posted.number(form, "driver_id") or 0  # nobody; who may ask at all is told first
+        reason = posted.text(form, "reason", LONGEST_REASON)
         page = f"/admin/drivers/{driver_id}"
         response = posted.redirect("/")
         try:
             await self._acting_as.begin(visitor.caller, request, response, driver_id, reason)
         except NoReason:
+            if driver_id == 0:
+                raise not_found() from None
             return posted.redirect(page, problem="reason")
         except NotFresh:
             return self._with_reason(posted.redirect("/confirm", next=page), page, reason)

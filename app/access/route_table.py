@@ -130,7 +130,7 @@ ROWS = (
     form("/auth/switch"),
     page("/confirm", Gets(303, 200, 200, 200, 404, 303)),
     form("/auth/confirm", Gets(303, 303, 303, 303, 404, 303)),
-    form("/auth/acting/begin", Gets(303, 404, 404, 303, 403, 303)),
+    form("/auth/acting/begin", Gets(303, 404, 404, 404, 403, 303)),  # without saying as whom
     form("/auth/acting/end"),
     *(form(f"/auth/account/{what}", Gets(303, 303, 303, 303, 403, 303)) for what in ACCOUNT_FORMS),
     Row("/auth/provider/{key}", Kind.PROTOCOL, To.NOWHERE.value),
