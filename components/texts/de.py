@@ -311,9 +311,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "account.password.save": "Passwort ändern",
     "account.password.provider": "Sie melden sich mit {provider} an. Ihr Passwort liegt dort, nicht hier.",
     "account.password.none": "Dieses Konto hat kein Passwort.",
+    "account.password.off": "Passwörter sind hier abgeschaltet: Damit meldet sich niemand an.",
     "account.identities": "Verknüpfte Anmeldungen",
     "account.identities.empty": "Mit diesem Konto ist keine andere Anmeldung verknüpft.",
-    "account.password.off": "Passwörter sind hier abgeschaltet: Damit meldet sich niemand an.",
     "account.identities.only": "Nur so können Sie sich an diesem Konto anmelden; "
     "die Verknüpfung lässt sich deshalb nicht lösen.",
     "account.link": "{provider} verknüpfen",
