@@ -39,4 +39,5 @@ def dress(reader: Reader, theme: Theme = Theme.SYSTEM) -> None:
     client.page.dark = _DARK[theme]
     ui.add_head_html('<link rel="stylesheet" href="/look/polaris.css">')
     # NiceGUI says in English alone that no scripts came: the style sheet puts these words in its place.
-    ui.add_head_html('<style>:root { --no-scripts: "' + reader.text("frame.no_scripts") + '"; }</style>')
+    sentence = reader.text("frame.no_scripts")
+    ui.add_head_html('<style>:root { --no-scripts: "' + sentence + '"; }</style>')

@@ -42,7 +42,9 @@ REVIEWED = {
     ("app.pages.confirm", "classes(style)"),
     ("app.pages.sign_in", "classes(style)"),
     # Paths of ours, or what `return_address.safe` has let through; a provider's key is quoted.
+    ("app.pages.account", "to(f'/account?said={PREFERENCES_SAVED}#preferences-title')"),
     ("app.pages.admin", "link(LISTS[key])"),
+    ("app.pages.admin", "link(path)"),
     ("app.pages.admin_person", "link(PATHS[self.role][:-1])"),
     ("app.pages.confirm", "href = target"),
     ("app.pages.dashboard", "to(f'/?period={period.value}#{USAGE}')"),
@@ -55,6 +57,8 @@ REVIEWED = {
     ("app.pages.refusals", "href = back"),
     ("app.pages.sign_in", "href = target"),
     ("components.forms", "action = action"),
+    # A sentence of ours in a style: `components.texts` has no quotation mark in it (tested there).
+    ("components.theme", "add_head_html('<style>:root { --no-scripts: \"' + sentence + '\"; }</style>')"),
     # In literal templates: paths that the page makes of constants and ids, and one number.
     ("components.account_access", ':action="props.row.action"'),
     ("components.account_access", ':href="path"'),

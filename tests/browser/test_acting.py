@@ -27,6 +27,10 @@ def until(browser: webdriver.Chrome, what: Callable[[], object], seconds: float 
     WebDriverWait(browser, seconds, 0.1, [StaleElementReferenceException]).until(lambda _: what())
 
 
+def _moving(browser: webdriver.Chrome) -> object:
+    return browser.execute_script("return document.getAnimations().length")
+
+
 def button(browser: webdriver.Chrome, place: str, words: str = "") -> WebElement:
     """What is to be clicked within *place*, as soon as it is there."""
     found: list[WebElement] = []
@@ -60,6 +64,8 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
     button(selenium, ".p-dialog .q-btn", "Save").click()
     said = button(selenium, ".q-notification", "you can look at everything and change nothing")
     assert said.get_attribute("role") == "alert"
+    # Half faded in or out, no text has its contrast: looked at while it stands still.
+    until(selenium, lambda: said.value_of_css_property("opacity") == "1" and not _moving(selenium))
     until(selenium, lambda: not selenium.find_elements(By.CSS_SELECTOR, ".p-dialog"))
     assert violations(selenium) == []
     assert selenium.find_elements(By.CSS_SELECTOR, "body.body--light")

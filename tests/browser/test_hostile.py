@@ -122,7 +122,7 @@ def _world(change: Change) -> dict[str, int]:
     invited = world.add_account(change, "Ivy Invited", Role.DRIVER, password_hash=None)
     hashed_token = hashed(secrets.token_urlsafe(32))
     arrival = Arrival(driver, HowSignedIn.PASSWORD, address="x", browser_name="x")
-    sign_in_rows.arrive(change, arrival, now, Lifetime(DAY, DAY), None, hashed_token)
+    sign_in_rows.arrive(change, arrival, now, lambda role: Lifetime(DAY, DAY), None, hashed_token)
     hostile.plant(change)
     for row in hostile.audit_rows(driver, operator):
         change.execute(insert(AuditEntry), row)
@@ -139,7 +139,9 @@ def _sign_in(server: Server, account: int) -> str:
         account, HowSignedIn.PASSWORD, browser_name=hostile.PAYLOADS[1], address=hostile.PAYLOADS[2]
     )
     now = datetime.now(UTC)
-    server.database.change_now(sign_in_rows.arrive, arrival, now, Lifetime(DAY, DAY), None, hashed(token))
+    server.database.change_now(
+        sign_in_rows.arrive, arrival, now, lambda role: Lifetime(DAY, DAY), None, hashed(token)
+    )
     return token
 
 

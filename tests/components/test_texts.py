@@ -61,6 +61,12 @@ def test_p26_each_text_that_is_asked_for_exists() -> None:
     assert found > 50
 
 
+@pytest.mark.parametrize("code", sorted(languages()))
+def test_t43_the_sentence_in_a_style_can_not_leave_it(code: str) -> None:
+    """T43: `components.theme` writes it between quotation marks in CSS."""
+    assert not set(str(languages()[code].texts["frame.no_scripts"])) & set('"\\<\n')
+
+
 def test_p26_plural_forms_are_chosen_and_filled() -> None:
     english, german = words.reader("en", None), words.reader("de", None)
     assert [english.count("duration.days", n) for n in (1, 2, 1_000)] == ["1 day", "2 days", "1,000 days"]
