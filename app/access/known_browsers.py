@@ -37,9 +37,9 @@ class KnownBrowsers:
         token = self._token(request)
         if token is None:
             return None
-        key = tokens.hashed(token)
-        is_known = await self._database.ask(_is_known, key, email, clock.now() - LASTS)
-        return f"browser {key} {email}" if is_known else None
+        # Not named by the token, which anybody's sign-in there replaces: the tries would begin anew.
+        known = await self._database.ask(_known, tokens.hashed(token), email, clock.now() - LASTS)
+        return None if known is None else f"browser {known}"
 
     async def remember(self, request: Request, response: Response, account_id: int) -> None:
         """Somebody has signed in to *account_id* there: *response* brings a new token for what is known.
@@ -64,13 +64,13 @@ class KnownBrowsers:
         return token if tokens.TOKEN.fullmatch(token) else None
 
 
-def _is_known(db: Connection, token_hash: str, email: str, since: datetime) -> bool:
+def _known(db: Connection, token_hash: str, email: str, since: datetime) -> int | None:
     found = (
         select(KnownBrowser.id)
         .join(Account, Account.id == KnownBrowser.account_id)
         .where(KnownBrowser.token_hash == token_hash, KnownBrowser.used_at > since, Account.email == email)
     )
-    return db.execute(found.limit(1)).first() is not None
+    return db.execute(found.order_by(KnownBrowser.id).limit(1)).scalar()
 
 
 def _remember(change: Change, old_hash: str | None, new_hash: str, account_id: int, now: datetime) -> None:

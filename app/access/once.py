@@ -22,7 +22,7 @@ FIELD = "once"
 REMEMBERED = 10.0
 """Seconds for which an answer that was given is given again; each page has a word of its own."""
 AT_MOST = 1_000
-"""Answers that are remembered; one more is given, and not again."""
+"""Answers that are remembered; for one more the oldest is forgotten."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -44,11 +44,17 @@ def once(answer: Answer) -> Answer:
         key = tokens.hashed(repr((request.url.path, sorted(form.multi_items(), key=repr))))
         if (task := answers.get(key)) is None:
             if len(answers) >= AT_MOST:
-                return await answer(request)
+                answers.pop(next(iter(answers)))
             # A task: the browser hangs up the first of the two, and the second wants what comes of it.
             task = answers[key] = asyncio.ensure_future(answer(request))
-            loop = asyncio.get_running_loop()
-            task.add_done_callback(lambda _: loop.call_later(REMEMBERED, answers.pop, key, None))
+
+            def done(task: asyncio.Task[Response]) -> None:
+                if task.cancelled() or task.exception() is not None:
+                    answers.pop(key, None)  # a failure is not kept, nor what its traceback holds
+                else:
+                    asyncio.get_running_loop().call_later(REMEMBERED, answers.pop, key, None)
+
+            task.add_done_callback(done)
         return _again(await asyncio.shield(task))
 
     return answered

@@ -112,10 +112,10 @@ async def _take_away(clients: list[Client], to_console: list[Client]) -> None:
     late: list[str] = []
     for client in clients:
         sockets = list(client._socket_to_document_id)
-        if not client.is_deleted:
-            for document in list(client._delete_tasks):  # of those that have gone: they would delete again
-                client._cancel_delete_task(document)
-            client.delete()
+        try:
+            _delete(client)
+        except Exception:  # one page's trouble leaves no other one open (T16)
+            log.exception("a page could not be taken away")
         if _is_answered(client):
             late += sockets
             continue
@@ -125,6 +125,13 @@ async def _take_away(clients: list[Client], to_console: list[Client]) -> None:
         await asyncio.sleep(ANSWER)
         for socket in late:
             await _hang_up(socket)
+
+
+def _delete(client: Client) -> None:
+    if not client.is_deleted:
+        for document in list(client._delete_tasks):  # of those that have gone: they would delete again
+            client._cancel_delete_task(document)
+        client.delete()
 
 
 def _is_answered(client: Client) -> bool:

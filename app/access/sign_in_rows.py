@@ -51,6 +51,8 @@ class Left:
 
     ended: tuple[Ended, ...] = field(default=())
     others: bool = False
+    rotated: bool = False
+    """Whether the browser is known by the new token now."""
 
 
 def arrive(
@@ -130,7 +132,8 @@ def leave(
 
     An operator who acts as a driver leaves both. Nobody is current afterwards if the current one left.
     A token that was replaced in the last minute still signs out: the answer with the new one may not have
-    arrived, and who signs out has to be out.
+    arrived, and who signs out has to be out. It gets nothing for it: whoever has an old token has no right
+    to a new one (T13).
     """
     found = sign_ins.leaving(change.connection, old_hash, now - CROSSED)
     if found is None:
@@ -145,11 +148,11 @@ def leave(
         operators = change.execute(acting).scalar()
         which.append(SignIn.id.in_([leaving] if operators is None else [leaving, operators]))
     ended = _end(change, which, now)
-    rotate(change, token_hash, new_hash, now)
-    others = bool(sign_ins.at_browser(change.connection, new_hash, now))
+    rotated = rotate(change, old_hash, new_hash, now)
+    others = bool(sign_ins.at_browser(change.connection, new_hash if rotated else token_hash, now))
     if not others:
         _delete_browsers(change)
-    return Left(tuple(ended), others)
+    return Left(tuple(ended), others, rotated)
 
 
 def end(

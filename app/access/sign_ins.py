@@ -246,10 +246,10 @@ class SignIns:
             sign_in_rows.leave, tokens.hashed(old), tokens.hashed(new), clock.now(), sign_in_id, everybody
         )
         self._ended(left.ended, own=True)
-        if left.others:
-            await self._give(response, new)
-        else:
+        if not left.others:
             self.browser_cookie.take(response)
+        elif left.rotated:
+            await self._give(response, new)
         return left
 
     @changing("sign_in.end")

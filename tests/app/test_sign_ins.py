@@ -341,6 +341,24 @@ async def test_sign_out_works_beside_a_new_token(sign_ins: SignIns) -> None:
     assert await here.who() == ella
 
 
+async def test_an_old_token_buys_no_new_one(sign_ins: SignIns) -> None:
+    """T13: planted in a browser before somebody signed in there, it signs out and brings nothing."""
+    dana, ella, _ = await people(sign_ins.database)
+    attacker = Visit(sign_ins)
+    await attacker.enter(ella)
+    victim = Visit(sign_ins, attacker.cookie)  # planted
+    await victim.enter(dana)
+    ids, response = await victim.ids(), Response()
+    left = await sign_ins.leave(attacker.request(), response, ids[ella])
+    assert [one.account_id for one in left.ended] == [ella]
+    assert "set-cookie" not in response.headers
+    assert await victim.who() == dana
+    response = Response()
+    await sign_ins.leave(victim.request(), Response(), ids[dana])
+    nobody = await sign_ins.leave(victim.request(), response)  # and with nobody current there is nothing new
+    assert (nobody.ended, nobody.rotated) == ((), False)
+
+
 async def test_nobody_comes_in_who_was_disabled_meanwhile(sign_ins: SignIns) -> None:
     """T16: the password was right, and the account is gone before the row is written."""
     dana, _, _ = await people(sign_ins.database)
