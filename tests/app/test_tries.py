@@ -118,12 +118,16 @@ async def test_the_cookie_is_a_token_that_nobody_can_plant(database: Database) -
             assert {"HttpOnly", "SameSite=lax", "Path=/", "Max-Age=31536000"} <= set(cookie.split("; "))
             browser.cookies.delete(COOKIE, domain="")
             first = browser.cookies[COOKIE]
+            known = known_browsers.KnownBrowsers(here.database, secure=False)  # another process
+            tries = await known.known(request_with(first), DANA["email"])
             await browser.post("/auth/sign-in", data=ELLA)
             second = browser.cookies[COOKIE]
         hashes = await here.database.ask(lambda db: list(db.scalars(select(KnownBrowser.token_hash))))
         assert len(hashes) == 2  # both accounts are known at this one browser
         assert len({*hashes, first, second, planted}) == 4
-        known = known_browsers.KnownBrowsers(here.database, secure=False)  # another process
+        # Whoever can sign in there as themselves gets no new tries for somebody else by it.
+        assert tries is not None
+        assert await known.known(request_with(second), DANA["email"]) == tries
 
         async def is_known(token: str, email: str) -> bool:
             return await known.known(request_with(token), email) is not None
