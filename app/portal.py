@@ -82,7 +82,7 @@ def install(settings: Settings) -> Portal:
         endpoint=Endpoint(settings, database, sessions, presence),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
-        by_provider=ByProvider(sign_ins, providers),
+        by_provider=ByProvider(sign_ins, providers, passwords),
         links=Links(passwords),
         passwords=passwords,
         people=People(database),

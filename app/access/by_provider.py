@@ -39,6 +39,7 @@ from app.access.identity import (
 from app.access.identity.code_flow import PATIENCE
 from app.access.identity_rows import Why
 from app.access.languages import preferred
+from app.access.own_password import Passwords
 from app.access.sign_in_rows import Ended
 from app.access.sign_ins import SignIns
 from app.access.tokens import TOKEN
@@ -99,18 +100,22 @@ class ByProvider:
     """The routes, and what other pages ask about providers."""
 
     def __init__(
-        self, sign_ins: SignIns, providers: Mapping[str, Provider], *, patience: float = PATIENCE
+        self,
+        sign_ins: SignIns,
+        providers: Mapping[str, Provider],
+        passwords: Passwords,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         """Take the *providers* of the settings; nobody waits for one for more than *patience* seconds."""
-        settings = sign_ins.settings
         self._sign_ins = sign_ins
         self._providers = Providers(
             providers,
-            lambda key: f"{settings.address}/auth/provider/{key}/callback",
+            lambda key: f"{sign_ins.settings.address}/auth/provider/{key}/callback",
             sign_ins.database,
             patience=patience,
         )
-        self.identities = Identities(sign_ins, providers)
+        self.identities = Identities(sign_ins, providers, passwords)
         self._tries = Tries(burst=ADDRESS, per_minute=ADDRESS)
         self._down: dict[str, datetime] = {}
 

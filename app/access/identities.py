@@ -12,15 +12,17 @@ from collections.abc import Collection, Mapping
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.access import identity_rows, tokens
+from app.access import identity_rows, link_mail, tokens
 from app.access.identity import Person, Provider
 from app.access.identity_rows import Admitted, Why
 from app.access.link_rows import LinkUsed
+from app.access.own_password import Passwords
 from app.access.sign_ins import SignIns
 from app.changing import changing
 from app.settings import password_sign_in
 from data.caller import Caller
 from data.database import Database
+from data.queries import people
 
 __all__ = ["Admitted", "Identities", "Refused", "Why"]
 
@@ -38,9 +40,10 @@ class Refused(Exception):
 class Identities:
     """The identities of all accounts; *providers* are those of the settings."""
 
-    def __init__(self, sign_ins: SignIns, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, sign_ins: SignIns, providers: Mapping[str, Provider], passwords: Passwords) -> None:
         self._sign_ins = sign_ins
         self._providers = providers
+        self._passwords = passwords
 
     @property
     def database(self) -> Database:
@@ -69,19 +72,33 @@ class Identities:
         raise AssertionError
 
     async def accept(self, person: Person, caller: Caller, token: str) -> Admitted:
-        """Take the invitation *token* with *person*. Raises `Refused`."""
+        """Take the invitation *token* with *person*. Raises `Refused`.
+
+        Somebody invited again is told by mail, and signed out wherever they were (T16).
+        """
         if not tokens.TOKEN.fullmatch(token):
             raise Refused(Why.INVITATION)
         provider, key = self._providers[person.provider], tokens.hashed(token)
         try:
             found = await self.database.change(
-                identity_rows.accept, person, provider, caller, clock.now(), key
+                identity_rows.accept,
+                person,
+                provider,
+                caller,
+                clock.now(),
+                key,
+                passwords=password_sign_in(self._sign_ins.settings),
             )
         except LinkUsed:
             raise Refused(Why.INVITATION) from None
         except IntegrityError:  # another process has linked the two in this moment
             raise Refused(Why.INVITATION) from None
-        return _admitted(found)
+        admitted = _admitted(found)
+        if admitted.had_password:
+            to = await self.database.ask(people.recipient, admitted.account_id)
+            assert to is not None
+            self._passwords.tell(to, link_mail.taken_by_provider)
+        return admitted
 
     @changing("identity.link.begin")
     async def begin_link(self, caller: Caller) -> None:

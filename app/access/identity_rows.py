@@ -24,7 +24,7 @@ from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change
 from data.models import Account, Identity, OneTimeLink, SignIn
-from data.queries import identities, sign_ins
+from data.queries import identities, people, sign_ins
 from data.queries.identities import Linked
 from data.types import Role, Theme
 
@@ -59,6 +59,8 @@ class Admitted:
     account_id: int
     role: Role
     identity_id: int
+    had_password: bool = False
+    """An invitation has let them in to an account that had an owner: to be told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,19 @@ def admit(
 
 
 def accept(
-    change: Change, person: Person, provider: Provider, caller: Caller, now: datetime, token_hash: str
+    change: Change,
+    person: Person,
+    provider: Provider,
+    caller: Caller,
+    now: datetime,
+    token_hash: str,
+    *,
+    passwords: bool,
 ) -> Admitted | Why:
     """Let *person* in to the account that the open invitation with *token_hash* is for, and link them.
 
-    Raises `LinkUsed` if somebody else was faster.
+    Unless its owner can sign in: *passwords* tells whether one is a way in. Raises `LinkUsed` if somebody
+    else was faster.
     """
     is_open = (
         OneTimeLink.token_hash == token_hash,
@@ -124,14 +134,13 @@ def accept(
         .join(OneTimeLink, OneTimeLink.account_id == Account.id)
         .where(*is_open, Account.disabled_at.is_(None))
     ).one_or_none()
-    if row is None:
+    if row is None or people.has_joined(change.connection, row.id, passwords=passwords):
         return Why.INVITATION
     if (refused := _refused(change, person, provider, row.id, row.role)) is not None:
         return refused
-    link_rows.joined_by_provider(change, caller, token_hash, now)
-    mine = _linked_to(change, person, row.id)
-    plan = _Plan(row.role, row.id, mine.identity_id if mine is not None else None, by=Purpose.INVITATION)
-    return _carry_out(change, plan, person, caller, now)
+    had_password = link_rows.joined_by_provider(change, caller, token_hash, now)
+    plan = _Plan(row.role, row.id, by=Purpose.INVITATION)
+    return replace(_carry_out(change, plan, person, caller, now), had_password=had_password)
 
 
 def not_fresh(db: Connection, caller: Caller, now: datetime) -> Why | None:
@@ -151,6 +160,7 @@ def link(change: Change, person: Person, provider: Provider, caller: Caller, now
         return refused
     if _linked_to(change, person, caller.subject_id) is None:
         _link(change, person, caller.subject_id, caller, now, "account page")
+        link_rows.end_links(change, caller.subject_id)  # as in `_carry_out`
     return None
 
 

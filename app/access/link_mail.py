@@ -37,6 +37,13 @@ def password_changed(to: Recipient, zone: str) -> Letter:
     return _letter(reader, to, reader.text("mail.changed.subject", portal=reader.text("brand")), parts)
 
 
+def taken_by_provider(to: Recipient, zone: str) -> Letter:
+    """The letter that tells of an identity that an invitation has let in to an account that had an owner."""
+    reader = words.reader(to.language, to.time_zone or zone)
+    parts = reader.text("mail.taken.text", account=_account(reader, to)), reader.text("mail.changed.ignore")
+    return _letter(reader, to, reader.text("mail.taken.subject", portal=reader.text("brand")), parts)
+
+
 def _account(reader: Reader, to: Recipient) -> str:
     return reader.text(f"mail.account.{to.role}", portal=reader.text("brand"), email=to.email)
 

@@ -126,21 +126,30 @@ def use(change: Change, token_hash: str, purpose: Purpose, now: datetime) -> int
 def join(
     change: Change, caller: Caller, token_hash: str, name: str, password_hash: str, now: datetime
 ) -> int:
-    """An invitation is accepted with a password; the account. Raises `LinkUsed`."""
+    """An invitation is accepted with a password; the account. Raises `LinkUsed`, too if they have joined."""
     account_id = use(change, token_hash, Purpose.INVITATION, now)
     assert account_id is not None
+    if people.has_joined(change.connection, account_id):
+        raise LinkUsed
     change.execute(update(Account).where(Account.id == account_id).values(name=name))
     set_password(change, account_id, password_hash)
     told(change, caller, account_id, "person.join", now)
     return account_id
 
 
-def joined_by_provider(change: Change, caller: Caller, token_hash: str, now: datetime) -> int:
-    """An invitation is accepted with an identity, which the caller stores; the account. Raises `LinkUsed`."""
+def joined_by_provider(change: Change, caller: Caller, token_hash: str, now: datetime) -> bool:
+    """An invitation is accepted with an identity, which the caller stores. Raises `LinkUsed`.
+
+    True if the account had an owner before, by its password: whoever is signed in to it is so no more, as
+    after a reset, and the owner is to be told.
+    """
     account_id = use(change, token_hash, Purpose.INVITATION, now)
     assert account_id is not None
-    told(change, caller, account_id, "person.join", now)
-    return account_id
+    had_password = people.has_joined(change.connection, account_id)
+    who = told(change, caller, account_id, "person.join", now, about="invited again" if had_password else "")
+    if had_password:
+        sign_in_rows.end(change, [SignIn.account_id == account_id], now, (who, "sign_in.end"))
+    return had_password
 
 
 def renew_password(change: Change, caller: Caller, token_hash: str, password_hash: str, now: datetime) -> int:
@@ -175,11 +184,13 @@ def end_links(change: Change, account_id: int) -> None:
     )
 
 
-def told(change: Change, caller: Caller, account_id: int, action: str, now: datetime) -> Caller:
+def told(
+    change: Change, caller: Caller, account_id: int, action: str, now: datetime, *, about: str = ""
+) -> Caller:
     """Write into the audit what the holder of a link did, in the name of its account; who that is."""
     role = change.execute(select(Account.role).where(Account.id == account_id)).scalar_one()
     who = replace(caller, subject_id=account_id, role=role, actor_id=account_id)
-    audit.record(change, who, action, now)
+    audit.record(change, who, action, now, about=about)
     change.announce(Announcement(Topic.PEOPLE, account_id))
     return who
 

@@ -170,10 +170,11 @@ class Links:
         if purpose is Purpose.PASSWORD_RESET and not by_password:
             return None
         to = await self.database.ask(people.of_link, tokens.hashed(token), purpose, clock.now())
-        # Invited again while passwords were off, and they work again: that is no way to set another one.
-        if to is not None and purpose is Purpose.INVITATION and by_password:
-            return None if await self.database.ask(people.has_joined, to.account_id) else to
-        return to
+        if to is None or purpose is not Purpose.INVITATION:
+            return to
+        # Somebody invited again who can sign in by now, because passwords work again or by an identity.
+        joined = await self.database.ask(people.has_joined, to.account_id, passwords=by_password)
+        return None if joined else to
 
     async def join(self, caller: Caller, token: str, *, name: str, password: str) -> Recipient:
         """Accept an invitation with a password. Raises `LinkUsed` or `Refused`."""

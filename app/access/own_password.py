@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from nicegui import background_tasks
@@ -15,7 +16,7 @@ from app.access import link_mail, link_rows, passwords, sign_in_rows
 from app.access.account_rules import Refused, check_password
 from app.access.tries import PasswordTries, neighbourhood
 from app.changing import changing
-from app.mail import Mail, NotMailed
+from app.mail import Letter, Mail, NotMailed
 from app.settings import Settings, password_sign_in
 from data import audit
 from data.caller import Caller
@@ -108,14 +109,17 @@ class Passwords:
         log.info("password changed")
         self.tell(to)
 
-    def tell(self, to: Recipient) -> None:
-        """Write to *to* that their password was changed, in the background."""
+    def tell(
+        self, to: Recipient, letter: Callable[[Recipient, str], Letter] = link_mail.password_changed
+    ) -> None:
+        """Write to *to* that their password, or what else *letter* tells, was changed; in the background."""
         if self.mail.configured:
-            background_tasks.create(self._tell(to), name="mail: password changed")
+            written = letter(to, self.settings.default_time_zone)
+            background_tasks.create(self._tell(written), name="mail: way in changed")
 
-    async def _tell(self, to: Recipient) -> None:
+    async def _tell(self, letter: Letter) -> None:
         with contextlib.suppress(NotMailed):  # it is in the log
-            await self.mail.send(link_mail.password_changed(to, self.settings.default_time_zone))
+            await self.mail.send(letter)
 
     async def _rehash(self, account: Credentials, password: str) -> None:
         better = await self.hashed(password)

@@ -468,6 +468,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "wie es ist.",
     "mail.changed.subject": "Ihr Passwort für {portal} wurde geändert",
     "mail.changed.text": "das Passwort für {account} wurde soeben geändert; andere Geräte wurden abgemeldet.",
+    "mail.taken.subject": "Eine neue Anmeldung für {portal}",
+    "mail.taken.text": "eine Einladung für {account} wurde soeben über einen Anmeldedienst angenommen, mit "
+    "dem die Anmeldung ab jetzt geschieht. Andere Geräte wurden abgemeldet.",
     "mail.changed.ignore": "Waren Sie das nicht, sagen Sie bitte sofort Ihrem Betreiber Bescheid.",
     # the operator's console: people
     "people.drivers": "Fahrer",

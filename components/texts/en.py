@@ -454,6 +454,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "mail.reset.ignore": "If you did not ask for this, you need not do anything; your password stays.",
     "mail.changed.subject": "Your password for {portal} was changed",
     "mail.changed.text": "the password of {account} was changed just now, and other devices were signed out.",
+    "mail.taken.subject": "A new way to sign in to {portal}",
+    "mail.taken.text": "an invitation to {account} was accepted just now with an identity provider, which is "
+    "the way in from now on. Other devices were signed out.",
     "mail.changed.ignore": "If this was not you, please tell your operator at once.",
     # the operator's console: people
     "people.drivers": "Drivers",

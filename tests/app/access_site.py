@@ -91,7 +91,7 @@ async def site(database: Database, *, patience: float = 10, **settings: Any) -> 
         database.start()
         links = Links(Passwords(database, options, Mail(options)))
         sign_ins = SignIns(database, options)
-        by_provider = ByProvider(sign_ins, configured(options), patience=patience)
+        by_provider = ByProvider(sign_ins, configured(options), links.passwords, patience=patience)
         made = Site(database, sign_ins, live, options, links, by_provider.identities)
         surface.install(app, options, made.sign_ins, by_provider, made.links)
         app.state.routes.add(*ROWS)

@@ -15,12 +15,14 @@ from app.access import tokens
 from app.access.acting import ActingAs
 from app.access.identities import Refused, Why
 from app.access.identity import Person
+from app.access.one_time_links import Purpose
 from app.access.visitor import Visitor
 from data.caller import COMMAND_LINE, ReadOnly
 from data.database import Database
-from data.models import OneTimeLink, SignIn
+from data.models import AuditEntry, OneTimeLink, SignIn
 from data.types import Role
 from tests.app.access_site import Site
+from tests.app.mailbox import mailbox
 from tests.app.provider_site import (
     BEGIN,
     BOB,
@@ -227,6 +229,56 @@ async def test_an_invitation_is_taken_with_a_provider(
                 assert "This invitation" in await said(browser, await back(browser, second))
                 assert (await other.get(BEGIN + "?purpose=invitation&token=x")).status_code == 404
         assert await accounts(here) == [("Ada", role.value)]
+
+
+async def test_whoever_is_invited_again_is_told_and_signed_out(
+    sqlite_database: Database, opened: Open, provider: Hostile
+) -> None:
+    """T12, T16, T22: an account that had an owner is not taken in silence, and by one identity alone."""
+    async with mailbox() as box:
+        mail = {"smtp_url": f"smtp://127.0.0.1:{box.port}", "mail_from": "charge@example.org"}
+        async with opened(sqlite_database, settings=mail) as here:
+            dana = await here.driver()
+            made = await here.links.invite_again(COMMAND_LINE, dana)
+            token = made.address.rsplit("/", 1)[1]
+            here.sign_ins.settings = here.settings.model_copy(update={"password_sign_in": "on"})
+            async with here.browser() as browser:  # passwords are back: the account needs no way in
+                page = await said(
+                    browser, await sign_in(browser, provider, purpose="invitation", token=token)
+                )
+                assert "expired or has been used" in page
+            assert await identities(here) == []
+            here.sign_ins.settings = here.settings
+            async with here.browser(await here.sign_ins.issue(dana)) as old, here.browser() as browser:
+                assert await sign_in(browser, provider, purpose="invitation", token=token) == "/"
+                assert (await browser.get("/")).status_code == 200
+                assert (await old.get("/")).status_code == 303
+            letter = await box.letter(2)
+            assert letter["Subject"] == "A new way to sign in to Polaris Express"
+            assert box.envelopes[1][1] == ("dana@example.org",)
+            about = select(AuditEntry.about).where(AuditEntry.action == "person.join")
+            assert await here.database.ask(lambda db: db.scalar(about)) == "invited again"
+
+
+async def test_who_links_from_inside_needs_no_invitation_any_more(
+    sqlite_database: Database, opened: Open, provider: Hostile
+) -> None:
+    """T12, T22: it ends; nor would one do that is open all the same."""
+    async with opened(sqlite_database) as here:
+        dana, ella = await here.driver(), await here.driver("Ella Driver")
+        await here.links.invite_again(COMMAND_LINE, dana)
+        async with here.browser(await here.sign_ins.issue(dana)) as browser:
+            assert await sign_in(browser, provider, purpose="link") == "/account"
+        assert await here.database.ask(lambda db: db.scalar(select(OneTimeLink.id))) is None
+        made = await here.links.invite_again(COMMAND_LINE, ella)
+        token = made.address.rsplit("/", 1)[1]
+        await link(here, ella, provider.issuer, "person-9")
+        assert await here.links.recipient(token, Purpose.INVITATION) is None
+        provider.person = dict(BOB)
+        async with here.browser() as browser:
+            page = await said(browser, await sign_in(browser, provider, purpose="invitation", token=token))
+            assert "expired or has been used" in page
+        assert await identities(here) == [(dana, "person-1"), (ella, "person-9")]
 
 
 async def test_an_invitation_for_who_has_an_account_already_stays_open(

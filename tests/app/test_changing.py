@@ -163,7 +163,7 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
     )
     async with window(portal) as here:
         await here.enter(olga)
-        identities = Identities(portal.sign_ins, {"test": PROVIDER})
+        identities = Identities(portal.sign_ins, {"test": PROVIDER}, portal.passwords)
         yield Stage(portal, here, identities, dana, eve, gus, ina, paul, *danas, identity)
 
 

@@ -136,6 +136,8 @@ async def test_whoever_has_a_password_that_is_none_any_more_is_invited_again(
     assert await links.recipient(token, Purpose.INVITATION) is None
     with pytest.raises(LinkUsed):
         await links.join(STRANGER, token, name="Eva", password=NEW)
+    with pytest.raises(LinkUsed):  # nor if nobody had looked before
+        await links.database.change(link_rows.join, STRANGER, hashed(token), "Eva", "hash", clock.now())
 
 
 @pytest.mark.parametrize(
