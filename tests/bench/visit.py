@@ -10,7 +10,7 @@ from selenium import webdriver
 
 from tests.bench import world
 from tests.bench.measures import Result, cookies, portal
-from tests.browser.flags import FLAGS
+from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
 
 
 async def first_visit() -> list[Result]:
@@ -26,6 +26,7 @@ def _visit(url: str, cookie: dict[str, str]) -> float:
     for flag in (*FLAGS, "--window-size=390,844"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    take_the_driver_of_this_machine()
     browser = webdriver.Chrome(options=options)
     try:
         browser.get(url + "/favicon.ico")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,16 +10,14 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.flags import FLAGS
+from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
 from tests.browser.server import Server
 from tests.world import PASSWORD
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _driver_of_this_machine() -> None:
-    """Selenium takes the driver that is installed here, instead of looking for one on the network."""
-    if (driver := shutil.which("chromedriver")) is not None:
-        os.environ["SE_CHROMEDRIVER"] = driver
+    take_the_driver_of_this_machine()
 
 
 @pytest.fixture

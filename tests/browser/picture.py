@@ -16,7 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.flags import FLAGS
+from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "a password for a picture"
@@ -49,6 +49,7 @@ def take(address: str, seconds: float) -> None:
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, "--hide-scrollbars"):
         options.add_argument(flag)
+    take_the_driver_of_this_machine()
     browser = webdriver.Chrome(options=options)
     try:
         browser.execute_cdp_cmd(
