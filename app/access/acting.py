@@ -15,7 +15,7 @@ from app import clock
 from app.access import sign_in_rows, tokens
 from app.access.account_rules import LONGEST_REASON as LONGEST_REASON
 from app.access.account_rules import proper_reason
-from app.access.lifetimes import FRESH
+from app.access.lifetimes import is_fresh
 from app.access.sign_ins import SignIns
 from app.access.visitor import Visitor
 from app.changing import changing
@@ -62,7 +62,7 @@ class ActingAs:
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise NoReason
         mine = await self.database.ask(asked.by_id, caller.actor_sign_in_id or 0, now)
-        if mine is None or not mine.fresh_at <= now < mine.fresh_at + FRESH:
+        if mine is None or not is_fresh(mine.fresh_at, now):
             raise NotFresh
         token = tokens.new()
         begun = await self.database.change(

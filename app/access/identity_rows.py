@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from app.access import link_rows, sign_in_rows
 from app.access.identity import Person, Provider
-from app.access.lifetimes import FRESH
+from app.access.lifetimes import is_fresh
 from app.access.link_rows import Purpose
 from components.texts import languages
 from components.words import zones
@@ -146,7 +146,7 @@ def accept(
 def not_fresh(db: Connection, caller: Caller, now: datetime) -> Why | None:
     """Whether *caller* has to prove again who they are, before they change how they can sign in (T24)."""
     mine = sign_ins.by_id(db, caller.actor_sign_in_id or 0, now)
-    fresh = mine is not None and mine.fresh_at <= now < mine.fresh_at + FRESH
+    fresh = mine is not None and is_fresh(mine.fresh_at, now)
     return None if fresh else Why.NOT_FRESH
 
 

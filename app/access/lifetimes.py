@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.settings import Settings
 from data.types import Role
@@ -24,6 +24,11 @@ class Lifetime:
     """Without use."""
     longest: timedelta
     """In any case."""
+
+
+def is_fresh(fresh_at: datetime, now: datetime) -> bool:
+    """Whether somebody who proved at *fresh_at* who they are has done so recently enough (T24)."""
+    return fresh_at <= now < fresh_at + FRESH
 
 
 def lifetime(settings: Settings, role: Role, *, remember: bool) -> Lifetime:

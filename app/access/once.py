@@ -16,9 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import posted, return_address, tokens
+from components.forms import ONCE
 
-FIELD = "once"
-"""Carries the word, a token; a form without it is answered each time."""
 REMEMBERED = 10.0
 """Seconds for which an answer that was given is given again; each page has a word of its own."""
 AT_MOST = 1_000
@@ -36,7 +35,7 @@ def once(answer: Answer) -> Answer:
 
     async def answered(request: Request) -> Response:
         form = await posted.form(request)
-        if not tokens.TOKEN.fullmatch(posted.text(form, FIELD, 100)):
+        if not tokens.TOKEN.fullmatch(posted.text(form, ONCE, 100)):
             return await answer(request)
         if not request.cookies:
             wanted = return_address.safe(request.app, posted.text(form, "next", return_address.LONGEST))

@@ -13,10 +13,9 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.access import link_rows
+from app.access import lifetimes, link_rows
 from app.access.account_rules import Refused, proper_email, proper_name
 from app.access.acting import NotFresh
-from app.access.lifetimes import FRESH
 from app.access.tries import Tries
 from app.access.visitor import Visitor
 from app.changing import changing
@@ -76,14 +75,14 @@ class OwnAccount:
 
 def is_fresh(visitor: Visitor, now: datetime) -> bool:
     """Whether *visitor* has proved within the last 15 minutes who they are (T24)."""
-    return visitor.fresh_at <= now < visitor.fresh_at + FRESH
+    return lifetimes.is_fresh(visitor.fresh_at, now)
 
 
 def _is_fresh(db: Connection, caller: Caller, now: datetime) -> bool:
     mine = sign_ins.by_id(db, caller.actor_sign_in_id or 0, now)
     if mine is None or mine.account_id != caller.subject_id:
         return False
-    return mine.fresh_at <= now < mine.fresh_at + FRESH
+    return lifetimes.is_fresh(mine.fresh_at, now)
 
 
 def _rename(change: Change, caller: Caller, name: str, now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from app import clock
@@ -62,22 +64,19 @@ def invite(console: Console, role: Role) -> None:
 
 async def invite_again(console: Console, facts: AccountFacts) -> None:
     """Another invitation, at once: it only ends the one before."""
-    if (caller := await console.caller()) is None:
-        return
-    try:
-        link = await console.portal.links.invite_again(caller, facts.id, base=base(console))
-    except Refused as refused:
-        ui.notify(problem(console.reader, refused), type="negative", position="top")
-        return
-    show_link(console, link, facts.name, facts.role)
+    await _show_made(console, facts, console.portal.links.invite_again)
 
 
 async def password_link(console: Console, facts: AccountFacts) -> None:
     """A link that sets a new password, at once: the old one works until it is used."""
+    await _show_made(console, facts, console.portal.links.reset)
+
+
+async def _show_made(console: Console, facts: AccountFacts, make: Callable[..., Awaitable[Link]]) -> None:
     if (caller := await console.caller()) is None:
         return
     try:
-        link = await console.portal.links.reset(caller, facts.id, base=base(console))
+        link = await make(caller, facts.id, base=base(console))
     except Refused as refused:
         ui.notify(problem(console.reader, refused), type="negative", position="top")
         return
