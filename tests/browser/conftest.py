@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
 from tests.browser.server import Server
+from tests.browser.waiting import waiting
 from tests.world import PASSWORD
 
 
@@ -46,7 +46,7 @@ def sign_in(server: Server) -> SignIn:
 
     def sign_in(browser: webdriver.Chrome, email: str = "dana@example.org", path: str = "/") -> None:
         browser.get(server.url + path)
-        wait = WebDriverWait(browser, 10)
+        wait = waiting(browser, 10)
         wait.until(lambda b: b.find_elements(By.NAME, "email"))
         browser.find_element(By.NAME, "email").send_keys(email)
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
+from tests.browser.waiting import waiting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "a password for a picture"
@@ -57,7 +57,7 @@ def take(address: str, seconds: float) -> None:
             {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
         )
         browser.get(address)
-        wait = WebDriverWait(browser, 20)
+        wait = waiting(browser, 20)
         wait.until(lambda b: b.find_elements(By.NAME, "email"))
         browser.find_element(By.NAME, "email").send_keys("robin@demo.example")
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)

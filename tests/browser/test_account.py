@@ -9,13 +9,13 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 from sqlalchemy import text
 
 from tests import world
 from tests.browser.conftest import SignIn
 from tests.browser.server import Server
 from tests.browser.test_look import violations
+from tests.browser.waiting import body, waiting
 
 
 @pytest.fixture
@@ -24,11 +24,6 @@ def elsewhere(chrome_options: webdriver.ChromeOptions) -> Iterator[webdriver.Chr
     browser = webdriver.Chrome(options=chrome_options)
     yield browser
     browser.quit()
-
-
-def body(browser: webdriver.Chrome) -> str:
-    """The text that can be read."""
-    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_t16_everywhere_else_is_within_two_seconds(
@@ -41,17 +36,17 @@ def test_t16_everywhere_else_is_within_two_seconds(
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     sign_in(selenium, path="/account")
-    wait = WebDriverWait(selenium, 10)
+    wait = waiting(selenium, 10)
     wait.until(lambda b: b.find_elements(By.NAME, "others"))
     assert selenium.execute_script("return document.documentElement.scrollWidth") <= 390
     assert violations(selenium) == []
-    WebDriverWait(elsewhere, 10).until(lambda b: b.execute_script("return window.socket?.connected"))
+    waiting(elsewhere, 10).until(lambda b: b.execute_script("return window.socket?.connected"))
 
     selenium.find_element(By.XPATH, "//button[contains(., 'Sign out everywhere else')]").send_keys(Keys.ENTER)
     begun = time.monotonic()
-    WebDriverWait(elsewhere, 5, 0.05).until(lambda b: "/sign-in" in b.current_url)
+    waiting(elsewhere, 5, 0.05).until(lambda b: "/sign-in" in b.current_url)
     assert time.monotonic() - begun <= 2
-    WebDriverWait(elsewhere, 5).until(lambda b: "this sign-in was ended elsewhere" in body(b))
+    waiting(elsewhere, 5).until(lambda b: "this sign-in was ended elsewhere" in body(b))
     wait.until(lambda b: "You are signed out everywhere else." in body(b))
     assert not selenium.find_elements(By.NAME, "others")
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from data.types import Role
 from tests import world
@@ -17,6 +15,7 @@ from tests.browser.server import Server
 from tests.browser.test_look import violations
 from tests.browser.test_security import body
 from tests.browser.test_security import violations as complaints
+from tests.browser.waiting import waiting
 
 WHY = "Ticket 4711: <b>bill</b> looks wrong"
 BANNER = "You are acting as Dana <i>Driver</i>. You see the portal as they do. Nothing can be changed."
@@ -24,7 +23,7 @@ BANNER = "You are acting as Dana <i>Driver</i>. You see the portal as they do. N
 
 def until(browser: webdriver.Chrome, what: Callable[[], object], seconds: float = 10) -> None:
     """Wait for *what* to be true."""
-    WebDriverWait(browser, seconds, 0.1, [StaleElementReferenceException]).until(lambda _: what())
+    waiting(browser, seconds).until(lambda _: what())
 
 
 def _moving(browser: webdriver.Chrome) -> object:

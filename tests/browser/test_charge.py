@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from app.simulation.charge_point import ChargePoint
 from tests.browser.plugs import Loop
 from tests.browser.server import Server
+from tests.browser.waiting import waiting
 from tests.world import add_charger, add_driver, add_site
 
 PASSWORD = "a-password-of-16-bytes"
@@ -51,7 +50,7 @@ def strips(browser: webdriver.Chrome) -> list[str]:
 
 def until(browser: webdriver.Chrome, what: Callable[[], object], seconds: float = 10) -> None:
     """Wait for *what* to be true."""
-    wait = WebDriverWait(browser, seconds, 0.1, ignored_exceptions=[StaleElementReferenceException])
+    wait = waiting(browser, seconds)
     wait.until(lambda _: what())
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from data.database import Change
 from data.types import Role, Theme
 from tests.browser.server import Server
 from tests.browser.test_look import violations
+from tests.browser.waiting import waiting
 from tests.data.test_queries_accounts import add_identity, add_sign_in
 from tests.world import NOW, add_account, add_driver
 
@@ -40,7 +40,7 @@ def test_an_operator_finds_a_driver_ends_a_sign_in_and_acts_as_them(
     """T16, P23: search and address agree; a row's button works by keyboard; nothing is wider than a phone."""
     dana = server.database.change_now(people)
     server.start()
-    wait = WebDriverWait(selenium, 10)
+    wait = waiting(selenium, 10)
 
     def see(selector: str, text: str) -> None:
         wait.until(

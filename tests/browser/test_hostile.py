@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 from sqlalchemy import insert, select
 
 from app.access import sign_in_rows
@@ -27,6 +26,7 @@ from tests import hostile, world
 from tests.browser.server import Server
 from tests.browser.test_look import rich
 from tests.browser.test_security import violations
+from tests.browser.waiting import waiting
 
 DAY = timedelta(days=1)
 STARTED = """
@@ -88,7 +88,7 @@ def test_hostile_texts_do_nothing_anywhere(selenium: webdriver.Chrome, server: S
 
 def _look(browser: webdriver.Chrome, where: str) -> int:
     """Look at the page that is shown; how many of the hostile strings can be read on it."""
-    WebDriverWait(browser, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"), where)
+    waiting(browser, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"), where)
     for _ in range(2):  # as it came, and when its socket has brought the rest
         found = browser.execute_script(STARTED)
         assert found["hacked"] is None, (where, found["hacked"])
@@ -97,7 +97,7 @@ def _look(browser: webdriver.Chrome, where: str) -> int:
         assert found["inline"] == 0, where
         assert found["shown"], where
         assert "could not be loaded" not in found["text"], where
-        WebDriverWait(browser, 10).until(lambda b: b.execute_script("return !!window.socket?.connected") or 1)
+        waiting(browser, 10).until(lambda b: b.execute_script("return !!window.socket?.connected") or 1)
         browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     return sum(marker in found["text"].lower() for marker in ("hacked=", "evil.example", "drop table", "<"))
 

@@ -6,13 +6,13 @@ import asyncio
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from data.caller import COMMAND_LINE
 from data.types import Role
 from tests.app.test_links import NEW, service
 from tests.browser.server import Server
 from tests.browser.test_security import body, violations
+from tests.browser.waiting import waiting
 from tests.world import add_account
 
 HOSTILE = "Dana <img src=x onerror=alert(1)>{{7*7}}"
@@ -30,7 +30,7 @@ def test_an_invitation_and_the_break_glass_link(selenium: webdriver.Chrome, serv
     enter = asyncio.run(links.sign_in_link(COMMAND_LINE, olga))
     metrics = {"width": 320, "height": 700, "deviceScaleFactor": 2, "mobile": True}
     selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    wait = WebDriverWait(selenium, 10)
+    wait = waiting(selenium, 10)
 
     selenium.get(dana.address)
     wait.until(lambda b: b.find_elements(By.NAME, "password"))

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 from sqlalchemy import update
 
 from data.database import Change
 from data.models import Account
 from data.types import ConnectorStatus, Theme
 from tests.browser.server import Server
+from tests.browser.waiting import waiting
 from tests.world import (
     add_charger,
     add_driver,
@@ -110,7 +110,7 @@ def dashboard(
         wanted = update(Account).values(theme=theme, language=language)
         server.database.change_now(lambda change: change.execute(wanted))
         sign_in(selenium)
-        WebDriverWait(selenium, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chargers li"))
+        waiting(selenium, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chargers li"))
 
     return dashboard
 
@@ -130,7 +130,7 @@ def scroll_through(browser: webdriver.Chrome) -> None:
     """Let everything be drawn that is drawn only when it is seen."""
     chart = browser.find_element(By.CSS_SELECTOR, ".p-chart")
     browser.execute_script("arguments[0].scrollIntoView()", chart)
-    WebDriverWait(browser, 15).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
+    waiting(browser, 15).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_axe_finds_nothing_at_the_door(
     )
     for path in ("/sign-in", f"/welcome/{link}"):
         selenium.get(server.url + path)
-        WebDriverWait(selenium, 10).until(lambda b: b.find_elements(By.NAME, "password"))
+        waiting(selenium, 10).until(lambda b: b.find_elements(By.NAME, "password"))
         assert violations(selenium) == [], path
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 from sqlalchemy import text
 
 from app.serve import free_port
 from tests.browser.server import Server
 from tests.browser.test_security import body, violations
+from tests.browser.waiting import waiting
 from tests.providers.certified import started
 
 TO_PROVIDER = ".p-providers a.p-submit"
@@ -20,7 +20,7 @@ TO_PROVIDER = ".p-providers a.p-submit"
 
 def prove(browser: webdriver.Chrome, name: str) -> None:
     """On the provider's own pages: type who one is, and agree to what the portal wants to know."""
-    wait = WebDriverWait(browser, 15)
+    wait = waiting(browser, 15)
     wait.until(lambda b: b.find_elements(By.NAME, "login"))
     browser.find_element(By.NAME, "login").send_keys(name)
     browser.find_element(By.NAME, "password").send_keys("any")
@@ -50,7 +50,7 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         file.write_text(provider.table("company", label="Company", unknown_drivers=True))
         server.settings["identity_providers"] = str(file)
         server.start()
-        wait = WebDriverWait(selenium, 15)
+        wait = waiting(selenium, 15)
         selenium.get(f"{server.url}/?period=year")
         wait.until(lambda b: len(shown(b)) == 1)
         assert shown(selenium)[0].endswith("/auth/provider/company?next=%2F%3Fperiod%3Dyear")
@@ -80,7 +80,7 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         selenium.find_element(By.CSS_SELECTOR, "form[action='/auth/sign-out'] button").click()
         wait.until(lambda b: b.current_url.startswith(provider.issuer))
         selenium.switch_to.window(selenium.window_handles[-1])
-        WebDriverWait(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
+        waiting(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
         assert [one for one in violations(selenium) if server.url in one or "Security Policy" in one] == []
         selenium.close()
         selenium.switch_to.window(first)
@@ -98,4 +98,4 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         wait.until(lambda b: b.find_elements(By.NAME, "logout"))
         selenium.find_element(By.NAME, "logout").click()
         selenium.switch_to.window(first)
-        WebDriverWait(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
+        waiting(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
