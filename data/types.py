@@ -113,6 +113,21 @@ class Authorization(StrEnum):
     CONCURRENT_TX = "ConcurrentTx"
 
 
+class CommandState(StrEnum):
+    """How far a request to a charger has come (C16)."""
+
+    WAITING = "waiting"
+    """Not sent yet: another request is out, or the process that has the charger hasn't taken it."""
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    """The charger will try; what was asked for has not happened yet."""
+    DONE = "done"
+    FAILED = "failed"
+    """Rejected, impossible or not answered: ``outcome`` says which."""
+    TIMED_OUT = "timed_out"
+    """Accepted, and then it did not happen in time."""
+
+
 class ReservationStatus(StrEnum):
     """Where a reservation stands; what the charger answered is its ``charger_answer``."""
 

@@ -6,7 +6,9 @@ relationships and no hidden SQL. ``Wh`` columns are integers, moments are UTC.
 
 from __future__ import annotations
 
+from data.models.asking import ChargerCommand, CheckIn, TagSighting
 from data.models.base import Base, BigId
+from data.models.billing import Charge, SessionCorrection
 from data.models.charging import (
     ChargingSession,
     EnergyStep,
@@ -36,10 +38,13 @@ __all__ = [
     "Base",
     "BigId",
     "Browser",
+    "Charge",
     "Charger",
+    "ChargerCommand",
     "ChargerGroup",
     "ChargerReport",
     "ChargingSession",
+    "CheckIn",
     "Connector",
     "EnergyStep",
     "GroupAccount",
@@ -53,9 +58,11 @@ __all__ = [
     "Plan",
     "QuarantinedMessage",
     "Reservation",
+    "SessionCorrection",
     "SignIn",
     "Site",
     "Subscription",
+    "TagSighting",
     "TransactionEvent",
     "UsedOnce",
 ]

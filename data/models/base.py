@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 from data.types import (
     Admission,
     Authorization,
+    CommandState,
     ConnectorStatus,
     HowSignedIn,
     ReservationStatus,
@@ -47,4 +48,6 @@ class Base(DeclarativeBase):
         ReservationStatus: words(ReservationStatus),
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[dict[str, int]]: JSON,
+        CommandState: words(CommandState),
     }

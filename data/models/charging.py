@@ -76,6 +76,34 @@ class ChargingSession(Base):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index("ix_sessions_charger_id_started_at", "charger_id", "started_at"),
+        Index("ix_sessions_started_at", "started_at", "id"),
+        Index("ix_sessions_energy_wh", "energy_wh", "id"),
+        Index(
+            "ix_sessions_settling",
+            "ended_at",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
+            postgresql_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
+        ),
+        Index(
+            "ix_sessions_late",
+            "late_at",
+            sqlite_where=text("late_at IS NOT NULL"),
+            postgresql_where=text("late_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_sessions_of_nobody",
+            "id_tag",
+            "started_at",
+            sqlite_where=text("account_id IS NULL"),
+            postgresql_where=text("account_id IS NULL"),
+        ),
+        Index(
+            "ix_sessions_to_review",
+            "started_at",
+            sqlite_where=text("reviewed_at IS NULL AND CAST(flags AS TEXT) <> '[]'"),
+            postgresql_where=text("reviewed_at IS NULL AND CAST(flags AS TEXT) <> '[]'"),
+        ),
         CheckConstraint("energy_wh >= 0", name="energy_is_never_negative"),
         CheckConstraint("finalized_at IS NULL OR ended_at IS NOT NULL", name="only_ended_is_finalized"),
         {"sqlite_autoincrement": True},
@@ -115,6 +143,10 @@ class ChargingSession(Base):
     """Reported after the fact and not yet seen alive: kept out of banners (C13)."""
     flags: Mapped[list[str]] = mapped_column(default=list)
     """Why an operator should look: words of `app.charging.metering.meter.Flag` and others, sorted."""
+    reviewed_at: Mapped[datetime | None]
+    """When an operator has seen to its flags."""
+    late_at: Mapped[datetime | None]
+    """When something came about it after it was finalized, until settlement has seen to it."""
     source: Mapped[str] = mapped_column(String(32), default="ocpp")
     source_id: Mapped[str | None] = mapped_column(String(64))
     """With ``source`` names an imported row, so that an import can be repeated."""
@@ -198,5 +230,8 @@ class Reservation(Base):
     ends_at: Mapped[datetime]
     status: Mapped[ReservationStatus] = mapped_column(default=ReservationStatus.HELD)
     charger_answer: Mapped[str | None] = mapped_column(String(32))
+    """A word of `app.charging.ocpp.calls.Outcome`."""
     created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]

@@ -48,6 +48,8 @@ class Charger(Base):
     """Seconds between the meter values of a session, as configured or as last observed (P8)."""
     clock_skew: Mapped[int] = mapped_column(default=0)
     """Seconds its clock is ahead of ours, as last observed (M14)."""
+    created_at: Mapped[datetime | None]
+    """Unknown for those of the first versions."""
 
 
 class Connector(Base):
@@ -124,5 +126,7 @@ class QuarantinedMessage(Base):
     action: Mapped[str] = mapped_column(String(64))
     payload: Mapped[dict[str, Any]]
     reason: Mapped[str] = mapped_column(String(200))
+    resolved_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When an operator has seen to it."""
     digest: Mapped[str] = mapped_column(String(64))
     """Of action and payload; see `app.charging.quarantine`."""
