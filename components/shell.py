@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,12 +26,27 @@ PLACES = {
     ),
     Role.OPERATOR: (
         ("/admin", "dashboard", "shell.overview"),
+        ("/admin/chargers", "ev_station", "shell.chargers"),
+        ("/admin/sessions", "bolt", "shell.sessions"),
         ("/admin/drivers", "group", "shell.drivers"),
-        ("/admin/operators", "shield", "shell.operators"),
-        ("/account", "account_circle", "shell.own_account"),
+        ("/admin/reservations", "event", "shell.reservations"),
+        ("/admin/plans", "payments", "shell.plans"),
     ),
 }
 """Where each role goes from any page: address, icon, text. In the header; on phones at the bottom."""
+MORE = {
+    Role.DRIVER: (),
+    Role.OPERATOR: (
+        ("/admin/cards", "credit_card", "shell.cards"),
+        ("/admin/sites", "place", "shell.sites"),
+        ("/admin/operators", "shield", "shell.operators"),
+        ("/admin/audit", "history", "shell.audit"),
+        ("/admin/health", "monitor_heart", "shell.health"),
+    ),
+}
+"""Where each role goes more rarely: behind a button at the end of the places."""
+ON_PHONES = 4
+"""Places that the bar of a phone has room for; the others stand in the menu with `MORE`."""
 
 HEADER = """
 <div class="p-bar-line">
@@ -41,10 +56,21 @@ HEADER = """
   </a>
   <template v-if="props.row.name">
     <nav class="p-nav" :aria-label="props.row.menu">
-      <a v-for="place in props.row.places" :href="place.path" :aria-current="place.current ? 'page' : null">
+      <a v-for="place in props.row.places" :href="place.path" :aria-current="place.current ? 'page' : null"
+         :class="{ 'is-rare': place.rare }">
         <i :class="'p-icon p-i-' + place.icon" aria-hidden="true"></i><span>{{ place.text }}</span>
       </a>
+      <button v-if="props.row.more.length" type="button" class="p-more" popovertarget="more-menu"
+              :class="{ 'is-current': props.row.more_current }">
+        <i class="p-icon p-i-more_horiz" aria-hidden="true"></i><span>{{ props.row.more_text }}</span>
+      </button>
     </nav>
+    <div v-if="props.row.more.length" id="more-menu" class="p-menu p-more-menu" popover="auto">
+      <a v-for="place in props.row.more" :href="place.path" :aria-current="place.current ? 'page' : null"
+         :class="{ 'is-rare': place.rare }">
+        <i :class="'p-icon p-i-' + place.icon" aria-hidden="true"></i>{{ place.text }}
+      </a>
+    </div>
     <button type="button" class="p-round" popovertarget="account-menu" :aria-label="props.row.account">
       <i class="p-icon p-i-account_circle" aria-hidden="true"></i>
     </button>
@@ -163,19 +189,33 @@ def _header(reader: Reader, person: Person | None) -> dict[str, object]:
     is_acting = person.acting is not None
     if person.role is Role.OPERATOR:
         values["home"] = reader.text("shell.home.operator")
-    places = PLACES[person.role]
+    places, more = PLACES[person.role], MORE[person.role]
+    rare = places[ON_PHONES:] if more else ()
     # The longest address that this page's begins with: `/admin/drivers/7` is below `/admin/drivers`.
     path = ui.context.client.request.url.path
-    current = max((one for one, _, _ in places if _is_below(path, one)), key=len, default=None)
+    current = max((one for one, _, _ in (*places, *more) if _is_below(path, one)), key=len, default=None)
+
+    def told(these: Sequence[tuple[str, str, str]]) -> tuple[dict[str, object], ...]:
+        return tuple(
+            {
+                "path": one,
+                "icon": icon,
+                "text": reader.text(text),
+                "current": one == current,
+                "rare": (one, icon, text) in rare,
+            }
+            for one, icon, text in these
+        )
+
     return values | {
         "name": person.name,
         "email": person.email,
         "account": reader.text("shell.account", name=person.name),
         "menu": reader.text("shell.menu"),
-        "places": tuple(
-            {"path": path, "icon": icon, "text": reader.text(text), "current": path == current}
-            for path, icon, text in places
-        ),
+        "places": told(places),
+        "more": told((*rare, *more)),
+        "more_text": reader.text("shell.more"),
+        "more_current": current in [one for one, _, _ in more],
         "own_account": reader.text("shell.own_account"),
         "switch": reader.text("shell.switch"),
         # Whoever acts as a driver does not sign them out, but goes back to where they came from.

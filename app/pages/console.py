@@ -35,6 +35,7 @@ class Console:
         keep = preferences.keeper(self.portal, self.operator, self.request)
         with shell.page(self.reader, title, preferences.person(self.operator), keep) as frame:
             ui.add_head_html('<link rel="stylesheet" href="/look/access.css">')
+            ui.add_head_html('<link rel="stylesheet" href="/look/console.css">')
             ui.context.client.content.classes("p-console")
             yield frame
 

@@ -1,0 +1,160 @@
+"""A table of the console: one element, whatever it lists.
+
+Rows are plain values for one literal template; on a phone each row becomes a block with the heads before
+its cells. Sorting and paging are links, so that the address says what is shown and back works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.drawn import Card, Drawn
+from components.words import Reader
+
+TABLE = """
+<h2 v-if="props.row.title" :id="props.row.heading">{{ props.row.title }}</h2>
+<p v-if="props.row.told" class="p-muted p-small p-listing-told" role="status">{{ props.row.told }}</p>
+<p v-if="props.row.empty" class="p-empty">{{ props.row.empty }}</p>
+<table v-else class="p-listing-table">
+  <caption class="p-hidden-text">{{ props.row.caption }}</caption>
+  <thead><tr>
+    <th v-for="head in props.row.heads" :key="head.label" scope="col" :class="{ 'is-number': head.number }"
+        :aria-sort="head.sorted || null">
+      <a v-if="head.href" :href="head.href">{{ head.label }}<i v-if="head.icon" class="p-icon"
+        :class="'p-i-' + head.icon" aria-hidden="true"></i></a>
+      <template v-else>{{ head.label }}</template>
+    </th>
+  </tr></thead>
+  <tbody>
+    <tr v-for="line in props.row.lines" :key="line.key">
+      <td v-for="(cell, at) in line.cells" :key="at" :data-head="props.row.heads[at].label"
+          :class="{ 'is-number': props.row.heads[at].number, 'is-first': at === 0, 'is-unknown': !cell.text }">
+        <span v-if="cell.kind" class="p-pill" :class="'is-' + cell.kind">
+          <i class="p-icon" :class="'p-i-' + cell.icon" aria-hidden="true"></i>
+          {{ cell.text }}
+        </span>
+        <a v-else-if="cell.href" :href="cell.href">{{ cell.text }}</a>
+        <span v-else>{{ cell.text || "—" }}</span>
+        <span v-if="cell.meta" class="p-meta">{{ cell.meta }}</span>
+      </td>
+    </tr>
+  </tbody>
+</table>
+<nav v-if="props.row.previous || props.row.next" class="p-paging" :aria-label="props.row.paging">
+  <a v-if="props.row.previous" class="p-page-link" :href="props.row.previous" rel="prev">
+    <i class="p-icon p-i-chevron_left" aria-hidden="true"></i>{{ props.row.words_previous }}</a>
+  <span v-else></span>
+  <a v-if="props.row.next" class="p-page-link" :href="props.row.next" rel="next">{{ props.row.words_next }}
+    <i class="p-icon p-i-chevron_right" aria-hidden="true"></i></a>
+</nav>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its head, already in the reader's words."""
+
+    label: str
+    number: bool = False
+    """Set to the right, as numbers are."""
+    href: str = ""
+    """Where the table is sorted by it (or the other way round)."""
+    sorted: str = ""
+    """``ascending`` or ``descending`` if the table is sorted by it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in one place; an empty *text* is shown as unknown."""
+
+    text: str
+    meta: str = ""
+    """A second, smaller line."""
+    href: str = ""
+    """A path of ours, never anything stored."""
+    kind: str = ""
+    """A pill of this kind: ``online``, ``in_use``, ``reserved``, ``offline``, ``fault``, ``finalized``,
+    ``settling``, ``charging``."""
+    icon: str = ""
+    """Of the pill: a ``p-i-`` class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row; *key* tells it from all others."""
+
+    key: str | int
+    cells: tuple[Cell | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a list shows: its lines, and where the lines before and after them are."""
+
+    columns: Sequence[Column]
+    lines: Sequence[Line]
+    told: str = ""
+    """How many there are, or which part of them this is."""
+    empty: str = ""
+    """Said instead of a table without lines."""
+    previous: str = ""
+    next: str = ""
+
+
+class Listing(Card):
+    """A card that lists *caption*; with *title* as its visible heading."""
+
+    def __init__(
+        self, reader: Reader, caption: str, *, title: str = "", heading: str = "", classes: str = ""
+    ) -> None:
+        heading = heading or "listing-title"
+        super().__init__(f"p-listing {classes}", heading if title else None)
+        if not title:
+            self.props["aria-label"] = caption
+        self._reader = reader
+        self._fixed = {
+            "title": title,
+            "heading": heading,
+            "caption": caption,
+            "paging": reader.text("listing.paging"),
+            "words_previous": reader.text("listing.previous"),
+            "words_next": reader.text("listing.next"),
+        }
+        with self:
+            self._drawn = Drawn(TABLE)
+
+    def show(self, page: Page) -> None:
+        """Show *page* instead of what is shown."""
+        self._drawn.show(
+            self._fixed
+            | {
+                "told": page.told,
+                "empty": "" if page.lines else page.empty,
+                "heads": [_head(column) for column in page.columns],
+                "lines": [
+                    {"key": line.key, "cells": [_cell(cell) for cell in line.cells]} for line in page.lines
+                ],
+                "previous": page.previous,
+                "next": page.next,
+            }
+        )
+
+
+def _head(column: Column) -> dict[str, Any]:
+    icons = {"ascending": "arrow_upward", "descending": "arrow_downward"}
+    return {
+        "label": column.label,
+        "number": column.number,
+        "href": column.href,
+        "sorted": column.sorted,
+        "icon": icons.get(column.sorted, ""),
+    }
+
+
+def _cell(cell: Cell | str) -> dict[str, str]:
+    if isinstance(cell, str):
+        return {"text": cell}
+    parts = {"text": cell.text, "meta": cell.meta, "href": cell.href, "kind": cell.kind, "icon": cell.icon}
+    return {name: value for name, value in parts.items() if value or name == "text"}
