@@ -64,6 +64,19 @@ ALLOWED = {
         "app.settings",
         "data",
     },
+    # What an operator keeps in order: no page, no charger's words.
+    "app.operating": {
+        "app.access",
+        "app.billing",
+        "app.changing",
+        "app.charging",
+        "app.clock",
+        "app.logs",
+        "app.operating",
+        "app.request_context",
+        "app.settings",
+        "data",
+    },
     # The simulated site is outside of the portal: it knows how to fill a database and how chargers
     # talk, and nothing of how the portal answers.
     "app.simulation": {"app.simulation", "app.access", "app.charging", "app.clock", "app.settings", "data"},
@@ -73,6 +86,7 @@ ALLOWED = {
         "app.charging",
         "app.clock",
         "app.logs",
+        "app.operating",
         "app.pages",
         "app.portal",
         "app.request_context",
@@ -83,10 +97,12 @@ ALLOWED = {
     "app.portal": {
         "app.access",
         "app.alone",
+        "app.billing",
         "app.mail",
         "app.charging",
         "app.clock",
         "app.logs",
+        "app.operating",
         "app.pages",
         "app.request_context",
         "app.settings",
@@ -101,6 +117,7 @@ ALLOWED = {
         "app.commands",
         "app.logs",
         "app.mail",
+        "app.operating",
         "app.portal",
         "app.request_context",
         "app.settings",
