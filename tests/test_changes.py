@@ -43,7 +43,7 @@ REVIEWED = {
     "app.access.own_password.Passwords._rehash": "the same password, just found right",
 }
 """Who may cause what none of the guarded methods does."""
-CHARGERS = frozenset({"events", "ledger", "memory", "ocpp", "presence", "sessions"})
+CHARGERS = frozenset({"events", "ledger", "memory", "ocpp", "presence", "sessions", "sightings"})
 """Modules of `app.charging` that write what chargers report, and nothing that people ask for."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from app.charging import tags
+from app.charging import sightings, tags
 from app.charging.connectors import connector
 from app.charging.metering.device_time import TimeFlag
 from app.charging.reports import Start
@@ -136,6 +136,8 @@ def begin(change: Change, charger_id: int, start: Start, *, live: bool, over: bo
     }
     inserted = change.execute(_INSERT, row).inserted_primary_key
     assert inserted is not None
+    seen_at = min(start.at, start.received_at)
+    sightings.note(change, id_tag, charger_id, seen_at, start.place.number)
     tell(change, charger_id, bearer.account_id)
     return Begun(int(inserted[0]), bearer.authorization, new=True, over=over, ended=ended)
 

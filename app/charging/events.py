@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from app.charging import quarantine, rows, tags
+from app.charging import quarantine, rows, sightings, tags
 from app.charging.beginning import tell
 from app.charging.connectors import connector
 from app.charging.ledger import Action, Ledger, late_after_final
 from app.charging.reports import Place, Start, Stop, TransactionEvent
 from app.charging.running import Note, Running
+from app.charging.sightings import Sightings
 from data.database import Change
 from data.models import ChargingSession, Connector
 from data.models import TransactionEvent as EventRow
@@ -53,8 +55,9 @@ UNKNOWN_PLACE = Place(0)
 class Events:
     """Takes the events of transactions. Whoever calls takes those of one charger one after another."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, seen: Sightings) -> None:
         self._ledger = ledger
+        self._sightings = seen
         self._memory = ledger.memory
 
     async def take(self, charger_id: int, event: TransactionEvent) -> Authorization | None:
@@ -125,7 +128,7 @@ class Events:
         place = event.place if running.connector_number == UNKNOWN_PLACE.number else None
         if not tag and place is None:
             return running
-        await self._memory.change(_complete, running.id, running.charger_id, tag, place)
+        await self._memory.change(_complete, running.id, running.charger_id, tag, place, event.received_at)
         offline = running.offline
         self._memory.drop(running.id)
         again = await self._memory.known(running.charger_id, running.id)
@@ -138,7 +141,9 @@ class Events:
             return None
         if tags.normal(event.id_tag) == running.id_tag:
             return running.authorization
-        return (await self._memory.database.ask(tags.bearer, event.id_tag)).authorization
+        answer = (await self._memory.database.ask(tags.bearer, event.id_tag)).authorization
+        await self._sightings.held(running.charger_id, event.id_tag, answer)
+        return answer
 
     async def _is_told(self, running: Running, event: TransactionEvent) -> bool:
         key = {"session_id": running.id, "seq_no": event.seq_no}
@@ -199,12 +204,13 @@ def _only_place(db: Connection, charger_id: int) -> Place:
 
 
 def _complete(
-    change: Change, session_id: int, charger_id: int, id_tag: str | None, place: Place | None
+    change: Change, session_id: int, charger_id: int, id_tag: str | None, place: Place | None, at: datetime
 ) -> None:
     """Give the session its tag, if it has none or that one is accepted, and its connector, if free."""
     row = change.execute(_SESSION, {"session": session_id}).one()
     account_id = row.account_id
     if id_tag:
+        sightings.note(change, id_tag, charger_id, at, None if place is None else place.number)
         bearer = tags.bearer(change.connection, id_tag)
         if not row.id_tag or bearer.authorization is Authorization.ACCEPTED:
             account_id = bearer.account_id

@@ -25,6 +25,7 @@ from app.charging.pace import QUIET
 from app.charging.reports import Start, Started, Stop, TransactionEvent, Values
 from app.charging.rows import Writing
 from app.charging.running import Note, Running
+from app.charging.sightings import Sightings
 from app.settings import Settings
 from data.database import Change, Database
 from data.live import Live
@@ -39,7 +40,8 @@ class Sessions:
         self._database = database
         self._memory = Memory(database, live, zone)
         self._ledger = Ledger(self._memory)
-        self._events = Events(self._ledger)
+        self._sightings = Sightings(database)
+        self._events = Events(self._ledger, self._sightings)
         self._hidden = self._ledger.hidden
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.pace = self._ledger.pace
@@ -49,7 +51,9 @@ class Sessions:
 
     async def authorize(self, charger_id: int, id_tag: str) -> Authorization:
         """What to answer about *id_tag*. A tag may charge in several places at once: energy matters more."""
-        return (await self._database.ask(tags.bearer, id_tag)).authorization
+        answer = (await self._database.ask(tags.bearer, id_tag)).authorization
+        await self._sightings.held(charger_id, id_tag, answer)
+        return answer
 
     async def start(self, charger_id: int, start: Start) -> Started:
         """A transaction began; the same answer if it was told before (C9)."""
