@@ -47,6 +47,19 @@ def revision() -> str:
     return head
 
 
+def current(connection: Connection) -> str | None:
+    """The revision of the database, ``None`` for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def known(had: str) -> bool:
+    """True if this program can bring a database of the revision *had* up to date."""
+    try:
+        return ScriptDirectory.from_config(config()).get_revision(had) is not None
+    except CommandError:
+        return False
+
+
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, made here instead of in a file."""
     settings = Config()
@@ -56,15 +69,12 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def _migrate(connection: Connection) -> str | None:
-    had = MigrationContext.configure(connection).get_current_revision()
-    if had is not None:
-        try:
-            ScriptDirectory.from_config(config()).get_revision(had)
-        except CommandError as error:
-            raise DatabaseUnavailable(
-                f"the database is newer than this program (it has revision {had}, this program knows up to "
-                f"{revision()}): start the version that wrote it, or restore a backup"
-            ) from error
+    had = current(connection)
+    if had is not None and not known(had):
+        raise DatabaseUnavailable(
+            f"the database is newer than this program (it has revision {had}, this program knows up to "
+            f"{revision()}): start the version that wrote it, or restore a backup"
+        )
     if had != revision():
         command.upgrade(config(connection), "head")
         connection.commit()

@@ -13,6 +13,7 @@ OURS = ("app", "components", "data", "main", "tests")
 ALLOWED = {
     "data": {"data"},
     "components": {"components", "data"},
+    "app.about": set(),
     "app.private_files": set(),
     "app.settings": {"app.private_files", "data"},
     "app.alone": {"data"},
@@ -23,6 +24,7 @@ ALLOWED = {
     "app.request_context": set(),
     "app.logs": {"app.request_context"},
     "app.billing": {
+        "app.access.account_rules",  # what a name has to be
         "app.billing",
         "app.changing",
         "app.clock",
@@ -66,13 +68,16 @@ ALLOWED = {
     },
     # What an operator keeps in order: no page, no charger's words.
     "app.operating": {
+        "app.about",
         "app.access",
+        "app.alone",
         "app.billing",
         "app.changing",
         "app.charging",
         "app.clock",
         "app.logs",
         "app.operating",
+        "app.private_files",
         "app.request_context",
         "app.settings",
         "data",

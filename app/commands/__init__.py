@@ -9,6 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from app.commands.backups import backup, restore
 from app.commands.chargers import add_charger, add_site, new_password
 from app.commands.demo import demo_command
 from app.commands.links import invite, new_link, operator_sign_in
@@ -58,6 +59,8 @@ def commands(run: Callable[[Settings], None]) -> click.Group:
         add_plan,
         subscribe,
         import_sessions,
+        backup,
+        restore,
         demo_command(run),
         settings_command,
     ):
