@@ -79,6 +79,16 @@ class ChargingSession(Base):
         Index("ix_sessions_started_at", "started_at", "id"),
         Index("ix_sessions_energy_wh", "energy_wh", "id"),
         Index(
+            # What all sessions of some days have drawn; nothing of it is written while they run.
+            "ix_sessions_ended_energy",
+            "energy_ended_at",
+            "energy_started_at",
+            "energy_wh",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
             "ix_sessions_settling",
             "ended_at",
             "id",

@@ -7,7 +7,7 @@ crosses are steps read, and of those only a sum and the step that lies across th
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Connection,
+    Row,
     Select,
     and_,
     bindparam,
@@ -33,6 +34,10 @@ from data.energy import EnergySpan, energy_until
 from data.models import ChargingSession, EnergyStep
 from data.periods import Window
 from data.types import Utc
+
+
+AT_ONCE = 512
+"""Moments that sessions cross of one question: a statement may have so many parameters and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,23 @@ def _energy_between(
     db: Connection, account_id: int, cuts: Sequence[datetime], parts: dict[int, int] | None = None
 ) -> list[int]:
     """Whole Wh of *account_id* from each of *cuts* to the next one; into *parts* what each session drew."""
+    window = {"account_id": account_id, "starts_at": cuts[0], "ends_at": cuts[-1]}
+    return cut(db, db.execute(_overlapping, window).all(), cuts, parts)
+
+
+def cut(
+    db: Connection,
+    sessions: Iterable[Row[tuple[int, datetime, datetime, int]]],
+    cuts: Sequence[datetime],
+    parts: dict[int, int] | None = None,
+) -> list[int]:
+    """The Wh that *sessions* drew from each of *cuts* to the next one (P15).
+
+    A session is a row of its id, when its energy began and ended to flow, and its Wh.
+    """
     energy = [0] * (len(cuts) - 1)
     crossing = []
-    window = {"account_id": account_id, "starts_at": cuts[0], "ends_at": cuts[-1]}
-    for id_, starts_at, ends_at, energy_wh in db.execute(_overlapping, window).all():
+    for id_, starts_at, ends_at, energy_wh in sessions:
         first = bisect_right(cuts, starts_at)
         beyond = bisect_left(cuts, ends_at)
         if first < beyond:
@@ -101,10 +119,13 @@ def _energy_between(
             energy[first - 1] += energy_wh
             if parts is not None:
                 parts[id_] = energy_wh
-    drawn = _drawn_until(db, {(id_, cut) for id_, _, _, crossed in crossing for cut in crossed})
+    asked = [(id_, moment) for id_, _, _, crossed in crossing for moment in crossed]
+    drawn: dict[tuple[int, datetime], int] = {}
+    for at in range(0, len(asked), AT_ONCE):
+        drawn |= _drawn_until(db, asked[at : at + AT_ONCE])
     for id_, whole, first, crossed in crossing:
         # Without steps (an import may know no more) the energy is spread over the whole session.
-        until = [drawn.get((id_, cut), energy_until((whole,), cut)) for cut in crossed]
+        until = [drawn.get((id_, moment), energy_until((whole,), moment)) for moment in crossed]
         until = [min(energy_wh, whole.energy_wh) for energy_wh in until]
         for place, (already, then) in enumerate(pairwise([0, *until, whole.energy_wh]), first - 1):
             if 0 <= place < len(energy):

@@ -18,6 +18,10 @@ STATES = ("waiting", "sent", "accepted", "done", "failed", "timed_out")
 OLD_PLAN = "id, name, currency, base_fee, price_per_kwh, included_wh, unlimited"
 SUBSCRIPTION = "id, account_id, plan_id, anchor_day, started_on, ended_on"
 SOME_SESSIONS = {
+    "ix_sessions_ended_energy": (
+        ("energy_ended_at", "energy_started_at", "energy_wh", "id"),
+        "ended_at IS NOT NULL",
+    ),
     "ix_sessions_settling": (("ended_at", "id"), "ended_at IS NOT NULL AND finalized_at IS NULL"),
     "ix_sessions_late": (("late_at",), "late_at IS NOT NULL"),
     "ix_sessions_of_nobody": (("id_tag", "started_at"), "account_id IS NULL"),
