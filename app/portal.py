@@ -25,6 +25,9 @@ from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
 from app.mail import Mail
+from app.operating.chargers import Chargers
+from app.operating.groups import Groups
+from app.operating.sites import Sites
 from app.settings import Settings, open_database
 from data.database import Database
 from data.live import Live
@@ -54,6 +57,9 @@ class Portal:
     people: People
     own_account: OwnAccount
     own_data: OwnData
+    sites: Sites
+    chargers: Chargers
+    groups: Groups
 
 
 def install(settings: Settings) -> Portal:
@@ -88,6 +94,9 @@ def install(settings: Settings) -> Portal:
         people=People(database),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
+        sites=Sites(database),
+        chargers=Chargers(database, settings),
+        groups=Groups(database),
     )
     surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)

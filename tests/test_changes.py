@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WHERE = ("app/access", "app/pages", "app/billing", "app/charging")
+WHERE = ("app/access", "app/pages", "app/billing", "app/charging", "app/operating")
 CHANGES = frozenset({"change", "change_now"})
 
 REVIEWED = {

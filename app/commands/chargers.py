@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Any
-from urllib.parse import quote
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import click
-from babel.numbers import is_currency
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, Row, select
 
-from app import clock
-from app.access.passwords import hash_password
-from app.commands.opening import TimeZone, group, inserted, opened, shown_name
+from app.commands.opening import TimeZone, opened
+from app.operating.chargers import PLUG_TYPES, Chargers, NewCharger, NoPlug, NoSuchCharger, ocpp_address, plug
+from app.operating.sites import CannotKeep, NoCurrency, Sites, currency_code
 from app.settings import Settings, load
-from data import audit
-from data.announcements import Announcement, Topic
 from data.caller import COMMAND_LINE
-from data.database import Change
-from data.models import Charger, Connector, GroupCharger, Site
-from data.types import Admission
+from data.database import Database
+from data.models import Charger, Site
 
-PASSWORD_BYTES = 16
-"""Random bytes of a charger's password (T50); 22 characters, which fits the 40 of OCPP 2.0.1."""
+T = TypeVar("T")
 
 
 class Currency(click.ParamType[str]):
@@ -32,29 +27,10 @@ class Currency(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """*value* in upper case, if it is a currency."""
-        code = str(value).strip().upper()
-        if not is_currency(code):
+        try:
+            return currency_code(str(value))
+        except NoCurrency:
             self.fail(f"{value!r} is no ISO 4217 currency; give one such as EUR.", param, ctx)
-        return code
-
-
-TYPES = {
-    "".join(kind.split()).casefold(): kind
-    for kind in (
-        "Type 1",
-        "Type 2",
-        "CCS",
-        "CCS 1",
-        "CCS 2",
-        "CHAdeMO",
-        "NACS",
-        "GB/T",
-        "Type 3",
-        "Schuko",
-        "CEE",
-    )
-}
-"""Connector types as pages show them, by how somebody may write them."""
 
 
 class Plug(click.ParamType[tuple[str, int | None]]):
@@ -73,11 +49,14 @@ class Plug(click.ParamType[tuple[str, int | None]]):
             watts = round(float(power) * 1000) if colon else None
         except (ValueError, OverflowError):
             watts = 0
-        known = TYPES.get("".join(kind.split()).casefold())
-        if known is None or (watts is not None and not 0 < watts <= 10_000_000):
-            types = ", ".join(dict.fromkeys(TYPES.values()))
+        try:
+            known, watts = plug(kind, watts)
+        except NoPlug:
+            known = None
+        if known is None:
             self.fail(
-                f"{value!r} is no connector; give TYPE or TYPE:KW, such as CCS:150 (types: {types}).",
+                f"{value!r} is no connector; give TYPE or TYPE:KW, such as CCS:150 "
+                f"(types: {', '.join(PLUG_TYPES)}).",
                 param,
                 ctx,
             )
@@ -91,18 +70,9 @@ class Plug(click.ParamType[tuple[str, int | None]]):
 @click.option("--currency", type=Currency(), default="EUR", show_default=True, help="Of its prices.")
 def add_site(name: str, time_zone: str | None, address: str | None, currency: str) -> None:
     """Add the site NAME: a place with chargers and a time zone."""
-    name = shown_name(name)
     zone = time_zone or load().default_time_zone
-    row = {"name": name, "time_zone": zone, "address": address, "currency": currency}
-
-    def add(change: Change) -> None:
-        if change.execute(select(Site.id).where(Site.name == name)).first():
-            raise click.ClickException(f"There is a site {name} already.")
-        change.execute(insert(Site), row)
-
-    with opened() as database:
-        database.change_now(add)
-    click.echo(f"Site {name} added ({zone}, {currency}).")
+    _do(lambda database: Sites(database).add(COMMAND_LINE, name, zone, address, currency), name)
+    click.echo(f"Site {name.strip()} added ({zone}, {currency}).")
 
 
 @click.command("add-charger")
@@ -129,39 +99,16 @@ def add_charger(
 
     IDENTITY is the last part of its OCPP address and its user name.
     """
-    identity = checked_identity(identity)
-    name = shown_name(name or identity)
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = hash_password(password)
+    settings = load()
 
-    def add(change: Change) -> str:
-        if change.execute(select(Charger.id).where(Charger.identity == identity)).first():
-            raise click.ClickException(
-                f"There is a charger {identity} already; new-password gives it another password."
-            )
-        site, place = _site(change, site_name)
-        row = {
-            "identity": identity,
-            "name": name,
-            "site_id": site,
-            "password_hash": hashed,
-            "visible_to_all": not groups,
-        }
-        charger = inserted(change, Charger, row)
-        for number, (kind, watts) in enumerate(connectors or ((None, None),), 1):
-            change.execute(
-                insert(Connector),
-                {"charger_id": charger, "number": number, "type": kind, "max_power_w": watts},
-            )
-        for one in dict.fromkeys(groups):
-            change.execute(insert(GroupCharger), {"group_id": group(change, one), "charger_id": charger})
-        change.announce(Announcement(Topic.CHARGERS, charger))
-        return place
+    async def add(database: Database) -> tuple[NewCharger, str]:
+        site = await database.ask(_site, site_name)
+        chargers = Chargers(database, settings)
+        return await chargers.add(COMMAND_LINE, identity, name or "", site.id, connectors, groups), site.name
 
-    with opened() as database:
-        place = database.change_now(add)
-    click.echo(f"Charger {name} added to {place}.")
-    _tell(identity, password)
+    charger, place = _do(add, identity)
+    click.echo(f"Charger {name or charger.identity} added to {place}.")
+    _tell(settings, charger.identity, charger.password)
 
 
 @click.command("new-password")
@@ -171,48 +118,59 @@ def new_password(identity: str) -> None:
 
     For a lost password, and for chargers that an import or their first connection has made known.
     """
-    identity = checked_identity(identity)
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = hash_password(password)
+    settings = load()
 
-    def change_it(change: Change) -> None:
-        charger = change.execute(select(Charger.id).where(Charger.identity == identity)).scalar()
-        if charger is None:
-            raise click.ClickException(f"There is no charger {identity}; add-charger makes one.")
-        change.execute(
-            update(Charger)
-            .where(Charger.id == charger)
-            .values(password_hash=hashed, admission=Admission.ACCEPTED)
-        )
-        about = f"charger {identity}"
-        audit.record(change, COMMAND_LINE, "charger.password", clock.now(), about=about)
-        change.announce(Announcement(Topic.CHARGERS, charger))
+    async def renew(database: Database) -> str:
+        charger_id = await database.ask(_charger, identity)
+        chargers = Chargers(database, settings)
+        password = await chargers.renew_password(COMMAND_LINE, charger_id)
+        await chargers.accept(COMMAND_LINE, charger_id)
+        return password
+
+    password = _do(renew, identity)
+    click.echo(f"Charger {identity} has a new password; the one before is void from now on.")
+    _tell(settings, identity, password)
+
+
+def _do(work: Callable[[Database], Awaitable[T]], name: str) -> T:
+    """What *work* on the site or charger *name* returns; what a service refuses becomes one sentence."""
+
+    async def run(database: Database) -> T:
+        return await work(database)
 
     with opened() as database:
-        database.change_now(change_it)
-    click.echo(f"Charger {identity} has a new password; the one before is void from its next connection on.")
-    _tell(identity, password)
+        try:
+            return asyncio.run(run(database))
+        except CannotKeep as refused:
+            raise click.ClickException(REFUSALS[refused.why].format(name)) from refused
 
 
-def checked_identity(text: str) -> str:
-    """*text*, if a charger can be called so: part of an address and user name of Basic authentication."""
-    if not text or len(text) > 255 or not text.isprintable() or any(c in ":/?#" or c.isspace() for c in text):
-        raise click.ClickException(
-            f"{text!r} can't be a charger's identity: 1 to 255 characters, without spaces and : / ? #"
-        )
-    return text
+REFUSALS = {
+    "name": "A name has from 1 to 200 characters, all of which can be seen.",
+    "taken": "There is a site {} already.",
+    "time_zone": "That is no IANA time zone; give one such as Europe/Berlin.",
+    "currency": "That is no ISO 4217 currency; give one such as EUR.",
+    "address": "An address has 500 characters at most.",
+    "identity": "{!r} can't be a charger's identity: 1 to 255 characters, without spaces and : / ? #",
+    "identity_taken": "There is a charger {} already; new-password gives it another password.",
+    "no_site": "The site has just been removed.",
+    "no_charger": "There is no charger {}; add-charger makes one.",
+    "plug": "That is no connector; give TYPE or TYPE:KW, such as CCS:150.",
+}
+"""What the services refuse, by their words for it."""
 
 
-def ocpp_address(settings: Settings, identity: str) -> str:
-    """Where the charger *identity* connects to."""
-    base = settings.address.replace("http", "ws", 1)
-    return f"{base}/ocpp/{quote(identity, safe='')}"
+def _charger(db: Connection, identity: str) -> int:
+    charger_id = db.execute(select(Charger.id).where(Charger.identity == identity)).scalar()
+    if charger_id is None:
+        raise NoSuchCharger
+    return int(charger_id)
 
 
-def _site(change: Change, name: str | None) -> tuple[int, str]:
-    sites = [(int(site.id), str(site.name)) for site in change.execute(select(Site.id, Site.name))]
+def _site(db: Connection, name: str | None) -> Row[int, str]:
+    sites = db.execute(select(Site.id, Site.name)).all()
     if name is not None:
-        sites = [site for site in sites if site[1] == name.strip()]
+        sites = [site for site in sites if site.name == name.strip()]
         if not sites:
             raise click.ClickException(f"There is no site {name}; add-site makes one.")
     if not sites:
@@ -222,8 +180,7 @@ def _site(change: Change, name: str | None) -> tuple[int, str]:
     return sites[0]
 
 
-def _tell(identity: str, password: str) -> None:
-    settings = load()
+def _tell(settings: Settings, identity: str, password: str) -> None:
     click.echo(f"  OCPP address  {ocpp_address(settings, identity)}  (1.6J or 2.0.1)")
     if settings.public_url is None:
         click.echo(

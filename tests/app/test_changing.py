@@ -22,7 +22,8 @@ from app.changing import CHANGING
 from app.portal import Portal
 from components import words
 from data.caller import Caller, NotAllowed, ReadOnly
-from data.models import AuditEntry, Identity, SignIn
+from data.database import Change
+from data.models import AuditEntry, ChargerGroup, Connector, Identity, SignIn
 from data.models.base import Base
 from data.types import HowSignedIn, Role
 from tests import world
@@ -80,6 +81,13 @@ class Stage:
     """Her sign-ins."""
     identity: int
     """One of hers."""
+    site: int
+    empty_site: int
+    charger: int
+    spare: int
+    """A charger without sessions."""
+    connector: int
+    group: int
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -128,6 +136,36 @@ TRIES = {
     "account.role": Try("operator", lambda s, c: s.portal.people.change_role(c, s.eve, Role.OPERATOR)),
     "account.disable": Try("operator", lambda s, c: s.portal.people.disable(c, s.paul, WHY)),
     "account.enable": Try("operator", lambda s, c: s.portal.people.enable(c, s.gus)),
+    "site.add": Try("operator", lambda s, c: s.portal.sites.add(c, "Airport", "Europe/Berlin")),
+    "site.edit": Try(
+        "operator",
+        lambda s, c: s.portal.sites.edit(
+            c, s.empty_site, name="Lot", time_zone="UTC", address=None, currency="EUR"
+        ),
+    ),
+    "site.remove": Try("operator", lambda s, c: s.portal.sites.remove(c, s.empty_site)),
+    "charger.add": Try("operator", lambda s, c: s.portal.chargers.add(c, "CP9", "New", s.site)),
+    "charger.password": Try("operator", lambda s, c: s.portal.chargers.renew_password(c, s.charger)),
+    "charger.block": Try("operator", lambda s, c: s.portal.chargers.block(c, s.charger)),
+    "charger.accept": Try("operator", lambda s, c: s.portal.chargers.accept(c, s.charger)),
+    "charger.edit": Try(
+        "operator",
+        lambda s, c: s.portal.chargers.edit(
+            c, s.charger, name="Left", site_id=s.site, visible_to_all=False, groups=["Staff"]
+        ),
+    ),
+    "charger.connector": Try(
+        "operator",
+        lambda s, c: s.portal.chargers.edit_connector(c, s.connector, kind="CCS", max_power_w=50_000),
+    ),
+    "group.add": Try("operator", lambda s, c: s.portal.groups.add(c, "Guests")),
+    "group.edit": Try(
+        "operator",
+        lambda s, c: s.portal.groups.edit(c, s.group, name="Club", chargers=[s.charger], drivers=[s.dana]),
+    ),
+    "group.of_driver": Try("operator", lambda s, c: s.portal.groups.of_driver(c, s.dana, ["Friends"])),
+    "group.remove": Try("operator", lambda s, c: s.portal.groups.remove(c, s.group)),
+    "charger.remove": Try("operator", lambda s, c: s.portal.chargers.remove(c, s.spare)),
     "acting.begin": Try(
         "operator",
         lambda s, c: s.portal.acting_as.begin(c, s.here.request(), Response(), s.dana, WHY),
@@ -156,6 +194,7 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
         "last_used_at": clock.now(),
     }
     identity = portal.database.change_now(lambda change: world.key(change.execute(insert(Identity), row)))
+    placed = portal.database.change_now(_places)
     for account in (dana, dana, eve):
         await portal.sign_ins.issue(account)
     danas = portal.database.ask_now(
@@ -164,7 +203,17 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
     async with window(portal) as here:
         await here.enter(olga)
         identities = Identities(portal.sign_ins, {"test": PROVIDER}, portal.passwords)
-        yield Stage(portal, here, identities, dana, eve, gus, ina, paul, *danas, identity)
+        yield Stage(
+            portal, here, identities, dana, eve, gus, ina, paul, danas[0], danas[1], identity, *placed
+        )
+
+
+def _places(change: Change) -> tuple[int, int, int, int, int, int]:
+    site, empty = world.add_site(change), world.add_site(change, "Empty")
+    charger, spare = (world.add_charger(change, one, site=site) for one in ("CP1", "CP2"))
+    of_charger = select(Connector.id).where(Connector.charger_id == charger)
+    group = world.key(change.execute(insert(ChargerGroup), {"name": "Night"}))
+    return site, empty, charger, spare, change.execute(of_charger).scalar_one(), group
 
 
 def everything(db: Connection) -> dict[str, list[Any]]:

@@ -290,6 +290,8 @@ def test_commands_on_both_databases(database: Database, monkeypatch: pytest.Monk
     columns = AuditEntry.action, AuditEntry.subject_name, AuditEntry.about, AuditEntry.actor_name
     assert _rows(database, *columns) == [
         ("person.add", "ada", "ada@example.org", "command line"),
+        ("site.add", "", "site Harbour", "command line"),
+        ("charger.add", "", "charger CP1", "command line"),
         ("card.link", "ada", "mapping 1", "command line"),
         ("subscription.begin", "ada", "", "command line"),
         ("charger.password", "", "charger CP1", "command line"),
