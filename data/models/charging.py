@@ -77,7 +77,44 @@ class ChargingSession(Base):
         ),
         Index("ix_sessions_charger_id_started_at", "charger_id", "started_at"),
         Index("ix_sessions_started_at", "started_at", "id"),
-        Index("ix_sessions_energy_wh", "energy_wh", "id"),
+        # Sorted by energy is what has ended: else each reading would move an entry in three indexes more.
+        Index(
+            "ix_sessions_energy_wh",
+            "energy_wh",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_sessions_charger_energy_wh",
+            "charger_id",
+            "energy_wh",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_sessions_account_energy_wh",
+            "account_id",
+            "energy_wh",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_sessions_running",
+            "started_at",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_sessions_settling_started_at",
+            "started_at",
+            "id",
+            sqlite_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
+            postgresql_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
+        ),
         Index(
             # What all sessions of some days have drawn; nothing of it is written while they run.
             "ix_sessions_ended_energy",

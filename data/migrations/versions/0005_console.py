@@ -18,6 +18,14 @@ STATES = ("waiting", "sent", "accepted", "done", "failed", "timed_out")
 OLD_PLAN = "id, name, currency, base_fee, price_per_kwh, included_wh, unlimited"
 SUBSCRIPTION = "id, account_id, plan_id, anchor_day, started_on, ended_on"
 SOME_SESSIONS = {
+    "ix_sessions_energy_wh": (("energy_wh", "id"), "ended_at IS NOT NULL"),
+    "ix_sessions_charger_energy_wh": (("charger_id", "energy_wh", "id"), "ended_at IS NOT NULL"),
+    "ix_sessions_account_energy_wh": (("account_id", "energy_wh", "id"), "ended_at IS NOT NULL"),
+    "ix_sessions_running": (("started_at", "id"), "ended_at IS NULL"),
+    "ix_sessions_settling_started_at": (
+        ("started_at", "id"),
+        "ended_at IS NOT NULL AND finalized_at IS NULL",
+    ),
     "ix_sessions_ended_energy": (
         ("energy_ended_at", "energy_started_at", "energy_wh", "id"),
         "ended_at IS NOT NULL",
@@ -51,7 +59,6 @@ def upgrade() -> None:
     op.add_column("quarantined_messages", sa.Column("resolved_at", Utc(), nullable=True))
     op.create_index("ix_quarantined_messages_resolved_at", "quarantined_messages", ["resolved_at"])
     op.create_index("ix_sessions_started_at", "sessions", ["started_at", "id"])
-    op.create_index("ix_sessions_energy_wh", "sessions", ["energy_wh", "id"])
     for name, (columns, where) in SOME_SESSIONS.items():
         some = sa.text(where)
         op.create_index(name, "sessions", list(columns), sqlite_where=some, postgresql_where=some)
