@@ -25,6 +25,7 @@ from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
 from app.mail import Mail
+from app.operating.cards import Cards
 from app.operating.chargers import Chargers
 from app.operating.groups import Groups
 from app.operating.sites import Sites
@@ -55,6 +56,7 @@ class Portal:
     links: Links
     passwords: Passwords
     people: People
+    cards: Cards
     own_account: OwnAccount
     own_data: OwnData
     sites: Sites
@@ -92,6 +94,7 @@ def install(settings: Settings) -> Portal:
         links=Links(passwords),
         passwords=passwords,
         people=People(database),
+        cards=Cards(database),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
         sites=Sites(database),

@@ -20,6 +20,7 @@ from data.models import (
     Reservation,
     Site,
     Subscription,
+    TagSighting,
 )
 from data.types import ConnectorStatus, Role, Theme
 
@@ -61,6 +62,13 @@ def add_mapping(change: Change, account: int, tag: str, **values: Any) -> int:
     """An active mapping of *tag* to *account*; its id."""
     row = {"id_tag": tag.upper(), "account_id": account, "active": True, "blocked": False, "created_at": NOW}
     return key(change.execute(insert(Mapping), {**row, **values}))
+
+
+def add_sighting(change: Change, tag: str, charger: int, at: datetime = NOW, **values: Any) -> str:
+    """An id tag that *charger* reported at *at*; as it is stored."""
+    row = {"id_tag": tag.upper(), "charger_id": charger, "first_seen_at": at, "last_seen_at": at, "times": 1}
+    change.execute(insert(TagSighting), {**row, **values})
+    return tag.upper()
 
 
 def add_site(change: Change, name: str = "Harbour car park", zone: str = "Europe/Berlin") -> int:

@@ -641,4 +641,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.problem.disabled": "Dieses Konto ist gesperrt.",
     "people.problem.joined": "Die Person hat sich schon angemeldet.",
     "people.problem.off": "Hier meldet sich niemand mit Passwort an.",
+    "people.did.card.deactivate": "Karte deaktiviert",
+    "people.did.card.block": "Karte gesperrt",
+    "people.did.card.unblock": "Kartensperre aufgehoben",
+    "people.did.card.ignore": "Unbekannte Karte ignoriert",
+    "people.did.card.unignore": "Unbekannte Karte nicht mehr ignoriert",
 }

@@ -622,4 +622,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.problem.disabled": "This account is disabled.",
     "people.problem.joined": "They have signed in already.",
     "people.problem.off": "Nobody signs in with a password here.",
+    "people.did.card.deactivate": "Card deactivated",
+    "people.did.card.block": "Card blocked",
+    "people.did.card.unblock": "Card unblocked",
+    "people.did.card.ignore": "Unknown card ignored",
+    "people.did.card.unignore": "Unknown card no longer ignored",
 }

@@ -130,6 +130,13 @@ TRIES = {
     "person.reset": Try("operator", lambda s, c: s.portal.links.reset(c, s.eve)),
     "person.sign_in_link": Try("operator", lambda s, c: s.portal.links.sign_in_link(c, s.paul)),
     "sign_in.end_of_account": Try("operator", lambda s, c: s.portal.sign_ins.end_of_account(c, s.eve)),
+    "card.link": Try("operator", lambda s, c: s.portal.cards.map(c, "C1", s.eve)),
+    "card.move": Try("operator", lambda s, c: s.portal.cards.move(c, "C1", s.dana)),
+    "card.block": Try("operator", lambda s, c: s.portal.cards.block(c, 2)),
+    "card.unblock": Try("operator", lambda s, c: s.portal.cards.unblock(c, 2)),
+    "card.deactivate": Try("operator", lambda s, c: s.portal.cards.deactivate(c, 2)),
+    "card.ignore": Try("operator", lambda s, c: s.portal.cards.ignore(c, "SEEN")),
+    "card.unignore": Try("operator", lambda s, c: s.portal.cards.unignore(c, "SEEN")),
     "account.rename": Try(
         "operator", lambda s, c: s.portal.people.rename(c, s.eve, name="Eve New", email="e@example.org")
     ),
@@ -183,6 +190,11 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
             world.add_driver(change, "Ina Invited", password_hash=None),
             world.add_account(change, "Olga Operator", Role.OPERATOR),
             world.add_account(change, "Paul Operator", Role.OPERATOR),
+        )
+    )
+    portal.database.change_now(
+        lambda change: world.add_sighting(
+            change, "SEEN", world.add_charger(change, site=world.add_site(change))
         )
     )
     row = {

@@ -1,0 +1,400 @@
+"""Cards: whose an id tag is, and what becomes of its sessions when that changes.
+
+A mapping is never changed into another driver's: a moved card is a new row, and sessions stay with whom
+they belong to unless the operator says which go along (P4). Sessions that nobody has become the driver's
+with the mapping (C10). Each change is in the audit log, which never holds a whole tag (T63).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app import clock
+from app.changing import changing
+from app.charging import tags
+from app.logs import masked
+from data import audit
+from data.announcements import Announcement, Topic
+from data.caller import Caller
+from data.database import Change, Database
+from data.models import Account, ChargingSession, Mapping, Reservation, TagSighting
+from data.types import Role
+
+log = logging.getLogger("polaris.operating")
+
+
+class CardStays(Exception):
+    """Why a card stays as it is; ``why`` is a word that pages have a sentence for."""
+
+    why = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.why)
+
+
+class NoTag(CardStays):
+    """An id tag has from 1 to 255 characters, all of which can be seen."""
+
+    why = "tag"
+
+
+class NoSuchDriver(CardStays):
+    """There is no such driver (any more) (T2, T3)."""
+
+    why = "driver"
+
+
+class NoSuchCard(CardStays):
+    """There is no such mapping, or it is not active any more."""
+
+    why = "card"
+
+
+class Already(CardStays):
+    """The card is this driver's already."""
+
+    why = "already"
+
+
+class Taken(CardStays):
+    """The card is somebody else's: moving it is asked for by another name (`Cards.move`)."""
+
+    why = "taken"
+
+    def __init__(self, account_id: int | None = None, name: str = "") -> None:
+        """*account_id* and *name* of whoever has it; unknown if they came in the same moment."""
+        super().__init__()
+        self.account_id = account_id
+        self.name = name
+
+
+class SomeStayed(CardStays):
+    """The card has its new driver, but *left* of its sessions could not go along."""
+
+    why = "some_stayed"
+
+    def __init__(self, mapping_id: int, left: int) -> None:
+        super().__init__()
+        self.mapping_id = mapping_id
+        self.left = left
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Which past sessions of a card go along to its new driver."""
+
+    of_nobody: bool = True
+    """Those that belong to nobody (C10)."""
+    since: datetime | None = None
+    """Those of the driver who had the card last, from this start on; what was billed is billed anew."""
+
+
+class Care(Protocol):
+    """What `app.charging.care.Care` does for cards: it keeps a reassigned session's money right."""
+
+    async def assign(self, caller: Caller, session_id: int, account_id: int, reason: str) -> object:
+        """Give the session to another driver."""
+
+
+class Bookings(Protocol):
+    """What `app.charging.reservations.Reservations` does for cards."""
+
+    async def cancel(self, caller: Caller, reservation_id: int) -> object:
+        """Cancel it, at the charger too."""
+
+
+class Cards:
+    """The cards, as operators look after them."""
+
+    def __init__(
+        self, database: Database, care: Care | None = None, bookings: Bookings | None = None
+    ) -> None:
+        self._database = database
+        self._care = care
+        self._bookings = bookings
+
+    @property
+    def database(self) -> Database:
+        """Where refusals are written down."""
+        return self._database
+
+    @changing("card.link", role=Role.OPERATOR)
+    async def map(self, caller: Caller, id_tag: str, account_id: int, along: Along = Along()) -> int:
+        """Link a card that nobody has to a driver; the id of the mapping.
+
+        Raises `NoTag`, `NoSuchDriver`, `Already`, `Taken` if somebody else has it, or `SomeStayed`.
+        """
+        return await self._link(caller, "card.link", id_tag, account_id, along, take=False, owner_id=None)
+
+    @changing("card.move", role=Role.OPERATOR)
+    async def move(
+        self,
+        caller: Caller,
+        id_tag: str,
+        account_id: int,
+        along: Along = Along(),
+        *,
+        owner_id: int | None = None,
+    ) -> int:
+        """Link a card to a driver, whoever has it now; the id of the new mapping.
+
+        With *owner_id* only if that driver has it: what was asked for before somebody else's change is
+        `Taken`. Raises what `map` does besides. Reservations with the card before are cancelled.
+        """
+        return await self._link(caller, "card.move", id_tag, account_id, along, take=True, owner_id=owner_id)
+
+    @changing("card.deactivate", role=Role.OPERATOR)
+    async def deactivate(self, caller: Caller, mapping_id: int, reason: str = "") -> None:
+        """Let nobody charge with the card any more; its sessions stay the driver's (P4).
+
+        One in progress goes on. Coming reservations with it are cancelled. Raises `NoSuchCard`.
+        """
+        held = await self._database.change(_deactivate, caller, mapping_id, reason, clock.now())
+        await self._cancel(caller, held)
+
+    @changing("card.block", role=Role.OPERATOR)
+    async def block(self, caller: Caller, mapping_id: int, reason: str = "") -> None:
+        """Have chargers refuse the card, which stays the driver's: a lost one. Raises `NoSuchCard`."""
+        await self._database.change(_block, caller, mapping_id, True, reason, clock.now())
+
+    @changing("card.unblock", role=Role.OPERATOR)
+    async def unblock(self, caller: Caller, mapping_id: int) -> None:
+        """Have chargers accept the card again. Raises `NoSuchCard`."""
+        await self._database.change(_block, caller, mapping_id, False, "", clock.now())
+
+    @changing("card.ignore", role=Role.OPERATOR)
+    async def ignore(self, caller: Caller, id_tag: str) -> None:
+        """Say that nothing is to be done about an unknown tag. Raises `NoSuchCard`: no charger told of it."""
+        await self._database.change(_ignore, caller, id_tag, clock.now(), True)
+
+    @changing("card.unignore", role=Role.OPERATOR)
+    async def unignore(self, caller: Caller, id_tag: str) -> None:
+        """Have the tag among what needs attention again. Raises `NoSuchCard`."""
+        await self._database.change(_ignore, caller, id_tag, clock.now(), False)
+
+    async def _link(
+        self,
+        caller: Caller,
+        action: str,
+        id_tag: str,
+        account_id: int,
+        along: Along,
+        *,
+        take: bool,
+        owner_id: int | None,
+    ) -> int:
+        tag = tags.normal(id_tag.strip())
+        if not tag:
+            raise NoTag
+        try:
+            linked = await self._database.change(
+                _link, caller, action, tag, account_id, along, take, owner_id, clock.now(), self._care is None
+            )
+        except IntegrityError as error:  # the database decides, whoever comes at the same moment
+            raise Taken from error
+        log.info("card linked card=%s account=%s", masked(tag), account_id)
+        await self._cancel(caller, linked.held)
+        left = await self._assign(caller, linked.sessions, account_id)
+        if left:
+            raise SomeStayed(linked.mapping_id, left)
+        return linked.mapping_id
+
+    async def _assign(self, caller: Caller, sessions: Sequence[int], account_id: int) -> int:
+        """Hand the sessions over, one after the other; how many could not be."""
+        left = 0
+        for session_id in sessions if self._care is not None else ():
+            assert self._care is not None
+            try:
+                await self._care.assign(caller, session_id, account_id, "the card has moved")
+            except Exception:  # the others go along all the same
+                log.exception("a session could not go along session=%d account=%d", session_id, account_id)
+                left += 1
+        return left
+
+    async def _cancel(self, caller: Caller, held: Sequence[int]) -> None:
+        for reservation_id in held if self._bookings is not None else ():
+            assert self._bookings is not None
+            try:
+                await self._bookings.cancel(caller, reservation_id)
+            except Exception:  # it is refused at the charger anyway: the card is not accepted
+                log.exception("a reservation could not be cancelled reservation=%d", reservation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    mapping_id: int
+    sessions: tuple[int, ...]
+    """Those that are to be handed over after the commit."""
+    held: tuple[int, ...]
+    """Reservations that are to be cancelled."""
+
+
+def _link(
+    change: Change,
+    caller: Caller,
+    action: str,
+    tag: str,
+    account_id: int,
+    along: Along,
+    take: bool,
+    owner_id: int | None,
+    now: datetime,
+    alone: bool,
+) -> _Linked:
+    _driver(change, account_id)
+    seen = change.execute(select(TagSighting.id_tag).where(TagSighting.id_tag == tag)).first() is not None
+    if not (seen or tag.isprintable()):
+        raise NoTag
+    last = _last(change, tag)
+    has = last if last is not None and last.active else None
+    if has is not None and has.account_id == account_id:
+        raise Already
+    if has is not None and (not take or owner_id not in (None, has.account_id)):
+        raise Taken(has.account_id, has.name)
+    if has is None and owner_id is not None:
+        raise NoSuchCard
+    held: tuple[int, ...] = ()
+    if has is not None:
+        held = _end(change, has.id, has.account_id, now)
+        _told(change, caller, "card.deactivate", has.id, has.account_id, tag, now)
+    row = {"id_tag": tag, "account_id": account_id, "active": True, "blocked": False, "created_at": now}
+    inserted = change.execute(insert(Mapping), row).inserted_primary_key
+    assert inserted is not None
+    mapping_id = int(inserted[0])
+    claimed = 0
+    if along.of_nobody:
+        owner = {"account_id": account_id, "mapping_id": mapping_id}
+        of_nobody = [_of(tag), ChargingSession.account_id.is_(None)]
+        claimed = change.execute(update(ChargingSession).where(*of_nobody).values(owner)).rowcount
+    others: tuple[int, ...] = ()
+    if along.since is not None and last is not None and last.account_id != account_id:
+        others = _since(change, tag, last.account_id, along.since)
+        if alone and others:
+            which = ChargingSession.id.in_(others)
+            change.execute(update(ChargingSession).where(which).values(account_id=account_id))
+            change.announce(Announcement(Topic.SESSIONS, last.account_id))
+    details = {"sessions": claimed + len(others)}
+    if has is not None:
+        details["from"] = has.account_id
+    _told(change, caller, action, mapping_id, account_id, tag, now, details=details)
+    if claimed or others:
+        change.announce(Announcement(Topic.SESSIONS, account_id))
+    return _Linked(mapping_id, others, held)
+
+
+def _deactivate(
+    change: Change, caller: Caller, mapping_id: int, reason: str, now: datetime
+) -> tuple[int, ...]:
+    row = _active(change, mapping_id)
+    held = _end(change, mapping_id, row.account_id, now)
+    _told(change, caller, "card.deactivate", mapping_id, row.account_id, row.id_tag, now, reason=reason)
+    return held
+
+
+def _block(
+    change: Change, caller: Caller, mapping_id: int, blocked: bool, reason: str, now: datetime
+) -> None:
+    row = _active(change, mapping_id)
+    if row.blocked == blocked:
+        return
+    change.execute(update(Mapping).where(Mapping.id == mapping_id).values(blocked=blocked))
+    action = "card.block" if blocked else "card.unblock"
+    _told(change, caller, action, mapping_id, row.account_id, row.id_tag, now, reason=reason)
+
+
+def _ignore(change: Change, caller: Caller, id_tag: str, now: datetime, ignored: bool) -> None:
+    tag = tags.normal(id_tag)
+    which = TagSighting.id_tag == tag
+    known = change.execute(select(TagSighting.ignored_at).where(which).with_for_update()).one_or_none()
+    if known is None:
+        raise NoSuchCard
+    if (known.ignored_at is not None) == ignored:
+        return
+    change.execute(update(TagSighting).where(which).values(ignored_at=now if ignored else None))
+    action = "card.ignore" if ignored else "card.unignore"
+    audit.record(change, caller, action, now, about=f"card {masked(tag)}")
+    _announce(change, tag)
+
+
+def _driver(change: Change, account_id: int) -> None:
+    """Raises `NoSuchDriver`; nobody takes the account away before the commit."""
+    which = [Account.id == account_id, Account.role == Role.DRIVER]
+    if change.execute(select(Account.id).where(*which).with_for_update()).first() is None:
+        raise NoSuchDriver
+
+
+def _last(change: Change, tag: str) -> Any:
+    """The mapping of *tag* that is active, or was last."""
+    return change.execute(
+        select(Mapping.id, Mapping.account_id, Mapping.active, Account.name)
+        .join(Account, Account.id == Mapping.account_id)
+        .where(Mapping.id_tag == tag)
+        .order_by(Mapping.active.desc(), Mapping.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _active(change: Change, mapping_id: int) -> Any:
+    row = change.execute(
+        select(Mapping.account_id, Mapping.id_tag, Mapping.blocked)
+        .where(Mapping.id == mapping_id, Mapping.active)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NoSuchCard
+    return row
+
+
+def _end(change: Change, mapping_id: int, account_id: int, now: datetime) -> tuple[int, ...]:
+    """End the mapping; its reservations that are not over."""
+    change.execute(update(Mapping).where(Mapping.id == mapping_id).values(active=False, deactivated_at=now))
+    coming = [
+        Reservation.mapping_id == mapping_id,
+        Reservation.ends_at > now,
+        Reservation.cancelled_at.is_(None),
+    ]
+    return tuple(change.execute(select(Reservation.id).where(*coming).order_by(Reservation.id)).scalars())
+
+
+def _of(tag: str) -> ColumnElement[bool]:
+    # As it is stored, and as earlier imports may have: by the index, not through 3,000,000 rows.
+    return ChargingSession.id_tag.in_({tag, tag.lower()})
+
+
+def _since(change: Change, tag: str, account_id: int, since: datetime) -> tuple[int, ...]:
+    which = [_of(tag), ChargingSession.account_id == account_id, ChargingSession.started_at >= since]
+    return tuple(
+        change.execute(select(ChargingSession.id).where(*which).order_by(ChargingSession.id)).scalars()
+    )
+
+
+def _told(
+    change: Change,
+    caller: Caller,
+    action: str,
+    mapping_id: int,
+    account_id: int,
+    tag: str,
+    now: datetime,
+    *,
+    reason: str = "",
+    details: dict[str, Any] | None = None,
+) -> None:
+    details = {"card": masked(tag)} | (details or {})
+    about = f"mapping {mapping_id}"
+    audit.record(
+        change, caller, action, now, about=about, subject_id=account_id, reason=reason, details=details
+    )
+    change.announce(Announcement(Topic.PEOPLE, account_id))
+    _announce(change, tag)
+
+
+def _announce(change: Change, tag: str) -> None:
+    change.announce(Announcement(Topic.TAGS, values={"id_tag": tag}), Announcement(Topic.ATTENTION))
