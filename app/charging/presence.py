@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from app import clock
-from app.charging import quarantine
+from app.charging import check_ins, quarantine
+from app.charging.check_ins import CheckIns
 from app.charging.connectors import connector, find_connector, has_room
 from app.charging.pace import LATE
 from app.charging.passing import Passing
@@ -92,6 +93,8 @@ class Presence:
         self._places: dict[int, set[Place]] = {}
         """Connectors that the chargers have or may have: those of a reading are not asked for each time."""
         self._trimmed: datetime | None = None
+        self._check_ins = CheckIns()
+        self._pruned: datetime | None = None
         self._seen: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
         self._skews: dict[int, int] = {}
@@ -108,7 +111,8 @@ class Presence:
         """The charger opened a connection and speaks *protocol*."""
         now = clock.now()
         self._seen[charger_id] = self._written[charger_id] = now
-        await self._database.change(_write_seen, {charger_id: now}, protocol)
+        seen = {charger_id: now}
+        await self._database.change(_write_seen, seen, self._check_ins.news(seen), protocol)
 
     async def disconnected(self, charger_id: int) -> None:
         """Its connection closed: its last check-in is written down. It is not offline yet (P20)."""
@@ -234,6 +238,10 @@ class Presence:
             self._trimmed = now
             if await self._database.ask(quarantine.too_many):
                 await self._database.change(quarantine.trim, now)
+        if self._pruned is None or not timedelta(0) <= now - self._pruned < check_ins.PRUNE_EVERY:
+            self._pruned = now
+            if await self._database.ask(check_ins.too_old, now):
+                await self._database.change(check_ins.prune, now)
         due += [self._written[charger] + WRITTEN_EVERY for charger in waiting if charger not in overdue]
         if self._sessions is not None:
             alive = await self._sessions.show_alive(now)
@@ -242,10 +250,16 @@ class Presence:
 
     async def _write_seen(self, seen: dict[int, datetime]) -> None:
         self._written.update(seen)
-        await self._database.change(_write_seen, seen)
+        await self._database.change(_write_seen, seen, self._check_ins.news(seen))
 
 
-def _write_seen(change: Change, seen: dict[int, datetime], protocol: str | None = None) -> None:
+def _write_seen(
+    change: Change,
+    seen: dict[int, datetime],
+    slots: list[dict[str, Any]],
+    protocol: str | None = None,
+) -> None:
+    check_ins.write(change, slots)
     for charger, moment in seen.items():
         last = change.execute(_LAST_SEEN, {"charger": charger}).scalar_one_or_none()
         row = {"charger": charger, "seen": moment}

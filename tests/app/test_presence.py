@@ -17,7 +17,8 @@ from app.settings import Settings
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
-from data.models import Charger, ChargerReport, Connector, Mapping
+from data.models import Charger, ChargerReport, CheckIn, Connector, Mapping
+from data.queries.check_ins import slot_of
 from data.types import ConnectorStatus
 from tests.app.test_sessions import start
 from tests.world import NOW, add_charger, add_driver, add_reservation, add_site
@@ -350,3 +351,40 @@ def test_reservations_overlap_on_no_connector(database: Database) -> None:
     finally:
         for other in others:
             other.close()
+
+
+async def slots(world: World) -> list[int]:
+    return await world.database.ask(lambda db: list(db.scalars(select(CheckIn.slot).order_by(CheckIn.slot))))
+
+
+async def test_c4_each_half_hour_with_a_message_is_written_once(world: World) -> None:
+    """C4: by connecting, by messages, and by the last one before a silence; after a restart it stays once."""
+    first = slot_of(NOW)
+    with clock.at(NOW):
+        await world.presence.connected(world.charger, "ocpp1.6")
+        clock.advance(MIN)
+        await world.presence.seen(world.charger)
+        assert await slots(world) == [first]
+        clock.advance(28 * MIN + 50 * S)
+        await world.presence.seen(world.charger)  # written, at 12:29:50
+        clock.advance(20 * S)
+        await world.presence.seen(world.charger)  # 12:30:10, not yet
+        assert await slots(world) == [first]
+        clock.advance(MIN)
+        await world.presence.tick(clock.now())
+        assert await slots(world) == [first, first + 1]
+        restarted = Presence(world.database, world.live, Settings(_env_file=None), world.sessions)
+        await restarted.seen(world.charger)
+        assert await slots(world) == [first, first + 1]
+        clock.advance(5 * HOUR)
+        await restarted.seen(world.charger)
+    assert await slots(world) == [first, first + 1, first + 11]
+
+
+async def test_c4_check_ins_older_than_eight_days_are_pruned(world: World) -> None:
+    with clock.at(NOW):
+        await world.presence.seen(world.charger)
+    await world.presence.tick(NOW + 8 * 24 * HOUR)
+    assert len(await slots(world)) == 1
+    await world.presence.tick(NOW + 8 * 24 * HOUR + HOUR)
+    assert await slots(world) == []

@@ -22,6 +22,7 @@ from app import clock
 from app.charging.ocpp import frames, ocpp16, ocpp201, schemas
 from app.charging.ocpp.admission import Admitted, Denied, Gate
 from app.charging.ocpp.desk import Desk, Presence, Sessions
+from app.charging.ocpp.frame_log import FrameLog
 from app.charging.ocpp.frames import Call, Failure, Malformed, Payload, Refusal, Result
 from app.charging.ocpp.line import CallRefused, Connection, Late, Line, NoAnswer, Offline, Pace, Waiting
 from app.charging.ocpp.schemas import Version
@@ -70,6 +71,8 @@ class Endpoint:
         self._gate = Gate(settings, database)
         self._lines: dict[int, Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.since = clock.now()
+        """When this process began to listen, and so to keep the logs of `log`."""
 
     def install(self, app: FastAPI) -> None:
         """Add the route to *app*."""
@@ -84,6 +87,11 @@ class Endpoint:
         """How often the charger broke the standard in which way, since the start of the process (C6)."""
         line = self._lines.get(charger_id)
         return Counter() if line is None else line.deviations.copy()
+
+    def log(self, charger_id: int) -> FrameLog | None:
+        """The charger's last frames; None if it has not been connected to this process since its start."""
+        line = self._lines.get(charger_id)
+        return None if line is None else line.log
 
     def connected(self) -> frozenset[int]:
         """The chargers that are connected."""
@@ -238,7 +246,8 @@ class Endpoint:
             self._presence,
             line.deviations,
         )
-        connection = Connection(websocket, version, desk, asyncio.current_task(), admitted.password_hash)
+        task = asyncio.current_task()
+        connection = Connection(websocket, version, desk, task, line.log, admitted.password_hash)
         old, line.connection = line.connection, connection
         if old is not None:
             log.info("charger %s has connected anew, its older connection is closed", admitted.identity)
@@ -303,6 +312,7 @@ class Endpoint:
                     await websocket.close(1009, "frame over the limit")
                     return
                 else:
+                    line.log.add(text, sent=False)
                     await self._take(line, connection, text)
             except Offline:
                 return

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.charging.ocpp.desk import Desk
+from app.charging.ocpp.frame_log import FrameLog
 from app.charging.ocpp.frames import MessageId, Payload
 from app.charging.ocpp.schemas import Version
 
@@ -49,6 +50,7 @@ class Connection:
     version: Version
     desk: Desk
     task: asyncio.Task[None] | None
+    log: FrameLog
     password_hash: str | None = None
     """What its password was checked against; another one ends the connection."""
     closed: bool = False
@@ -60,6 +62,7 @@ class Connection:
         A charger that takes nothing any more (its cable is cut, and what was sent before fills the
         buffers) is given up after `SEND_SECONDS`: nobody but its own task waits for it until then.
         """
+        self.log.add(text, sent=True)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self.websocket.send({"type": "websocket.send", "text": text})
@@ -116,6 +119,8 @@ class Line:
     """Held while a request of ours is out: one at a time (C7)."""
     waiting: OrderedDict[MessageId, Waiting] = field(default_factory=OrderedDict)
     deviations: Counter[str] = field(default_factory=Counter)
+    log: FrameLog = field(default_factory=FrameLog)
+    """What was said last, for operators who look for what is wrong."""
     looking: asyncio.Task[None] | None = None
     """Asks what the operator has decided about the charger."""
     look_again: bool = False
