@@ -192,11 +192,6 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
             world.add_account(change, "Paul Operator", Role.OPERATOR),
         )
     )
-    portal.database.change_now(
-        lambda change: world.add_sighting(
-            change, "SEEN", world.add_charger(change, site=world.add_site(change))
-        )
-    )
     row = {
         "account_id": dana,
         "provider": "test",
@@ -224,6 +219,7 @@ def _places(change: Change) -> tuple[int, int, int, int, int, int]:
     site, empty = world.add_site(change), world.add_site(change, "Empty")
     charger, spare = (world.add_charger(change, one, site=site) for one in ("CP1", "CP2"))
     of_charger = select(Connector.id).where(Connector.charger_id == charger)
+    world.add_sighting(change, "SEEN", charger)
     group = world.key(change.execute(insert(ChargerGroup), {"name": "Night"}))
     return site, empty, charger, spare, change.execute(of_charger).scalar_one(), group
 
