@@ -101,12 +101,18 @@ def window(period: Period, now: datetime, zone: str, anchor_day: int | None) -> 
     if period is Period.YEAR:
         return Window(date(today.year, 1, 1), date(today.year + 1, 1, 1), zone)
     anchor = 1 if anchor_day is None else anchor_day
-    month = today.year * 12 + today.month - 1
-    if _anchored(month, anchor) > today:
-        month -= 1
+    first, end = billing_period(today, anchor)
     if period is Period.PREVIOUS:
+        first, end = billing_period(first - _DAY, anchor)
+    return Window(first, end, zone)
+
+
+def billing_period(day: date, anchor_day: int) -> tuple[date, date]:
+    """First day, and first day after the end, of the billing period that holds *day* (P13)."""
+    month = day.year * 12 + day.month - 1
+    if _anchored(month, anchor_day) > day:
         month -= 1
-    return Window(_anchored(month, anchor), _anchored(month + 1, anchor), zone)
+    return _anchored(month, anchor_day), _anchored(month + 1, anchor_day)
 
 
 def _anchored(month: int, anchor: int) -> date:

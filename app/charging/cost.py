@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, select
 
 from app.billing import tariffs
 from data.models import Account, ChargingSession
-from data.periods import Period, window
+from data.periods import Period, local_day, window
 from data.queries.plans import CurrentPlan, current_plan
 from data.queries.usage import by_session
 
@@ -56,7 +57,7 @@ class Costs:
 def costs(db: Connection, account_id: int, session_id: int, now: datetime, default_zone: str) -> Costs:
     """The terms of *account_id* for *session_id*; with 0 for any session of it, see `Costs.of`."""
     zone = db.execute(_ZONE, {"account_id": account_id}).scalar_one_or_none() or default_zone
-    plan = current_plan(db, account_id)
+    plan = current_plan(db, account_id, local_day(now, ZoneInfo(zone)))
     if plan is None:
         return Costs(None, 0, None)
     period = window(Period.CURRENT, now, zone, plan.anchor_day)

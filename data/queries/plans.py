@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from data.models import Plan, Subscription
-from data.periods import Period, Window, window
+from data.periods import Period, Window, local_day, window
 from data.queries.usage import total_wh
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentPlan:
-    """A subscription that runs, with its plan's terms. Money as in `data.models.Plan`."""
+    """A subscription that runs, with its plan's terms. Money, tiers and windows as in `data.models.Plan`."""
 
     name: str
     currency: str
@@ -24,6 +26,8 @@ class CurrentPlan:
     included_wh: int | None
     unlimited: bool
     started_on: date
+    tiers: Sequence[Mapping[str, int]] = ()
+    windows: Sequence[Mapping[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class PlanUse:
     """The local midnight at which the next billing period begins, UTC."""
 
 
+_held = and_(
+    Subscription.account_id == bindparam("account_id"),
+    Subscription.started_on <= bindparam("day"),
+    or_(Subscription.ended_on.is_(None), Subscription.ended_on > bindparam("day")),
+)
 _current = (
     select(
         Plan.name,
@@ -46,31 +55,31 @@ _current = (
         Plan.included_wh,
         Plan.unlimited,
         Subscription.started_on,
+        Plan.tiers,
+        Plan.windows,
     )
     .join(Plan, Plan.id == Subscription.plan_id)
-    .where(Subscription.account_id == bindparam("account_id"), Subscription.ended_on.is_(None))
+    .where(_held)
 )
-
-_anchor_day = select(Subscription.anchor_day).where(
-    Subscription.account_id == bindparam("account_id"), Subscription.ended_on.is_(None)
-)
+_anchor_day = select(Subscription.anchor_day).where(_held)
 
 
-def current_plan(db: Connection, account_id: int) -> CurrentPlan | None:
-    """The plan that *account_id* is subscribed to now."""
-    row = db.execute(_current, {"account_id": account_id}).first()
-    return None if row is None else CurrentPlan(*row)
+def current_plan(db: Connection, account_id: int, day: date) -> CurrentPlan | None:
+    """The plan that *account_id* is subscribed to on *day*, a day of theirs."""
+    row = db.execute(_current, {"account_id": account_id, "day": day}).first()
+    return None if row is None else CurrentPlan(**row._mapping)
 
 
 def period_window(db: Connection, account_id: int, period: Period, zone: str, now: datetime) -> Window:
     """The local days of *period* for *account_id*: from the anchor day of its subscription, if any (P13)."""
-    anchor_day = db.execute(_anchor_day, {"account_id": account_id}).scalar()
+    day = local_day(now, ZoneInfo(zone))
+    anchor_day = db.execute(_anchor_day, {"account_id": account_id, "day": day}).scalar()
     return window(period, now, zone, anchor_day)
 
 
 def plan_use(db: Connection, account_id: int, zone: str, now: datetime) -> PlanUse | None:
     """The plan of *account_id* and its use in the billing period that holds *now*."""
-    plan = current_plan(db, account_id)
+    plan = current_plan(db, account_id, local_day(now, ZoneInfo(zone)))
     if plan is None:
         return None
     billing_period = window(Period.CURRENT, now, zone, plan.anchor_day)

@@ -68,7 +68,7 @@ def _dashboard(database: Database, turn: int) -> float:
         ask(sessions.active, account)
         ask(sessions.recent, account)
         ask(reservations.next_reservation, account, now)
-        plan = ask(plans.current_plan, account)
+        plan = ask(plans.current_plan, account, now.date())
         anchor = plan.anchor_day if plan is not None else None
         for period in Period:
             ask(usage.usage, account, window(period, now, "Europe/Berlin", anchor))

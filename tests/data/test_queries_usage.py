@@ -208,7 +208,7 @@ def test_p15_two_statements_and_few_steps_whatever_there_is(world: World) -> Non
 
 
 def test_p17_a_driver_without_a_plan_has_none(world: World) -> None:
-    assert world.database.ask_now(current_plan, world.dana) is None
+    assert world.database.ask_now(current_plan, world.dana, NOW.date()) is None
     assert world.database.ask_now(plan_use, world.dana, BERLIN, NOW) is None
 
 
@@ -231,7 +231,7 @@ def test_p17_a_subscription_that_ended_is_no_plan(world: World) -> None:
         change.execute(update(Subscription).values(ended_on=date(2026, 11, 1)))
 
     world.database.change_now(end)
-    assert world.database.ask_now(current_plan, world.dana) is None
+    assert world.database.ask_now(current_plan, world.dana, NOW.date()) is None
 
     def another(change: Change) -> None:
         plan = change.execute(insert(Plan), {"name": "Flat", "currency": "JPY", "unlimited": True})
@@ -246,7 +246,7 @@ def test_p17_a_subscription_that_ended_is_no_plan(world: World) -> None:
         )
 
     world.database.change_now(another)
-    plan = world.database.ask_now(current_plan, world.dana)
+    plan = world.database.ask_now(current_plan, world.dana, NOW.date())
     assert plan is not None
     assert (plan.name, plan.unlimited, plan.included_wh, plan.price_per_kwh) == ("Flat", True, None, None)
 
