@@ -21,6 +21,7 @@ from app.access.own_data import OwnData
 from app.access.own_password import Passwords
 from app.access.people import People
 from app.access.sign_ins import SignIns
+from app.charging.commands import Commands
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
@@ -50,6 +51,7 @@ class Portal:
     sessions: Sessions
     presence: Presence
     endpoint: Endpoint
+    commands: Commands
     sign_ins: SignIns
     acting_as: ActingAs
     by_provider: ByProvider
@@ -81,13 +83,15 @@ def install(settings: Settings) -> Portal:
     presence = Presence(database, live, settings, sessions)
     sign_ins = SignIns(database, settings)
     passwords = Passwords(database, settings, Mail(settings))
+    endpoint = Endpoint(settings, database, sessions, presence)
     portal = Portal(
         settings=settings,
         database=database,
         live=live,
         sessions=sessions,
         presence=presence,
-        endpoint=Endpoint(settings, database, sessions, presence),
+        endpoint=endpoint,
+        commands=Commands(database, settings, endpoint),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
         by_provider=ByProvider(sign_ins, providers, passwords),
@@ -106,12 +110,13 @@ def install(settings: Settings) -> Portal:
     AccountForms(sign_ins, portal.own_account, passwords, portal.by_provider.identities).install(nicegui.app)
     portal.endpoint.install(nicegui.app)
     pages.install(portal)
-    stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live))
+    stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live), portal.commands.listen(live))
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
         database.start()
         tasks.append(asyncio.create_task(presence.run(), name="presence"))
+        tasks.append(asyncio.create_task(portal.commands.run(), name="commands"))
         tasks.append(asyncio.create_task(_collect_garbage(), name="garbage"))
 
     async def end() -> None:

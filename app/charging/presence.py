@@ -129,7 +129,12 @@ class Presence:
             "new_firmware": boot.firmware,
             "boot": boot.received_at,
         }
-        await self._database.change(lambda change: change.later(_BOOTED, row))
+
+        def work(change: Change) -> None:
+            change.later(_BOOTED, row)
+            change.announce(Announcement(Topic.COMMANDS, charger_id))  # a reset may have been asked for
+
+        await self._database.change(work)
 
     async def has_room(self, charger_id: int, place: Place) -> bool:
         """Whether the charger has the connector, or may have it: there is an end to them (C5)."""
@@ -267,6 +272,7 @@ def _write_seen(
             change.later(_SEEN, row)
         else:
             change.later(_CONNECTED, {**row, "speaks": protocol[:16]})
+            change.announce(Announcement(Topic.COMMANDS, charger))  # something may wait for it
         if last is None or moment - last > OFFLINE_AFTER:
             change.announce(Announcement(Topic.CHARGERS, charger))
 

@@ -1,0 +1,323 @@
+"""The rows of requests to chargers: written before anything is sent, claimed once, and finished (C16, T59).
+
+Each step is conditional on the one before, so that several processes may take it at once and one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from app.charging.command_rules import Granted, Wish, is_secret
+from app.charging.ocpp.calls import Outcome, Result
+from app.charging.reports import Place
+from data import audit
+from data.announcements import Announcement, Topic
+from data.caller import Caller
+from data.database import Change
+from data.models import Account, Charger, ChargerCommand, ChargingSession, Connector, Mapping, Reservation
+from data.types import CommandState, ReservationStatus
+
+LATE_CLOCK = timedelta(days=1)
+"""How far behind a charger's clock may be for its start to be looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each step of a request may take."""
+
+    taken: timedelta = timedelta(seconds=5)
+    """Until the process that has the charger has taken it; then the charger counts as offline."""
+    answered: timedelta = timedelta(seconds=65)
+    """Until its process has told what the charger said: its turn and its answer, 30 s each by default."""
+    happened: timedelta = timedelta(seconds=60)
+    """From *accepted* until the transaction begins or ends."""
+    rebooted: timedelta = timedelta(minutes=5)
+    """From an accepted reset until the charger boots."""
+
+    def until(self, kind: str) -> timedelta | None:
+        """How long an accepted *kind* is waited for; None: it is done with its acceptance."""
+        return {"start": self.happened, "stop": self.happened, "reset": self.rebooted}.get(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A request that is not finished."""
+
+    id: int
+    charger_id: int
+    kind: str
+    state: CommandState
+    deadline: datetime
+    happened: bool
+    """What it asked for is there."""
+    session_id: int | None
+    """The one that a start led to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A request that is to be sent now, and all that this takes."""
+
+    id: int
+    charger_id: int
+    kind: str
+    place: Place | None
+    parameters: dict[str, Any]
+    session_id: int | None
+    transaction_id: str | None
+    reservation_id: int | None
+    id_tag: str | None
+    """Of the reservation's card."""
+    until: datetime | None
+    """The reservation's end."""
+
+
+_c = ChargerCommand
+
+
+def write(
+    change: Change, caller: Caller, wish: Wish, granted: Granted, now: datetime, patience: Patience
+) -> int:
+    """Keep the request, and who made it in the audit log (T59); its id."""
+    row = {
+        "charger_id": wish.charger_id,
+        "connector_id": wish.connector_id,
+        "kind": wish.kind,
+        "parameters": granted.parameters,
+        "session_id": wish.session_id,
+        "reservation_id": wish.reservation_id,
+        "asked_by_id": caller.actor_id,
+        "requested_at": now,
+        "deadline": now + patience.taken,
+    }
+    inserted = change.execute(insert(_c), {**row, "asked_by": _name(change, caller)}).inserted_primary_key
+    assert inserted is not None
+    command_id = int(inserted[0])
+    audit.record(
+        change,
+        caller,
+        f"command.{wish.kind}",
+        now,
+        about=f"charger {wish.charger_id}",
+        subject_id=granted.account_id,
+        details={**granted.details, "command": command_id},
+    )
+    _announce(change, command_id, wish.charger_id)
+    return command_id
+
+
+def open_ones(db: Connection) -> list[Open]:
+    """All requests that are not finished, with what has become of what they asked for."""
+    found = db.execute(
+        select(
+            _c.id,
+            _c.charger_id,
+            _c.kind,
+            _c.state,
+            _c.deadline,
+            _c.connector_id,
+            _c.parameters,
+            _c.session_id,
+            _c.requested_at,
+        )
+        .where(_c.finished_at.is_(None))
+        .order_by(_c.id)
+    ).all()
+    taken: set[int] = set()
+    made = []
+    for row in found:
+        session_id, happened = row.session_id, False
+        if row.state in (CommandState.SENT, CommandState.ACCEPTED):
+            if row.kind == "start":
+                session_id = _begun(db, row, taken)
+                happened = session_id is not None
+            elif row.kind == "stop":
+                happened = _ended(db, row.session_id)
+            elif row.kind == "reset":
+                happened = _booted(db, row.charger_id, row.requested_at)
+        made.append(Open(row.id, row.charger_id, row.kind, row.state, row.deadline, happened, session_id))
+    return made
+
+
+def _begun(db: Connection, row: Any, taken: set[int]) -> int | None:
+    """The session that a start led to: of its tag, on its connector, told since it was asked for."""
+    session = ChargingSession
+    wanted = (
+        select(session.id)
+        .join(Connector, Connector.id == session.connector_id)
+        .where(
+            session.charger_id == row.charger_id,
+            session.started_at >= row.requested_at - LATE_CLOCK,
+            session.received_at >= row.requested_at,
+            session.id_tag == str(row.parameters.get("id_tag")),
+        )
+        .order_by(session.id)
+    )
+    if row.connector_id is not None:
+        # Connector 0 is where a 2.0.1 transaction is as long as nobody has named its connector.
+        wanted = wanted.where(or_(session.connector_id == row.connector_id, Connector.number == 0))
+    found = next((one for one in db.execute(wanted).scalars() if one not in taken), None)
+    if found is not None:
+        taken.add(found)
+    return found
+
+
+def _ended(db: Connection, session_id: int | None) -> bool:
+    ended = select(ChargingSession.ended_at).where(ChargingSession.id == session_id)
+    return db.execute(ended).scalar_one_or_none() is not None
+
+
+def _booted(db: Connection, charger_id: int, since: datetime) -> bool:
+    booted = db.execute(select(Charger.booted_at).where(Charger.id == charger_id)).scalar_one_or_none()
+    return booted is not None and booted > since
+
+
+def claim(change: Change, command_id: int, now: datetime, patience: Patience) -> Claimed | None:
+    """Take a request to send it; None if another process has, or its time is over."""
+    mine = (
+        update(_c)
+        .where(_c.id == command_id, _c.state == CommandState.WAITING, _c.deadline > now)
+        .values(state=CommandState.SENT, deadline=now + patience.answered)
+    )
+    if change.execute(mine).rowcount != 1:
+        return None
+    row = change.execute(
+        select(
+            _c.id,
+            _c.charger_id,
+            _c.kind,
+            _c.parameters,
+            _c.session_id,
+            ChargingSession.ocpp_transaction_id,
+            _c.reservation_id,
+            Reservation.connector_number,
+            Reservation.ends_at,
+            Mapping.id_tag,
+            Connector.number,
+            Connector.evse,
+        )
+        .outerjoin(ChargingSession, ChargingSession.id == _c.session_id)
+        .outerjoin(Reservation, Reservation.id == _c.reservation_id)
+        .outerjoin(Mapping, Mapping.id == Reservation.mapping_id)
+        .outerjoin(Connector, Connector.id == _c.connector_id)
+        .where(_c.id == command_id)
+    ).one()
+    place = None if row.number is None else Place(row.number, row.evse)
+    if row.connector_number is not None:
+        place = _place(change.connection, row.charger_id, row.connector_number)
+    if is_secret(str(row.parameters.get("key", ""))):
+        scrubbed = {**row.parameters, "value": "…"}
+        change.execute(update(_c).where(_c.id == command_id).values(parameters=scrubbed))
+    _announce(change, row.id, row.charger_id)
+    return Claimed(
+        id=row.id,
+        charger_id=row.charger_id,
+        kind=row.kind,
+        place=place,
+        parameters=row.parameters,
+        session_id=row.session_id,
+        transaction_id=row.ocpp_transaction_id,
+        reservation_id=row.reservation_id,
+        id_tag=row.id_tag,
+        until=row.ends_at,
+    )
+
+
+def _place(db: Connection, charger_id: int, number: int) -> Place:
+    evse = select(Connector.evse).where(Connector.charger_id == charger_id, Connector.number == number)
+    return Place(number, db.execute(evse.order_by(Connector.evse)).scalars().first() or 0)
+
+
+def answered(
+    change: Change,
+    command_id: int,
+    result: Result,
+    now: datetime,
+    patience: Patience,
+    answer: dict[str, Any] | None = None,
+) -> None:
+    """What the charger said, in time or late (C7); nothing that has happened is taken back by it."""
+    row = change.execute(
+        select(_c.charger_id, _c.kind, _c.state, _c.reservation_id)
+        .where(_c.id == command_id)
+        .with_for_update()
+    ).one()
+    values: dict[str, Any] = {
+        "outcome": result.outcome.value,
+        "said": None if result.said is None else result.said[:255],
+        "answer": answer,
+    }
+    if result.outcome not in (Outcome.OFFLINE, Outcome.NO_ANSWER, Outcome.UNSENDABLE):
+        values["answered_at"] = now
+    if row.state is not CommandState.DONE:
+        wait = patience.until(row.kind) if result.outcome is Outcome.ACCEPTED else None
+        if not result.accepted:
+            values |= {"state": CommandState.FAILED, "finished_at": now}
+        elif wait is None:
+            values |= {"state": CommandState.DONE, "finished_at": now}
+        else:
+            values |= {"state": CommandState.ACCEPTED, "deadline": now + wait, "finished_at": None}
+    change.execute(update(_c).where(_c.id == command_id).values(**values))
+    _reserved(change, row.kind, row.reservation_id, result.outcome, now)
+    _announce(change, command_id, row.charger_id)
+
+
+def settle(change: Change, found: Sequence[Open], now: datetime) -> None:
+    """Finish those of *found* that have happened, or whose time is over."""
+    for one in found:
+        values: dict[str, Any] = {"finished_at": now}
+        outcome = None
+        if one.happened:
+            values |= {"state": CommandState.DONE, "session_id": one.session_id}
+        elif one.state is CommandState.ACCEPTED:
+            values["state"] = CommandState.TIMED_OUT
+        else:
+            outcome = Outcome.OFFLINE if one.state is CommandState.WAITING else Outcome.NO_ANSWER
+            values |= {"state": CommandState.FAILED, "outcome": outcome.value}
+        still = update(_c).where(_c.id == one.id, _c.state == one.state, _c.deadline == one.deadline)
+        if change.execute(still.values(**values)).rowcount != 1:
+            continue
+        if outcome is not None:
+            reservation = select(_c.reservation_id).where(_c.id == one.id)
+            _reserved(change, one.kind, change.execute(reservation).scalar_one(), outcome, now)
+        _announce(change, one.id, one.charger_id)
+
+
+def _reserved(change: Change, kind: str, reservation_id: int | None, outcome: Outcome, now: datetime) -> None:
+    """Keep with the reservation what the charger said of it (C15)."""
+    if reservation_id is None or kind not in ("reserve", "cancel_reservation"):
+        return
+    held = Reservation
+    row = change.execute(
+        select(held.account_id, held.status).where(held.id == reservation_id).with_for_update()
+    ).one()
+    if kind == "reserve" and row.status is ReservationStatus.CANCELLED:
+        return  # what was asked last is what counts, and that was to give it up
+    values: dict[str, Any] = {"charger_answer": outcome.value}
+    reached = outcome not in (Outcome.OFFLINE, Outcome.NO_ANSWER)
+    if reached:
+        values["answered_at"] = now
+    if kind == "reserve" and row.status is not ReservationStatus.USED:
+        if outcome in (Outcome.ACCEPTED, Outcome.SCHEDULED):
+            values["status"] = ReservationStatus.ACCEPTED
+        else:
+            # Not reached: held by us, and sent when the charger is back.
+            values["status"] = ReservationStatus.REFUSED if reached else ReservationStatus.HELD
+    change.execute(update(held).where(held.id == reservation_id).values(**values))
+    change.announce(Announcement(Topic.RESERVATIONS, row.account_id))
+
+
+def _announce(change: Change, command_id: int, charger_id: int) -> None:
+    change.announce(Announcement(Topic.COMMANDS, charger_id, {"command": command_id}))
+
+
+def _name(change: Change, caller: Caller) -> str:
+    if caller.actor_id is None:
+        return caller.label[:200]
+    name = change.execute(select(Account.name).where(Account.id == caller.actor_id)).scalar_one_or_none()
+    return (name or caller.label)[:200]
