@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, case, func, select, type_coerce
+from sqlalchemy import Connection, Select, String, bindparam, case, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Connector, GroupAccount, GroupCharger, Reservation, Site
 from data.queries.reservations import not_cancelled
@@ -89,7 +90,9 @@ class VisibleChargers:
 
 
 @dataclass(slots=True)
-class _Plug:
+class PlugState:
+    """A plug while its charger's status is decided."""
+
     number: int
     type: str | None
     max_power_w: int | None
@@ -107,7 +110,9 @@ class _Plug:
 
 
 @dataclass(slots=True)
-class _Charger:
+class ChargerState:
+    """A charger and what P20 says of it."""
+
     id: int
     name: str
     site_name: str
@@ -115,7 +120,7 @@ class _Charger:
     heard: bool
     """Within the last hour."""
     silent_since: datetime | None
-    plugs: list[_Plug] = field(default_factory=list)
+    plugs: list[PlugState] = field(default_factory=list)
     status: ChargerStatus = ChargerStatus.ONLINE
     since: datetime | None = None
     until: datetime | None = None
@@ -125,19 +130,16 @@ class _Charger:
 
 _heard = func.coalesce(Charger.last_seen_at >= bindparam("heard_at"), False)
 
-_chargers = (
-    select(
-        Charger.id,
-        Charger.name,
-        Site.name,
-        Charger.visible_to_all,
-        _heard,
-        # Reading a moment costs more than the rest of a row: only where somebody will see it.
-        case((~_heard, Charger.last_seen_at)),
-    )
-    .join(Site, Site.id == Charger.site_id)
-    .where(Charger.admission == Admission.ACCEPTED.value)
-)
+_everybodys = select(
+    Charger.id,
+    Charger.name,
+    Site.name,
+    Charger.visible_to_all,
+    _heard,
+    # Reading a moment costs more than the rest of a row: only where somebody will see it.
+    case((~_heard, Charger.last_seen_at)),
+).join(Site, Site.id == Charger.site_id)
+_chargers = _everybodys.where(Charger.admission == Admission.ACCEPTED.value)
 
 _in_groups = (
     select(GroupCharger.charger_id)
@@ -145,21 +147,19 @@ _in_groups = (
     .where(GroupAccount.account_id == bindparam("account_id"))
 )
 
-plugs = (
-    select(
-        Connector.id,
-        Connector.charger_id,
-        place_number,
-        Connector.number,
-        Connector.type,
-        Connector.max_power_w,
-        type_coerce(Connector.status, String),
-        Connector.error_code,
-        case((Connector.status.in_(sorted(OCCUPIED)), Connector.status_since)),
-    )
-    .join(Charger, Charger.id == Connector.charger_id)
-    .where(Charger.admission == Admission.ACCEPTED.value)
-    .order_by(Connector.charger_id, Connector.evse, Connector.number)
+_plugs = select(
+    Connector.id,
+    Connector.charger_id,
+    place_number,
+    Connector.number,
+    Connector.type,
+    Connector.max_power_w,
+    type_coerce(Connector.status, String),
+    Connector.error_code,
+    case((Connector.status.in_(sorted(OCCUPIED)), Connector.status_since)),
+).order_by(Connector.charger_id, Connector.evse, Connector.number)
+plugs = _plugs.join(Charger, Charger.id == Connector.charger_id).where(
+    Charger.admission == Admission.ACCEPTED.value
 )
 """All that people can see; a stranger that waits for its admission (C2) costs nobody anything."""
 
@@ -188,18 +188,13 @@ class Board:
 
     def __init__(self, db: Connection, now: datetime) -> None:
         self.made_at = now
-        asked = {"heard_at": now - OFFLINE_AFTER}
-        chargers = {row[0]: _Charger(*row) for row in db.execute(_chargers, asked).all()}
         started: dict[int, datetime] = {}
         self._running: dict[int, frozenset[int]] = {}
         for connector_id, charger_id, account, started_at in db.execute(_in_progress):
             started[connector_id] = started_at
             if account is not None:
                 self._running[account] = self._running.get(account, frozenset()) | {charger_id}
-        _add_plugs(db, chargers, started)
-        _add_reservations(db, chargers, now)
-        for charger in chargers.values():
-            _decide(charger)
+        chargers = _decided(db, now, started, _chargers, plugs)
         self._chargers = sorted(chargers.values(), key=_place)
         self._for_all = all(charger.for_all for charger in self._chargers)
         self._seen: dict[tuple[object, ...], VisibleChargers] = {}
@@ -211,7 +206,7 @@ class Board:
         groups: frozenset[int] = frozenset()
         if not self._for_all:
             groups = frozenset(db.execute(_in_groups, {"account_id": account_id}).scalars())
-        wanted = _folded(search.strip())
+        wanted = folded(search.strip())
         key = (groups, self._running.get(account_id, frozenset()), wanted, limit)
         if key not in self._seen:
             self._seen[key] = self._look(*key)
@@ -224,7 +219,7 @@ class Board:
             matching = [
                 charger
                 for charger in visible
-                if wanted in _folded(charger.name) or wanted in _folded(charger.site_name)
+                if wanted in folded(charger.name) or wanted in folded(charger.site_name)
             ]
         if mine:
             matching = sorted(matching, key=lambda charger: charger.id not in mine)
@@ -236,15 +231,46 @@ class Board:
         )
 
 
-def _add_plugs(db: Connection, chargers: dict[int, _Charger], started: dict[int, datetime]) -> None:
+def states(db: Connection, now: datetime, charger_id: int | None = None) -> dict[int, ChargerState]:
+    """All chargers, accepted or not, or the one with *charger_id*, as P20 says that they stand *now*."""
+    chargers, of_them, running = _everybodys, _plugs, _in_progress
+    if charger_id is not None:
+        chargers = chargers.where(Charger.id == charger_id)
+        of_them = of_them.where(Connector.charger_id == charger_id)
+        # By connector: the index of what runs has them, that of a charger's sessions has its whole history.
+        own = select(Connector.id).where(Connector.charger_id == charger_id)
+        running = running.where(ChargingSession.connector_id.in_(own))
+    started = {connector: at for connector, _, _, at in db.execute(running)}
+    return _decided(db, now, started, chargers, of_them)
+
+
+def _decided(
+    db: Connection,
+    now: datetime,
+    started: dict[int, datetime],
+    statement: Select[Any],
+    of_them: Select[Any],
+) -> dict[int, ChargerState]:
+    asked = {"heard_at": now - OFFLINE_AFTER}
+    chargers = {row[0]: ChargerState(*row) for row in db.execute(statement, asked).all()}
+    _add_plugs(db, chargers, started, of_them)
+    _add_reservations(db, chargers, now)
+    for charger in chargers.values():
+        _decide(charger)
+    return chargers
+
+
+def _add_plugs(
+    db: Connection, chargers: dict[int, ChargerState], started: dict[int, datetime], of_them: Select[Any]
+) -> None:
     whole: dict[int, tuple[str, str | None, datetime | None]] = {}
-    for id_, charger_id, place, number, type_, power, status, error, since in db.execute(plugs).all():
+    for id_, charger_id, place, number, type_, power, status, error, since in db.execute(of_them).all():
         if (charger := chargers.get(charger_id)) is None:
             continue
         if number == 0:  # OCPP 1.6 §4.9: the charger as a whole
             whole[charger_id] = status, error, started.get(id_)
             continue
-        plug = _Plug(place, type_, power, status, error, since)
+        plug = PlugState(place, type_, power, status, error, since)
         if id_ in started:
             plug.take(started[id_])
         charger.plugs.append(plug)
@@ -258,7 +284,7 @@ def _add_plugs(db: Connection, chargers: dict[int, _Charger], started: dict[int,
                     plug.status, plug.error_code = status, error
 
 
-def _add_reservations(db: Connection, chargers: dict[int, _Charger], now: datetime) -> None:
+def _add_reservations(db: Connection, chargers: dict[int, ChargerState], now: datetime) -> None:
     for charger_id, number, ends_at in db.execute(_reserved_now, {"now": now}):
         if (charger := chargers.get(charger_id)) is not None:
             for plug in charger.plugs:
@@ -266,7 +292,7 @@ def _add_reservations(db: Connection, chargers: dict[int, _Charger], now: dateti
                     plug.reserved_until = ends_at
 
 
-def _decide(charger: _Charger) -> None:
+def _decide(charger: ChargerState) -> None:
     """P20, first match wins."""
     if not charger.heard:
         charger.status = ChargerStatus.OFFLINE
@@ -290,7 +316,7 @@ def _decide(charger: _Charger) -> None:
         charger.status, charger.until = ChargerStatus.RESERVED, _first_free_at(charger.plugs)
 
 
-def _trouble(plugs: Iterable[_Plug]) -> str:
+def _trouble(plugs: Iterable[PlugState]) -> str:
     faulted = [plug for plug in plugs if plug.status == ConnectorStatus.FAULTED]
     codes = [plug.error_code for plug in faulted if plug.error_code not in (None, "", "NoError")]
     if codes:
@@ -298,7 +324,7 @@ def _trouble(plugs: Iterable[_Plug]) -> str:
     return (ConnectorStatus.FAULTED if faulted else ConnectorStatus.UNAVAILABLE).value
 
 
-def _all_taken_since(plugs: Iterable[_Plug]) -> datetime | None:
+def _all_taken_since(plugs: Iterable[PlugState]) -> datetime | None:
     """When the last of the occupied connectors was taken."""
     return max(
         (plug.occupied_since for plug in plugs if plug.status in OCCUPIED and plug.occupied_since),
@@ -306,7 +332,7 @@ def _all_taken_since(plugs: Iterable[_Plug]) -> datetime | None:
     )
 
 
-def _first_free_at(plugs: Iterable[_Plug]) -> datetime | None:
+def _first_free_at(plugs: Iterable[PlugState]) -> datetime | None:
     """When the first reservation ends of a connector that is ready but for it."""
     return min(
         (plug.reserved_until for plug in plugs if plug.reserved_until and plug.status not in OUT_OF_SERVICE),
@@ -314,7 +340,7 @@ def _first_free_at(plugs: Iterable[_Plug]) -> datetime | None:
     )
 
 
-def _card(charger: _Charger, mine: bool) -> VisibleCharger:
+def _card(charger: ChargerState, mine: bool) -> VisibleCharger:
     plugs = charger.plugs
     return VisibleCharger(
         id=charger.id,
@@ -333,18 +359,19 @@ def _card(charger: _Charger, mine: bool) -> VisibleCharger:
     )
 
 
-def _place(charger: _Charger) -> tuple[bool, tuple[str | int, ...], int]:
+def _place(charger: ChargerState) -> tuple[bool, tuple[str | int, ...], int]:
     return charger.status is not ChargerStatus.ONLINE, natural_key(charger.name), charger.id
 
 
 @lru_cache(maxsize=8192)
 def natural_key(name: str) -> tuple[str | int, ...]:
     """What to sort names by so that "Bay 2" comes before "Bay 10", whatever the case and accents."""
-    parts = re.split(r"(\d+)", _folded(name))
+    parts = re.split(r"(\d+)", folded(name))
     return tuple(int(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 @lru_cache(maxsize=8192)
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """*text* without its case and accents, to search in."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
