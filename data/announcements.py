@@ -34,6 +34,8 @@ class Topic(StrEnum):
     """A plan was added or versioned; about nobody."""
     ATTENTION = "attention"
     """There is more or less for an operator to see to (quarantine, flags, settlement); about nobody."""
+    REFUSED = "refused"
+    """A charger's connection was refused; about nobody. Never crosses processes."""
     PEOPLE = "people"
     """An account, its mappings or its sign-ins changed; about the account."""
     MINUTE = "minute"

@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, func, insert, select
 
 from app.charging.ocpp.line import Pace
+from app.charging.ocpp.refusals import Refusals, Why
 from app.settings import Settings
 from data.database import Change, Database
 from data.models import Charger, Site
@@ -33,11 +34,12 @@ FAILURES_PER_SECOND = 10 / 60
 
 
 class Denied(Exception):
-    """The connection is refused with this HTTP status; the text is for the log."""
+    """The connection is refused with this HTTP status; the text is for the log, *why* for the operator."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, why: Why = Why.UNKNOWN) -> None:
         super().__init__(reason)
         self.status = status
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +88,33 @@ class Gate:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="verify")
         self.verifications = 0
         """How often argon2 was run."""
+        self.refusals = Refusals()
 
     async def admit(self, identity: str, authorization: str | None, address: str = "") -> Admitted:
         """The charger *identity* with the header *authorization*, that connects from *address*.
 
         Raises `Denied` with 401, 403, 404 or 429.
         """
+        try:
+            return await self._admit(identity, authorization, address)
+        except Denied as denied:
+            self.refusals.note(identity, address, denied.why)
+            raise
+
+    async def _admit(self, identity: str, authorization: str | None, address: str) -> Admitted:
         if not 0 < len(identity) <= IDENTITY_LIMIT or not identity.isprintable():
             raise Denied(404, "no usable identity")
         known = await self._database.ask(_find, identity)
         if known is None:
             known = await self._let_in(identity)
         if known.admission is Admission.BLOCKED:
-            raise Denied(403, "blocked by the operator")
+            raise Denied(403, "blocked by the operator", Why.BLOCKED)
         if known.password_hash is not None:
             secret = _secret(identity, authorization)
             if secret is None:
-                raise Denied(401, "no usable credentials")
+                raise Denied(401, "no usable credentials", Why.NO_PASSWORD)
             if not await self._verify(known.id, known.password_hash, secret, address):
-                raise Denied(401, "wrong password")
+                raise Denied(401, "wrong password", Why.WRONG_PASSWORD)
         return Admitted(
             known.id,
             identity,
@@ -137,7 +147,7 @@ class Gate:
                 (charger_id, _network(address)), Pace(FAILURES_PER_SECOND, FAILURES)
             )
             if pace.late:
-                raise Denied(429, "too many wrong passwords")
+                raise Denied(429, "too many wrong passwords", Why.TOO_MANY)
             pace.take()
             running = asyncio.create_task(self._hash(charger_id, password_hash, secret, digest))
             self._running[password_hash, digest] = running

@@ -69,6 +69,7 @@ class Endpoint:
         self._rate = rate
         self._burst = burst
         self._gate = Gate(settings, database)
+        self.refusals = self._gate.refusals
         self._lines: dict[int, Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self.since = clock.now()
@@ -101,6 +102,7 @@ class Endpoint:
         """Follow what *live* tells of chargers: who is accepted, blocked or has another password while
         connected (C2, T50). Returns the function that ends it.
         """
+        self.refusals.announce = live.announce
         return live.listen(Topic.CHARGERS, self._changed)
 
     def _changed(self, announcement: Announcement) -> None:
