@@ -21,6 +21,7 @@ from app.access.own_data import OwnData
 from app.access.own_password import Passwords
 from app.access.people import People
 from app.access.sign_ins import SignIns
+from app.charging.care import Care
 from app.charging.commands import Commands
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
@@ -49,6 +50,7 @@ class Portal:
     database: Database
     live: Live
     sessions: Sessions
+    care: Care
     presence: Presence
     endpoint: Endpoint
     commands: Commands
@@ -89,6 +91,7 @@ def install(settings: Settings) -> Portal:
         database=database,
         live=live,
         sessions=sessions,
+        care=Care(database, sessions),
         presence=presence,
         endpoint=endpoint,
         commands=Commands(database, settings, endpoint),

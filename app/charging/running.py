@@ -36,7 +36,11 @@ class Note(StrEnum):
     START_MISSING = "start_missing"
     """Known from a later event only; its start has not arrived (2.0.1)."""
     LATE_AFTER_FINAL = "late_after_final"
-    """Values or a stop came after the session was finalized; they are kept and not billed."""
+    """Values or a stop came after the session was finalized: what follows is a further line of its bill."""
+    CORRECTED = "corrected"
+    """An operator has set its energy: what its charger still sends is kept, and changes it no more."""
+    SETTLED_INCOMPLETE = "settled_incomplete"
+    """It was billed although messages about it are missing: they did not come in time."""
 
 
 WITHOUT_STOP: frozenset[str] = frozenset({Note.ENDED_BY_NEW_START.value, Note.ENDED_BY_OPERATOR.value})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -90,21 +91,30 @@ class Sessions:
         async with self._turns[charger_id]:
             return await self._events.take(charger_id, event)
 
-    async def end(self, session_id: int) -> None:
-        """An operator ends a session whose charger will not: at its last known reading (C12)."""
+    async def end(
+        self, session_id: int, also: Callable[[Change, int | None], object] = lambda change, account_id: None
+    ) -> bool:
+        """An operator ends a session whose charger will not: at its last known reading (C12).
+
+        *also* belongs to the same transaction and is told whose session it is. False: it had ended.
+        """
         row = await self._database.ask(beginning.active_session, session_id)
         if row is None:
-            return
+            return False
         async with self._turns[row.charger_id]:
 
-            def work(change: Change) -> None:
+            def work(change: Change) -> bool:
                 active = beginning.active_session(change.connection, session_id)
-                if active is not None:
-                    beginning.end_without_stop(change, active.charger_id, active, Note.ENDED_BY_OPERATOR)
+                if active is None:
+                    return False
+                beginning.end_without_stop(change, active.charger_id, active, Note.ENDED_BY_OPERATOR)
+                also(change, active.account_id)
+                return True
 
-            await self._memory.change(work)
+            ended = await self._memory.change(work)
             self._memory.drop(session_id)
             self._hidden.drop(session_id)
+            return ended
 
     # -- what time does
 

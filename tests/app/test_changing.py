@@ -19,11 +19,12 @@ from app import clock
 from app.access.identities import Identities
 from app.access.identity import Person, Provider
 from app.changing import CHANGING
+from app.charging import quarantine
 from app.portal import Portal
 from components import words
 from data.caller import Caller, NotAllowed, ReadOnly
 from data.database import Change
-from data.models import AuditEntry, ChargerGroup, Connector, Identity, SignIn
+from data.models import AuditEntry, ChargerGroup, Connector, Identity, QuarantinedMessage, SignIn
 from data.models.base import Base
 from data.types import HowSignedIn, Role
 from tests import world
@@ -88,6 +89,11 @@ class Stage:
     """A charger without sessions."""
     connector: int
     group: int
+    running: int
+    over: int
+    """Sessions of the driver's."""
+    kept: int
+    """A quarantined message."""
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -173,6 +179,11 @@ TRIES = {
     "group.of_driver": Try("operator", lambda s, c: s.portal.groups.of_driver(c, s.dana, ["Friends"])),
     "group.remove": Try("operator", lambda s, c: s.portal.groups.remove(c, s.group)),
     "charger.remove": Try("operator", lambda s, c: s.portal.chargers.remove(c, s.spare)),
+    "session.end": Try("operator", lambda s, c: s.portal.care.end(c, s.running, WHY)),
+    "session.correct": Try("operator", lambda s, c: s.portal.care.correct(c, s.over, 9_000, WHY)),
+    "session.assign": Try("operator", lambda s, c: s.portal.care.assign(c, s.over, s.gus, WHY)),
+    "session.review": Try("operator", lambda s, c: s.portal.care.review(c, s.over)),
+    "quarantine.resolve": Try("operator", lambda s, c: s.portal.care.resolve(c, s.kept)),
     "acting.begin": Try(
         "operator",
         lambda s, c: s.portal.acting_as.begin(c, s.here.request(), Response(), s.dana, WHY),
@@ -202,6 +213,7 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
     }
     identity = portal.database.change_now(lambda change: world.key(change.execute(insert(Identity), row)))
     placed = portal.database.change_now(_places)
+    charged = portal.database.change_now(_charged, placed, dana)
     for account in (dana, dana, eve):
         await portal.sign_ins.issue(account)
     danas = portal.database.ask_now(
@@ -211,8 +223,32 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
         await here.enter(olga)
         identities = Identities(portal.sign_ins, {"test": PROVIDER}, portal.passwords)
         yield Stage(
-            portal, here, identities, dana, eve, gus, ina, paul, danas[0], danas[1], identity, *placed
+            portal,
+            here,
+            identities,
+            dana,
+            eve,
+            gus,
+            ina,
+            paul,
+            danas[0],
+            danas[1],
+            identity,
+            *placed,
+            *charged,
         )
+
+
+def _charged(
+    change: Change, placed: tuple[int, int, int, int, int, int], account: int
+) -> tuple[int, int, int]:
+    where = {"charger": placed[2], "connector": placed[4], "account": account, "started_at": world.NOW}
+    running, over = (world.add_session(change, ended=ended, **where) for ended in (False, True))
+    message = quarantine.row(
+        charger_id=placed[2], action="Odd", payload={}, reason="odd", received_at=world.NOW
+    )
+    change.execute(quarantine.KEEP, message)
+    return running, over, change.execute(select(QuarantinedMessage.id)).scalar_one()
 
 
 def _places(change: Change) -> tuple[int, int, int, int, int, int]:

@@ -1,0 +1,343 @@
+"""What an operator does to single sessions: end, assign, correct, review; and resolve what was left over.
+
+Each change is in the audit log in its own transaction and is announced after it. What was billed is never
+changed: what follows for it is a further line (`app.billing.charges`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from app import clock
+from app.changing import changing
+from app.charging import rows
+from app.charging.running import Note
+from app.charging.scaling import scaled
+from app.charging.sessions import Sessions
+from data import audit
+from data.announcements import Announcement, Topic
+from data.caller import Caller
+from data.database import Change, Database
+from data.energy import EnergySpan
+from data.models import (
+    Account,
+    ChargingSession,
+    EnergyStep,
+    Mapping,
+    QuarantinedMessage,
+    SessionCorrection,
+)
+from data.types import Role
+
+LONGEST_REASON = 500
+"""Characters."""
+MOST_WH = 1_000_000
+"""No session has more energy, corrected or not (M16)."""
+
+_sessions = ChargingSession
+_SESSION = (
+    select(
+        _sessions.id,
+        _sessions.charger_id,
+        _sessions.account_id,
+        _sessions.mapping_id,
+        _sessions.id_tag,
+        _sessions.started_at,
+        _sessions.ended_at,
+        _sessions.finalized_at,
+        _sessions.energy_wh,
+        _sessions.energy_started_at,
+        _sessions.energy_ended_at,
+        _sessions.flags,
+    )
+    .where(_sessions.id == bindparam("session_id"))
+    .with_for_update()
+)
+_STEPS = (
+    select(EnergyStep.started_at, EnergyStep.ended_at, EnergyStep.energy_wh)
+    .where(EnergyStep.session_id == bindparam("session_id"))
+    .order_by(EnergyStep.started_at)
+)
+
+
+class CannotCare(Exception):
+    """Why a session stays as it is; ``why`` is a word that pages have a sentence for."""
+
+    why = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.why)
+
+
+class NoSuchSession(CannotCare):
+    """There is no session with this id (T2, T3)."""
+
+    why = "missing"
+
+
+class NoSuchDriver(CannotCare):
+    """There is no driver with this id."""
+
+    why = "driver"
+
+
+class NotInProgress(CannotCare):
+    """It has ended already."""
+
+    why = "ended"
+
+
+class InProgress(CannotCare):
+    """It goes on: its energy is corrected when it is over."""
+
+    why = "in_progress"
+
+
+class SameDriver(CannotCare):
+    """It is theirs already."""
+
+    why = "same"
+
+
+class WrongEnergy(CannotCare):
+    """The energy is what it was, below 0 or above `MOST_WH`."""
+
+    why = "energy"
+
+
+class ReasonMissing(CannotCare):
+    """It takes a reason, of `LONGEST_REASON` characters at most."""
+
+    why = "reason"
+
+
+class NoSuchMessage(CannotCare):
+    """There is no quarantined message with this id."""
+
+    why = "message"
+
+
+class Care:
+    """The sessions, as operators look after them."""
+
+    def __init__(self, database: Database, sessions: Sessions) -> None:
+        self._database = database
+        self._sessions = sessions
+
+    @property
+    def database(self) -> Database:
+        """Where refusals are written down."""
+        return self._database
+
+    @changing("session.end", role=Role.OPERATOR)
+    async def end(self, caller: Caller, session_id: int, reason: str) -> None:
+        """End a session whose charger will not, at its last known reading (C12).
+
+        Raises `NoSuchSession`, `NotInProgress` or `ReasonMissing`.
+        """
+        reason, now = proper_reason(reason), clock.now()
+        await self._database.ask(_exists, session_id)
+
+        def also(change: Change, account_id: int | None) -> None:
+            _told(change, caller, "session.end", session_id, account_id, reason, now)
+
+        if not await self._sessions.end(session_id, also):
+            raise NotInProgress
+
+    @changing("session.assign", role=Role.OPERATOR)
+    async def assign(self, caller: Caller, session_id: int, account_id: int, reason: str) -> None:
+        """Give a session to the driver *account_id*, whoever's it was (C10).
+
+        Raises `NoSuchSession`, `NoSuchDriver`, `SameDriver` or `ReasonMissing`. One that was billed already
+        is billed anew: what was billed to whoever had it is taken back by further lines.
+        """
+        reason = proper_reason(reason)
+        await self._database.change(_assign, caller, session_id, account_id, reason, clock.now())
+
+    @changing("session.correct", role=Role.OPERATOR)
+    async def correct(self, caller: Caller, session_id: int, energy_wh: int, reason: str) -> None:
+        """Set the energy of a session that is over to *energy_wh*; its course over time keeps its shape.
+
+        What it was before stays in a `SessionCorrection`; a session that was billed gets a further line with
+        the difference. What its charger still sends is kept and changes it no more. Raises
+        `NoSuchSession`, `InProgress`, `WrongEnergy` or `ReasonMissing`.
+        """
+        reason = proper_reason(reason)
+        if not 0 <= energy_wh <= MOST_WH:
+            raise WrongEnergy
+        moment = rows.moment_writer(self._database.engine.dialect)
+        await self._database.change(_correct, caller, session_id, energy_wh, reason, moment, clock.now())
+
+    @changing("session.review", role=Role.OPERATOR)
+    async def review(self, caller: Caller, session_id: int) -> None:
+        """An operator has seen to the session's flags. Raises `NoSuchSession`; once more does no harm."""
+        await self._database.change(_review, caller, session_id, clock.now())
+
+    @changing("quarantine.resolve", role=Role.OPERATOR)
+    async def resolve(self, caller: Caller, quarantined_id: int) -> None:
+        """An operator has seen to a quarantined message (C11). Raises `NoSuchMessage`."""
+        await self._database.change(_resolve, caller, quarantined_id, clock.now())
+
+
+def proper_reason(text: str) -> str:
+    """*text* on one line, without what can't be seen. Raises `ReasonMissing`."""
+    reason = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    if not 1 <= len(reason) <= LONGEST_REASON or not any(one.isalnum() for one in reason):
+        raise ReasonMissing
+    return reason
+
+
+def _assign(
+    change: Change, caller: Caller, session_id: int, account_id: int, reason: str, now: datetime
+) -> None:
+    row = _session(change, session_id)
+    driver = select(Account.id).where(Account.id == account_id, Account.role == Role.DRIVER)
+    if change.execute(driver).first() is None:
+        raise NoSuchDriver
+    if row.account_id == account_id:
+        raise SameDriver
+    hand_over(change, row, account_id, caller, reason, now)
+    details = {"from": row.account_id, "to": account_id}
+    _told(change, caller, "session.assign", session_id, account_id, reason, now, details)
+
+
+def hand_over(change: Change, row: Any, account_id: int, caller: Caller, reason: str, now: datetime) -> None:
+    """Make the session *row* that of the driver *account_id*, with all that follows for what was billed."""
+    mapping = change.execute(
+        select(Mapping.id)
+        .where(Mapping.id_tag == row.id_tag, Mapping.account_id == account_id)
+        .order_by(Mapping.active.desc(), Mapping.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    owner = {"account_id": account_id, "mapping_id": mapping}
+    change.execute(update(_sessions).where(_sessions.id == row.id).values(owner))
+    before = {"account_id": row.account_id, "mapping_id": row.mapping_id}
+    _corrected(change, row.id, caller, reason, before, owner, now)
+    for one in (row.account_id, account_id):
+        if one is not None:  # PEOPLE: whoever keeps the session in memory asks whose it is
+            change.announce(Announcement(Topic.SESSIONS, one), Announcement(Topic.PEOPLE, one))
+    change.announce(Announcement(Topic.CHARGERS, row.charger_id), Announcement(Topic.ATTENTION))
+
+
+def _correct(
+    change: Change,
+    caller: Caller,
+    session_id: int,
+    energy_wh: int,
+    reason: str,
+    moment: rows.Moment,
+    now: datetime,
+) -> None:
+    row = _session(change, session_id)
+    if row.ended_at is None:
+        raise InProgress
+    if energy_wh == row.energy_wh:
+        raise WrongEnergy
+    steps = [EnergySpan(*step) for step in change.execute(_STEPS, {"session_id": session_id})]
+    whole = EnergySpan(row.energy_started_at, row.energy_ended_at, row.energy_wh)
+    if whole.ended_at <= whole.started_at:
+        whole = EnergySpan(row.started_at, max(row.ended_at, row.started_at), row.energy_wh)
+    new = scaled(steps, whole, energy_wh)
+    change.execute(rows.NO_STEPS, {"session": session_id})
+    for step in rows.step_rows(new, session_id, moment):
+        change.later(rows.STEP, step)
+    values: dict[str, Any] = {
+        "energy_wh": energy_wh,
+        "has_reading": True,
+        "energy_started_at": new[0].started_at if new else row.energy_started_at,
+        "energy_ended_at": new[-1].ended_at if new else row.energy_ended_at,
+    }
+    flags = sorted({*row.flags, Note.CORRECTED.value})
+    values |= {"flags": flags, "reviewed_at": now}
+    change.execute(update(_sessions).where(_sessions.id == session_id).values(values))
+    energy = {"energy_wh": row.energy_wh}, {"energy_wh": energy_wh}
+    _corrected(change, session_id, caller, reason, *energy, now)
+    if row.account_id is not None:
+        change.announce(Announcement(Topic.SESSIONS, row.account_id))
+    change.announce(Announcement(Topic.ATTENTION))
+    details = {"before_wh": row.energy_wh, "after_wh": energy_wh}
+    _told(change, caller, "session.correct", session_id, row.account_id, reason, now, details)
+
+
+def _review(change: Change, caller: Caller, session_id: int, now: datetime) -> None:
+    row = _session(change, session_id)
+    change.execute(update(_sessions).where(_sessions.id == session_id).values(reviewed_at=now))
+    change.announce(Announcement(Topic.ATTENTION))
+    _told(change, caller, "session.review", session_id, row.account_id, "", now)
+
+
+def _resolve(change: Change, caller: Caller, quarantined_id: int, now: datetime) -> None:
+    message = QuarantinedMessage
+    found = change.execute(
+        update(message)
+        .where(message.id == quarantined_id, message.resolved_at.is_(None))
+        .values(resolved_at=now)
+    )
+    if found.rowcount == 0:
+        if change.execute(select(message.id).where(message.id == quarantined_id)).first() is None:
+            raise NoSuchMessage
+        return  # it was done already
+    change.announce(Announcement(Topic.ATTENTION))
+    audit.record(change, caller, "quarantine.resolve", now, about=f"quarantined message {quarantined_id}")
+
+
+def _exists(db: Connection, session_id: int) -> None:
+    if db.execute(select(_sessions.id).where(_sessions.id == session_id)).first() is None:
+        raise NoSuchSession
+
+
+def _session(change: Change, session_id: int) -> Any:
+    """The session's row, locked until the commit. Raises `NoSuchSession`."""
+    row = change.execute(_SESSION, {"session_id": session_id}).one_or_none()
+    if row is None:
+        raise NoSuchSession
+    return row
+
+
+def _corrected(
+    change: Change,
+    session_id: int,
+    caller: Caller,
+    reason: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Keep the values *before*."""
+    by = caller.label
+    if caller.actor_id is not None:
+        by = change.execute(select(Account.name).where(Account.id == caller.actor_id)).scalar_one()
+    row = {
+        "session_id": session_id,
+        "at": now,
+        "by": by[:200],
+        "reason": reason,
+        "before": before,
+        "after": after,
+    }
+    change.execute(insert(SessionCorrection), row)
+
+
+def _told(
+    change: Change,
+    caller: Caller,
+    action: str,
+    session_id: int,
+    account_id: int | None,
+    reason: str,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        change,
+        caller,
+        action,
+        now,
+        about=f"session {session_id}",
+        subject_id=account_id,
+        reason=reason,
+        details=details,
+    )
