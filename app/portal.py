@@ -21,6 +21,7 @@ from app.access.own_data import OwnData
 from app.access.own_password import Passwords
 from app.access.people import People
 from app.access.sign_ins import SignIns
+from app.billing.plans import Plans
 from app.charging.care import Care
 from app.charging.commands import Commands
 from app.charging.ocpp.endpoint import Endpoint
@@ -28,8 +29,11 @@ from app.charging.presence import Presence
 from app.charging.sessions import Sessions
 from app.mail import Mail
 from app.operating.cards import Cards
+from app.operating.backups import Backups
 from app.operating.chargers import Chargers
 from app.operating.groups import Groups
+from app.operating.health import Watch
+from app.operating.machines import Machines
 from app.operating.sites import Sites
 from app.settings import Settings, open_database
 from data.database import Database
@@ -63,9 +67,12 @@ class Portal:
     cards: Cards
     own_account: OwnAccount
     own_data: OwnData
+    plans: Plans
     sites: Sites
     chargers: Chargers
     groups: Groups
+    backups: Backups
+    watch: Watch
 
 
 def install(settings: Settings) -> Portal:
@@ -86,6 +93,8 @@ def install(settings: Settings) -> Portal:
     sign_ins = SignIns(database, settings)
     passwords = Passwords(database, settings, Mail(settings))
     endpoint = Endpoint(settings, database, sessions, presence)
+    watch = Watch(settings, database, endpoint)
+    logging.getLogger().addHandler(watch.errors)
     portal = Portal(
         settings=settings,
         database=database,
@@ -104,14 +113,18 @@ def install(settings: Settings) -> Portal:
         cards=Cards(database),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
+        plans=Plans(database, settings),
         sites=Sites(database),
         chargers=Chargers(database, settings),
         groups=Groups(database),
+        backups=Backups(database, watch.backup_folder),
+        watch=watch,
     )
     surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
     AccountForms(sign_ins, portal.own_account, passwords, portal.by_provider.identities).install(nicegui.app)
     portal.endpoint.install(nicegui.app)
+    Machines(settings, watch).install(nicegui.app)
     pages.install(portal)
     stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live), portal.commands.listen(live))
     tasks: list[asyncio.Task[None]] = []
@@ -121,6 +134,8 @@ def install(settings: Settings) -> Portal:
         tasks.append(asyncio.create_task(presence.run(), name="presence"))
         tasks.append(asyncio.create_task(portal.commands.run(), name="commands"))
         tasks.append(asyncio.create_task(_collect_garbage(), name="garbage"))
+        tasks.append(asyncio.create_task(watch.run(), name="watch"))
+        watch.follow(lambda: {task.get_name(): not task.done() for task in tasks})
 
     async def end() -> None:
         for task in tasks:
@@ -130,6 +145,7 @@ def install(settings: Settings) -> Portal:
             stop()
         await portal.endpoint.close()
         database.close()
+        logging.getLogger().removeHandler(watch.errors)
         let_go()
 
     nicegui.app.on_startup(begin)

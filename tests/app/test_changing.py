@@ -18,6 +18,7 @@ import app
 from app import clock
 from app.access.identities import Identities
 from app.access.identity import Person, Provider
+from app.billing.plans import Terms
 from app.changing import CHANGING
 from app.charging import quarantine
 from app.portal import Portal
@@ -184,6 +185,12 @@ TRIES = {
     "session.assign": Try("operator", lambda s, c: s.portal.care.assign(c, s.over, s.gus, WHY)),
     "session.review": Try("operator", lambda s, c: s.portal.care.review(c, s.over)),
     "quarantine.resolve": Try("operator", lambda s, c: s.portal.care.resolve(c, s.kept)),
+    "plan.add": Try("operator", lambda s, c: s.portal.plans.add(c, Terms("Home", "EUR"))),
+    "subscription.begin": Try("operator", lambda s, c: s.portal.plans.subscribe(c, s.dana, 1)),
+    "plan.change": Try("operator", lambda s, c: s.portal.plans.change(c, 1, Terms("Home", "CHF"))),
+    "plan.move": Try("operator", lambda s, c: s.portal.plans.move_subscribers(c, 1, 2)),
+    "subscription.end": Try("operator", lambda s, c: s.portal.plans.unsubscribe(c, s.dana)),
+    "plan.retire": Try("operator", lambda s, c: s.portal.plans.retire(c, 2)),
     "acting.begin": Try(
         "operator",
         lambda s, c: s.portal.acting_as.begin(c, s.here.request(), Response(), s.dana, WHY),
