@@ -62,7 +62,9 @@ class TagSighting(Base):
 
     __tablename__ = "tag_sightings"
     __table_args__ = (Index("ix_tag_sightings_last_seen_at", "last_seen_at"),)
-    id_tag: Mapped[str] = mapped_column(String(255), primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """Names the tag in addresses, which whole tags don't belong into (T63)."""
+    id_tag: Mapped[str] = mapped_column(String(255), unique=True)
     """Upper case, as in `Mapping`."""
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

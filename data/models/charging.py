@@ -109,6 +109,13 @@ class ChargingSession(Base):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index(
+            "ix_sessions_finalized_started_at",
+            "started_at",
+            "id",
+            sqlite_where=text("finalized_at IS NOT NULL"),
+            postgresql_where=text("finalized_at IS NOT NULL"),
+        ),
+        Index(
             "ix_sessions_settling_started_at",
             "started_at",
             "id",

@@ -22,6 +22,7 @@ SOME_SESSIONS = {
     "ix_sessions_charger_energy_wh": (("charger_id", "energy_wh", "id"), "ended_at IS NOT NULL"),
     "ix_sessions_account_energy_wh": (("account_id", "energy_wh", "id"), "ended_at IS NOT NULL"),
     "ix_sessions_running": (("started_at", "id"), "ended_at IS NULL"),
+    "ix_sessions_finalized_started_at": (("started_at", "id"), "finalized_at IS NOT NULL"),
     "ix_sessions_settling_started_at": (
         ("started_at", "id"),
         "ended_at IS NOT NULL AND finalized_at IS NULL",
@@ -35,6 +36,19 @@ SOME_SESSIONS = {
     "ix_sessions_of_nobody": (("id_tag", "started_at"), "account_id IS NULL"),
     "ix_sessions_to_review": (("started_at",), "reviewed_at IS NULL AND CAST(flags AS TEXT) <> '[]'"),
 }
+
+SEEN_SO_FAR = """
+INSERT INTO tag_sightings
+    (id_tag, first_seen_at, last_seen_at, charger_id, connector_number, times, ignored_at)
+SELECT one.id_tag, first.started_at, last.started_at, last.charger_id, NULL, one.times, NULL
+FROM (
+    SELECT id_tag, min(id) AS first_id, max(id) AS last_id, count(*) AS times
+    FROM sessions WHERE id_tag <> '' AND id_tag = upper(id_tag) GROUP BY id_tag
+) AS one
+JOIN sessions AS first ON first.id = one.first_id
+JOIN sessions AS last ON last.id = one.last_id
+"""
+"""Each tag that has a session has been seen: by the order of arrival, which the index on tags knows."""
 
 
 def upgrade() -> None:
@@ -253,6 +267,7 @@ def _asking() -> None:
     )
     op.create_table(
         "tag_sightings",
+        sa.Column("id", BIG, nullable=False),
         sa.Column("id_tag", sa.String(length=255), nullable=False),
         sa.Column("first_seen_at", Utc(), nullable=False),
         sa.Column("last_seen_at", Utc(), nullable=False),
@@ -261,9 +276,11 @@ def _asking() -> None:
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("ignored_at", Utc(), nullable=True),
         sa.ForeignKeyConstraint(["charger_id"], ["chargers.id"], name=op.f("fk_tag_sightings_charger_id")),
-        sa.PrimaryKeyConstraint("id_tag", name=op.f("pk_tag_sightings")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_sightings")),
+        sa.UniqueConstraint("id_tag", name=op.f("uq_tag_sightings_id_tag")),
     )
     op.create_index("ix_tag_sightings_last_seen_at", "tag_sightings", ["last_seen_at"])
+    op.execute(SEEN_SO_FAR)
     op.create_table(
         "check_ins",
         sa.Column("charger_id", sa.Integer(), nullable=False),
