@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -166,6 +166,8 @@ class _Way:
     key: ColumnElement[Any]
     along: list[ColumnElement[bool]]
     """What the index itself answers."""
+    since: datetime | None = None
+    until: datetime | None = None
     looked_at: list[ColumnElement[bool]] = field(default_factory=list)
     column: ColumnElement[Any] | None = None
     """With `values`: the index begins with it, and there is a way for each value."""
@@ -180,7 +182,10 @@ def page(
     before: Place | None = None,
     limit: int = SHOWN,
 ) -> Found:
-    """The page *after* a place, else the one *before* a place, else the first. Not of *wanted* sorts: empty."""
+    """The page *after* a place, else the one *before* a place, else the first.
+
+    Nothing for an order that no index serves with these filters (`Wanted.sorts`).
+    """
     if wanted.nothing or wanted.drivers == () or wanted.sort not in wanted.sorts:
         return Found()
     back = after is None and before is not None
@@ -217,7 +222,7 @@ def oldest(db: Connection, wanted: Wanted) -> datetime | None:
     """
     if wanted.nothing or wanted.drivers == ():
         return None
-    way = _way(wanted, Sort.START)
+    way = _way(db, wanted, Sort.START)
     found = _candidates(db, way, None, descending=False, limit=1)
     key = found[0].key if found else None
     return key if isinstance(key, datetime) else None
@@ -235,7 +240,7 @@ def _walk(
     db: Connection, wanted: Wanted, start: Place | None, back: bool, limit: int
 ) -> tuple[list[Place], Place | None, datetime | int | None]:
     """The places of *limit* sessions, where to go on if there may be more, and how far if cut short."""
-    way = _way(wanted, wanted.sort)
+    way = _way(db, wanted, wanted.sort)
     descending = wanted.ascending is back
     merged = way.values is not None
     at, found = start, list[Place]()
@@ -252,17 +257,13 @@ def _walk(
     return found, at, at.key
 
 
-def _way(wanted: Wanted, sort: Sort) -> _Way:
+def _way(db: Connection, wanted: Wanted, sort: Sort) -> _Way:
     """Which index leads: the one that leaves the least to look at."""
     key: ColumnElement[Any] = _s.started_at if sort is Sort.START else _s.energy_wh  # type: ignore[assignment]
     along: list[ColumnElement[bool]] = []
-    if wanted.since is not None:
-        along.append(_s.started_at >= wanted.since)
-    if wanted.until is not None:
-        along.append(_s.started_at < wanted.until)
     if sort is Sort.ENERGY and wanted.state is not State.CHARGING:
         along.append(_s.ended_at.is_not(None))
-    way = _Way(key, along)
+    way = _Way(key, along, since=wanted.since, until=wanted.until)
     left: dict[str, ColumnElement[bool]] = {}
     if wanted.drivers is not None:
         left["drivers"] = _s.account_id.in_(wanted.drivers)
@@ -272,6 +273,11 @@ def _way(wanted: Wanted, sort: Sort) -> _Way:
         left["site"] = _s.charger_id.in_(select(Charger.id).where(Charger.site_id == wanted.site))
     if wanted.state is not None:
         left["state"] = _STATES[wanted.state]
+    if wanted.state is State.FINALIZED and sort is Sort.START and left.keys() != {"state"}:
+        # What is newer than the newest finalized one need not be looked at.
+        newest = db.scalar(select(func.max(_s.started_at)).where(left["state"]))
+        if newest is not None and (way.until is None or newest < way.until):
+            way.until = newest + timedelta(microseconds=1)
     if wanted.state is State.CHARGING:  # no more of them than connectors
         along.append(left.pop("state"))
     elif wanted.drivers is not None:
@@ -279,7 +285,9 @@ def _way(wanted: Wanted, sort: Sort) -> _Way:
         _lead(way, _s.account_id, wanted.drivers, select(Account.id).where(Account.id.in_(wanted.drivers)))
     elif wanted.charger is not None:
         along.append(left.pop("charger"))
-    elif wanted.state in (State.SETTLING, State.REVIEW, State.NOBODY):
+    elif wanted.state in (State.SETTLING, State.REVIEW, State.NOBODY) or (
+        wanted.state is State.FINALIZED and wanted.site is None and sort is Sort.START
+    ):
         along.append(left.pop("state"))
     elif wanted.site is not None:
         del left["site"]
@@ -309,9 +317,7 @@ def _candidates(
     db: Connection, way: _Way, start: Place | None, *, descending: bool, limit: int
 ) -> list[Place]:
     """The next *limit* entries along *way*, out of the index alone."""
-    conditions = list(way.along)
-    if start is not None:
-        conditions.append(_beyond(way.key, start, descending))
+    conditions = way.along + _bounds(way, start, descending)
     if way.values is None:
         rows = db.execute(_some(way.key, conditions, descending, limit))
         return [Place(key, id_) for key, id_ in rows]
@@ -359,6 +365,26 @@ def _some(
 ) -> Any:
     order = (key.desc(), _s.id.desc()) if descending else (key, _s.id)
     return select(key, _s.id).where(*conditions).order_by(*order).limit(limit)
+
+
+def _bounds(way: _Way, start: Place | None, descending: bool) -> list[ColumnElement[bool]]:
+    """The stretch of the index: one bound at each end, for of two a database may take the wider one."""
+    since, until = way.since, way.until
+    if start is not None and isinstance(start.key, datetime):
+        if descending and (until is None or start.key < until):
+            until = None
+        elif not descending and (since is None or start.key >= since):
+            since = None
+        else:
+            start = None  # it lies outside of what is wanted
+    bounds: list[ColumnElement[bool]] = []
+    if since is not None:
+        bounds.append(_s.started_at >= since)
+    if until is not None:
+        bounds.append(_s.started_at < until)
+    if start is not None:
+        bounds.append(_beyond(way.key, start, descending))
+    return bounds
 
 
 def _beyond(key: ColumnElement[Any], start: Place, descending: bool) -> ColumnElement[bool]:
@@ -423,10 +449,10 @@ def _rows(db: Connection, ids: list[int]) -> tuple[ListedSession, ...]:
         return ()
     billed: dict[int, tuple[tuple[int, str], ...]] = {}
     for id_, amount, currency in db.execute(_BILLED, {"ids": ids}):
-        billed[id_] = (*billed.get(id_, ()), (amount, currency))
-    rows = {row[0]: row for row in db.execute(_ROW, {"ids": ids})}
-    return tuple(
-        ListedSession(*row[:15], tuple(row[15]), row[16], billed.get(id_, ()))
-        for id_ in ids
-        if (row := rows.get(id_)) is not None
-    )
+        billed[id_] = (*billed.get(id_, ()), (amount, currency or ""))
+    rows = {row[0]: tuple(row) for row in db.execute(_ROW, {"ids": ids})}
+    return tuple(_listed(rows[id_], billed.get(id_, ())) for id_ in ids if id_ in rows)
+
+
+def _listed(row: tuple[Any, ...], billed: tuple[tuple[int, str], ...]) -> ListedSession:
+    return ListedSession(*(*row[:15], tuple(row[15]), row[16], billed))
