@@ -69,6 +69,8 @@ class To(Enum):
     SIGNED_IN = Gets(303, 200, 200, 200, 200, 303)
     NOWHERE = Gets(404, 404, 404, 404, 404, 404)
     """What it takes is not there as a rule: a link that is still good, a provider, a mail server."""
+    MACHINES = Gets(200, 200, 200, 200, 200, 200)
+    """At addresses that the settings name, whoever is signed in there; 404 at all others."""
     NO_BROWSER = Gets(403, 403, 403, 403, 403, 403)
 
 
@@ -112,8 +114,10 @@ ROWS = (
     page("/enter/{token}", To.NOWHERE),
     page("/forgot", To.ANYBODY),
     page("/admin", To.OPERATORS),
+    page("/admin/chargers", To.OPERATORS),
     page("/admin/drivers", To.OPERATORS),
     page("/admin/drivers/{driver_id}", To.OPERATORS),
+    page("/admin/health", To.OPERATORS),
     page("/admin/operators", To.OPERATORS),
     page("/admin/operators/{operator_id}", To.OPERATORS),
     page("/account", To.SIGNED_IN),
@@ -142,6 +146,8 @@ ROWS = (
         frozenset({"POST"}),
         from_servers=True,
     ),
+    Row("/healthz", Kind.PROTOCOL, To.MACHINES.value),
+    Row("/metrics", Kind.PROTOCOL, To.MACHINES.value),
     file("/look/{path:path}"),
     file("/favicon.ico"),
     file(_NICEGUI + "/static/{path:path}"),

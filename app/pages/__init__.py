@@ -9,6 +9,8 @@ from app.pages import (
     account_data,
     acting_banner,
     admin,
+    admin_chargers,
+    admin_health,
     admin_people,
     admin_person,
     confirm,
@@ -35,7 +37,9 @@ def install(portal: Portal) -> None:
     welcome.install(portal)  # /welcome/{token}
     links.install(portal)  # /invitation/{token}, /password/{token}, /enter/{token}, /forgot
     admin.install(portal)  # /admin
+    admin_chargers.install(portal)  # /admin/chargers
     admin_people.install(portal)  # /admin/drivers, /admin/operators
+    admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
