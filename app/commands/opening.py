@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from app.settings import PROGRAM as PROGRAM
 from app.settings import load, open_database
@@ -79,9 +79,9 @@ def shown_name(text: str) -> str:
     return name
 
 
-def driver(change: Change, email: str) -> int:
+def driver(db: Change | Connection, email: str) -> int:
     """The id of the driver with *email*; refuses where there is none."""
-    found = change.execute(
+    found = db.execute(
         select(Account.id).where(Account.email == email_address(email), Account.role == Role.DRIVER)
     ).scalar()
     if found is None:

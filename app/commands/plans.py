@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
 import click
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, or_, select
 
 from app import clock
+from app.billing.plans import Begun, CannotSubscribe, NotABorder, Plans, Terms, WrongTerms
 from app.commands.chargers import Currency
-from app.commands.opening import PROGRAM, Amount, driver, email_address, opened, shown_name
+from app.commands.opening import PROGRAM, Amount, driver, email_address, opened
 from app.settings import load
-from data import audit
-from data.announcements import Announcement, Topic
 from data.caller import COMMAND_LINE
-from data.database import Change
-from data.models import Account, Plan, Subscription
+from data.database import Database
+from data.models import Plan, Subscription
 from data.money import minor_digits
+
+T = TypeVar("T")
+
+WRONG = {
+    "name": "A name has from 1 to 200 characters, all of which can be seen.",
+    "taken": "There is a plan {name} already.",
+    "currency": "There is no such currency.",
+    "range": "A number is too large.",
+    "either": "A plan is either --unlimited or has an --included amount.",
+}
+"""By the words of `WrongTerms` that options can lead to."""
+CANNOT = {
+    "plan": "There is no such plan; add-plan makes one.",
+    "retired": "This plan is not given to anybody any more.",
+    "driver": "There is no such driver; add-driver makes one.",
+    "day": "A subscription begins within ten years before and one year after today.",
+    "billed": "Energy from that day on was billed under the plan before; give a later --from.",
+}
+"""By the words of `CannotSubscribe`."""
 
 
 @click.command("add-plan")
@@ -37,26 +57,19 @@ def add_plan(
     unlimited: bool,
 ) -> None:
     """Add the plan NAME: a price list with an optional included amount."""
-    name = shown_name(name)
-    if unlimited and included is not None:
-        raise click.ClickException("A plan is either --unlimited or has an --included amount.")
-    decimals = minor_digits(currency)
-    row = {
-        "name": name,
-        "currency": currency,
-        "base_fee": _whole(base_fee, decimals, "--base-fee"),
-        "price_per_kwh": _whole(price, 4, "--price"),
-        "included_wh": _whole(included, 3, "--included"),
-        "unlimited": unlimited,
-    }
-
-    def add(change: Change) -> None:
-        if change.execute(select(Plan.id).where(Plan.name == name)).first():
-            raise click.ClickException(f"There is a plan {name} already.")
-        change.execute(insert(Plan), row)
-
-    with opened() as database:
-        database.change_now(add)
+    terms = Terms(
+        name=name,
+        currency=currency,
+        base_fee=_whole(base_fee, minor_digits(currency), "--base-fee"),
+        price_per_kwh=_whole(price, 4, "--price"),
+        included_wh=_whole(included, 3, "--included"),
+        unlimited=unlimited,
+    )
+    try:
+        _with_plans(lambda plans: plans.add(COMMAND_LINE, terms))
+    except WrongTerms as wrong:
+        said = [WRONG[word].format(name=name) for word in wrong.problems.values()]
+        raise click.ClickException(" ".join(said)) from None
     click.echo(f"Plan {name} added. Next: {PROGRAM} subscribe EMAIL {name!r}")
 
 
@@ -73,47 +86,65 @@ def add_plan(
     "--from",
     "since",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The subscription's first day, YYYY-MM-DD.  [default: today]",
+    help="The subscription's first day, YYYY-MM-DD.  "
+    "[default: today; with a plan before, when its billing period is over]",
 )
 @click.option("--replace", is_flag=True, help="End the subscription that the driver has now.")
 def subscribe(email: str, plan: str, anchor_day: int | None, since: datetime | None, replace: bool) -> None:
     """Subscribe the driver EMAIL to PLAN."""
+    now = clock.now()
 
-    def add(change: Change) -> int:
-        account = driver(change, email)
-        terms = change.execute(select(Plan.id).where(Plan.name == plan.strip())).scalar()
-        if terms is None:
-            raise click.ClickException(f"There is no plan {plan}; add-plan makes one.")
-        zone = change.execute(select(Account.time_zone).where(Account.id == account)).scalar()
-        today = clock.now().astimezone(ZoneInfo(zone or load().default_time_zone)).date()
-        first = since.date() if since is not None else today
-        has = change.execute(
-            select(Subscription.id, Subscription.started_on, Plan.name)
-            .join(Plan, Plan.id == Subscription.plan_id)
-            .where(Subscription.account_id == account, Subscription.ended_on.is_(None))
-        ).first()
+    async def begin(plans: Plans) -> Begun:
+        account, plan_id, has = await plans.database.ask(_named, email, plan, now)
         if has is not None and not replace:
             raise click.ClickException(
-                f"{email_address(email)} is subscribed to {has.name} already; --replace ends that one."
+                f"{email_address(email)} is subscribed to {has} already; --replace ends that one."
             )
-        if has is not None:
-            ended = max(first, has.started_on)
-            change.execute(update(Subscription).where(Subscription.id == has.id).values(ended_on=ended))
-        day = anchor_day or first.day
-        change.execute(
-            insert(Subscription),
-            {"account_id": account, "plan_id": terms, "anchor_day": day, "started_on": first},
+        first = since.date() if since is not None else None
+        return await plans.subscribe(COMMAND_LINE, account, plan_id, anchor_day, first)
+
+    try:
+        begun = _with_plans(begin)
+    except NotABorder as border:
+        raise click.ClickException(
+            "A plan takes over where a billing period begins: give "
+            f"--from {border.before} or --from {border.after}."
+        ) from None
+    except CannotSubscribe as error:
+        raise click.ClickException(CANNOT[error.why]) from None
+    click.echo(
+        f"{email_address(email)} is subscribed to {plan.strip()} from {begun.started_on} on; "
+        f"billing periods begin on day {begun.anchor_day}."
+    )
+
+
+def _named(db: Connection, email: str, plan: str, now: datetime) -> tuple[int, int, str | None]:
+    """Ids of the driver and the plan, and the name of the plan that the driver has."""
+    account = driver(db, email)
+    found = select(Plan.id).where(Plan.name == plan.strip(), Plan.retired_at.is_(None))
+    plan_id = db.execute(found).scalar()
+    if plan_id is None:
+        raise click.ClickException(f"There is no plan {plan}; add-plan makes one.")
+    has = db.execute(
+        select(Plan.name)
+        .join(Subscription, Subscription.plan_id == Plan.id)
+        .where(
+            Subscription.account_id == account,
+            or_(Subscription.ended_on.is_(None), Subscription.ended_on > now.date()),
         )
-        details = {"plan": plan.strip(), "from": first.isoformat(), "anchor_day": day}
-        audit.record(
-            change, COMMAND_LINE, "subscription.begin", clock.now(), subject_id=account, details=details
-        )
-        change.announce(Announcement(Topic.PLAN, account))
-        return day
+        .order_by(Subscription.started_on)
+    ).scalar()
+    return account, plan_id, has
+
+
+def _with_plans(do: Callable[[Plans], Awaitable[T]]) -> T:
+    """What *do* returns, with the plans of the database of the settings."""
+
+    async def run(database: Database) -> T:
+        return await do(Plans(database, load()))
 
     with opened() as database:
-        day = database.change_now(add)
-    click.echo(f"{email_address(email)} is subscribed to {plan.strip()}; billing periods begin on day {day}.")
+        return asyncio.run(run(database))
 
 
 def _whole(amount: Decimal | None, decimals: int, option: str) -> int | None:

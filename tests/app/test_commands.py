@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -212,9 +213,13 @@ def test_a_driver_has_one_subscription(run: Run, sqlite_database: Database) -> N
     _refused(
         run("subscribe", "ada@example.org", "Away"), "is subscribed to Home already; --replace ends that one."
     )
+    _refused(
+        run("subscribe", "ada@example.org", "Away", "--replace", "--from", "2026-12-05"),
+        "give --from 2026-11-30 or --from 2026-12-31.",
+    )
     assert run("subscribe", "ada@example.org", "Away", "--replace", "--anchor-day", "5").exit_code == 0
     rows = _rows(sqlite_database, Subscription.plan_id, Subscription.anchor_day, Subscription.ended_on)
-    assert rows == [(1, 31, NOW.date()), (2, 5, None)]
+    assert rows == [(1, 31, date(2026, 11, 30)), (2, 5, None)]
 
 
 def test_help_tells_every_command_option_and_setting(run: Run) -> None:
@@ -293,7 +298,8 @@ def test_commands_on_both_databases(database: Database, monkeypatch: pytest.Monk
         ("site.add", "", "site Harbour", "command line"),
         ("charger.add", "", "charger CP1", "command line"),
         ("card.link", "ada", "mapping 1", "command line"),
-        ("subscription.begin", "ada", "", "command line"),
+        ("plan.add", "", "Home", "command line"),
+        ("subscription.begin", "ada", "Home", "command line"),
         ("charger.password", "", "charger CP1", "command line"),
     ]
     database.change_now(lambda change: add_charger(change, "CP2", site=add_site(change, "Airport")))
