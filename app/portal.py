@@ -26,10 +26,11 @@ from app.charging.care import Care
 from app.charging.commands import Commands
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
+from app.charging.reservations import Reservations
 from app.charging.sessions import Sessions
 from app.mail import Mail
-from app.operating.cards import Cards
 from app.operating.backups import Backups
+from app.operating.cards import Cards
 from app.operating.chargers import Chargers
 from app.operating.groups import Groups
 from app.operating.health import Watch
@@ -58,6 +59,7 @@ class Portal:
     presence: Presence
     endpoint: Endpoint
     commands: Commands
+    reservations: Reservations
     sign_ins: SignIns
     acting_as: ActingAs
     by_provider: ByProvider
@@ -95,6 +97,7 @@ def install(settings: Settings) -> Portal:
     endpoint = Endpoint(settings, database, sessions, presence)
     watch = Watch(settings, database, endpoint)
     logging.getLogger().addHandler(watch.errors)
+    commands = Commands(database, settings, endpoint)
     portal = Portal(
         settings=settings,
         database=database,
@@ -103,7 +106,8 @@ def install(settings: Settings) -> Portal:
         care=Care(database, sessions),
         presence=presence,
         endpoint=endpoint,
-        commands=Commands(database, settings, endpoint),
+        commands=commands,
+        reservations=Reservations(database, commands),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
         by_provider=ByProvider(sign_ins, providers, passwords),
@@ -126,13 +130,16 @@ def install(settings: Settings) -> Portal:
     portal.endpoint.install(nicegui.app)
     Machines(settings, watch).install(nicegui.app)
     pages.install(portal)
-    stops = (portal.sign_ins.listen(live), portal.endpoint.listen(live), portal.commands.listen(live))
+    stops = tuple(
+        part.listen(live) for part in (portal.sign_ins, portal.endpoint, portal.commands, portal.reservations)
+    )
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
         database.start()
         tasks.append(asyncio.create_task(presence.run(), name="presence"))
         tasks.append(asyncio.create_task(portal.commands.run(), name="commands"))
+        tasks.append(asyncio.create_task(portal.reservations.run(), name="reservations"))
         tasks.append(asyncio.create_task(_collect_garbage(), name="garbage"))
         tasks.append(asyncio.create_task(watch.run(), name="watch"))
         watch.follow(lambda: {task.get_name(): not task.done() for task in tasks})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from app.charging import sightings, tags
 from app.charging.connectors import connector
@@ -68,6 +68,7 @@ _COVERING = select(Reservation.id, Reservation.account_id).where(
     Reservation.starts_at <= bindparam("at"),
     Reservation.ends_at > bindparam("at"),
     Reservation.cancelled_at.is_(None),
+    or_(Reservation.connector_number.is_(None), Reservation.connector_number == bindparam("number")),
 )
 _USED = (
     update(Reservation)
@@ -200,7 +201,8 @@ def _use_reservation(change: Change, charger_id: int, start: Start, account_id: 
         key = {"reservation_id": start.reservation_id, "charger_id": charger_id}
         found = change.execute(_RESERVED, key).one_or_none()
     if found is None or found.account_id != account_id:
-        where = {"charger_id": charger_id, "account_id": account_id, "at": start.at}
+        number = start.place.number
+        where = {"charger_id": charger_id, "account_id": account_id, "at": start.at, "number": number}
         found = change.execute(_COVERING, where).first()
     if found is None:
         return None
