@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+BY_PROXY = "polaris.by_proxy"
+"""Where a request's scope says that a proxy brought it: ``trusted``, or ``unknown`` for any other."""
 REQUEST_ID = "polaris.request_id"
 """Where a request's scope holds its id."""
 CALLER = "polaris.caller"

@@ -87,6 +87,16 @@ class Settings(BaseSettings):
         description="Sender of mails, such as `Polaris Express <charge@example.org>`; needed with "
         "`POLARIS_SMTP_URL`.",
     )
+    machines: str = Field(
+        "127.0.0.1, ::1",
+        description="Addresses or networks, separated by commas, that may ask for `/healthz` and `/metrics`; "
+        "for everybody else there is nothing there (see [operating](docs/operating.md#watching-it)).",
+    )
+    backup_folder: str = Field(
+        "",
+        description="Where the console's button puts backups. Without it: the folder `backups` beside the "
+        "SQLite file.",
+    )
     log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
     default_time_zone: str = Field(
         "Europe/Berlin", description="IANA zone of a driver whose browser and account tell none."
@@ -205,9 +215,9 @@ class Settings(BaseSettings):
             raise ValueError("give an IANA name such as Europe/Berlin") from error
         return value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "machines")
     @classmethod
-    def _trusted_proxies(cls, value: str) -> str:
+    def _networks(cls, value: str) -> str:
         for part in _listed(value):
             try:
                 ipaddress.ip_network(part, strict=False)
@@ -227,12 +237,17 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def public_host(self) -> str | None:
+        """The host name that browsers use, where the settings tell it."""
+        return urlsplit(self.public_url or "").hostname
+
+    @property
     def hosts(self) -> frozenset[str]:
         """Host names under which requests are answered, without ports, lower case."""
         names = {self.host.lower(), "127.0.0.1", "localhost", "[::1]", "::1"}
         if self.public_url is not None:
             # Behind its public address the portal answers to that one alone, and to this machine.
-            names.add((urlsplit(self.public_url).hostname or "").lower())
+            names.add((self.public_host or "").lower())
         names.update(name.lower() for name in _listed(self.extra_hosts))
         return frozenset(names)
 

@@ -139,13 +139,19 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.fixture
-async def portal(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Portal]:
-    """The whole portal inside this process, on a SQLite file of its own, as `main.py` puts it together."""
+async def portal(
+    migrated_file: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Portal]:
+    """The whole portal inside this process, on a SQLite file of its own, as `main.py` puts it together.
+
+    Settings of its own come by ``indirect`` parameters.
+    """
     from app.portal import install
 
     path = tmp_path / "polaris.db"
     shutil.copy(migrated_file, path)
-    settings = Settings(database_url=f"sqlite:///{path}", _env_file=None)
+    own_settings = getattr(request, "param", {})
+    settings = Settings(database_url=f"sqlite:///{path}", _env_file=None, **own_settings)
     with nicegui_reset_globals():
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
         own = [route for route in nicegui.app.routes if not _is_nicegui(route)]

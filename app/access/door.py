@@ -12,7 +12,6 @@ import logging
 import re
 import secrets
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -98,7 +97,7 @@ class Door:
         self._forms = " ".join(("'self'", *form_targets))
         self._hosts = frozenset(name.strip("[]") for name in settings.hosts)
         self._public = None if settings.public_url is None else _plain_origin(settings.public_url)
-        self._public_host = urlsplit(settings.public_url or "").hostname
+        self._public_host = settings.public_host
         self._proxies = [
             ipaddress.ip_network(part.strip(), strict=False)
             for part in settings.trusted_proxies.split(",")
@@ -148,8 +147,10 @@ class Door:
         if not said:
             return
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in said]
+        scope[request_context.BY_PROXY] = "unknown"
         if scope.get("client") is None or not self._is_proxy(scope["client"][0]):
             return
+        scope[request_context.BY_PROXY] = "trusted"
         # Each proxy appends: the last entries are those of ours, what stands before them anybody's.
         for hop in reversed(_list(said.get(b"x-forwarded-for"))):
             scope["client"] = (hop, 0)

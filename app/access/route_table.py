@@ -69,8 +69,8 @@ class To(Enum):
     SIGNED_IN = Gets(303, 200, 200, 200, 200, 303)
     NOWHERE = Gets(404, 404, 404, 404, 404, 404)
     """What it takes is not there as a rule: a link that is still good, a provider, a mail server."""
-    MACHINES = Gets(200, 200, 200, 200, 200, 200)
-    """At addresses that the settings name, whoever is signed in there; 404 at all others."""
+    MACHINES = Gets(404, 404, 404, 404, 404, 404)
+    """The world; it is there for the addresses that the settings name, whoever is signed in at them."""
     NO_BROWSER = Gets(403, 403, 403, 403, 403, 403)
 
 

@@ -7,7 +7,9 @@ half. A copy of the file would not be: part of it may still stand in the log bes
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import sqlite3
@@ -21,11 +23,15 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from app import alone, clock, private_files
+from app.changing import changing
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
 from data.migrate import known, revision
+from data.types import Role
+
+log = logging.getLogger("polaris")
 
 STEP_SECONDS = 0.2
 """Between two looks at how far a backup has come."""
@@ -48,6 +54,43 @@ class Backup:
 
 Progress = Callable[[float], None]
 """Told now and then how far it has come, from 0 to 1."""
+
+
+class Backups:
+    """The backups that the console's button makes, in one folder, one at a time."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.folder = folder
+        self.progress: float | None = None
+        """How far the one that is being made has come, from 0 to 1; ``None``: none is."""
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        """Where refusals are written down."""
+        return self._database
+
+    @changing("backup.make", role=Role.OPERATOR)
+    async def make(self, caller: Caller) -> Backup:
+        """Make one now, in a thread. Raises `BackupFailed`, also while another is being made."""
+        if self.progress is not None:
+            raise BackupFailed("a backup is being made already")
+        self.progress = 0.0
+        try:
+            path = self.folder / f"polaris-{clock.now():%Y%m%dT%H%M%SZ}.backup"
+            made = await asyncio.to_thread(back_up, self._database, path, tell=self._tell)
+            await self._database.change(written, caller, made)
+        finally:
+            self.progress = None
+        log.info("backup made path=%s bytes=%s", made.path, made.size)
+        return made
+
+    def listed(self) -> list[Backup]:
+        """Those that are there, newest first; reads the folder."""
+        return listed(self.folder)
+
+    def _tell(self, part: float) -> None:
+        self.progress = part
 
 
 def back_up(database: Database, path: Path, *, tell: Progress = lambda part: None) -> Backup:

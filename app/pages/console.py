@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from app.portal import Portal
 
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
 class Console:
     """A page of *operator*'s that is being built, and that handlers ask for the right again."""
 
@@ -42,6 +45,11 @@ class Console:
     def cards(self) -> BoundCards:
         """Cards of this page that ask again when something is told."""
         return BoundCards(self.portal.live, self.portal.database, lambda: shell.card_error(self.reader))
+
+    @property
+    def can_copy(self) -> bool:
+        """Whether the browser lets pages copy: over TLS, and on the machine itself."""
+        return self.portal.settings.secure or self.request.url.hostname in LOOPBACK
 
     async def caller(self) -> Caller | None:
         """Who clicks, as of now (T4, T7); ``None``, on the way to sign-in, if they may not any more."""

@@ -21,8 +21,6 @@ from components.words import Reader
 from data.queries.accounts import AccountFacts
 from data.types import Role
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
 
 def problem(reader: Reader, error: CannotChange | Refused) -> Problem:
     """The sentence for *error*."""
@@ -101,15 +99,13 @@ def show_link(console: Console, link: Link, name: str, role: Role) -> None:
             ui.clipboard.write(link.address)
             copied.set_text(reader.text("people.link.copied"))
 
-        # Browsers let pages copy over TLS and on the machine itself; elsewhere one selects it in its box.
-        can_copy = console.portal.settings.secure or console.request.url.hostname in LOOPBACK
         copied = dialogs.paragraph("").props("role=status").classes("p-muted p-small")
         with ui.element("div").classes("p-actions"):
             page = ui.link(reader.text("people.link.page"), f"{PATHS[role]}{link.account_id}")
             page.classes("p-text-link")
             close = ui.button(reader.text("people.link.close"), on_click=box.close, color=None)
             close.classes("p-button").props("flat")
-            if can_copy:
+            if console.can_copy:  # elsewhere one selects it in its box
                 main = ui.button(reader.text("people.link.copy"), on_click=copy, color=None)
                 main.classes("p-button is-main")
 

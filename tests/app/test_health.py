@@ -1,0 +1,186 @@
+"""How the portal is: for people, for probes, for Prometheus; closed to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import nicegui
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select, text
+
+from app.about import VERSION
+from app.operating import backups, health
+from app.portal import Portal
+from app.settings import Settings, WrongSettings, load
+from data.migrate import revision
+from data.models import AuditEntry
+from data.types import Role
+from tests import world
+from tests.app.test_admin_people import press
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+
+
+async def ask(
+    path: str,
+    *,
+    address: str = "127.0.0.1",
+    headers: dict[str, str] | None = None,
+    host: str = "127.0.0.1:8080",
+) -> httpx.Response:
+    """Ask the app itself, from *address*."""
+    transport = httpx.ASGITransport(app=nicegui.app, client=(address, 5), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+        return await client.get(path, headers=headers)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+async def test_closed_to_the_world(portal: Portal, path: str) -> None:
+    """Only for addresses that the settings name; for others it is as if there were nothing."""
+    assert (await ask(path)).status_code == 200
+    nothing = await ask("/nothing-here", address="192.0.2.7")
+    elsewhere = await ask(path, address="192.0.2.7")
+    assert (elsewhere.status_code, len(elsewhere.content)) == (404, len(nothing.content))
+    # A proxy on this machine that is not trusted: nobody knows for whom it asks.
+    assert (await ask(path, headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
+    assert (await ask(path, headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "portal", [{"public_url": "https://charge.example.org", "trusted_proxies": "127.0.0.1"}], indirect=True
+)
+async def test_closed_behind_a_proxy(portal: Portal) -> None:
+    """A proxy's visitors are not this machine, whether it says so or passes on our public name."""
+    public = "charge.example.org"
+    assert (await ask("/healthz")).status_code == 200
+    assert (await ask("/healthz", host=public)).status_code == 404
+    assert (await ask("/healthz", host=public, headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
+    assert (await ask("/healthz", headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
+
+
+@pytest.mark.parametrize("portal", [{"machines": "192.0.2.0/24"}], indirect=True)
+async def test_the_settings_say_who_may_ask(portal: Portal) -> None:
+    assert (await ask("/healthz", address="192.0.2.7")).status_code == 200
+    assert (await ask("/healthz", address="127.0.0.1")).status_code == 404
+
+
+def test_machines_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARIS_MACHINES", "monitoring.example.org")
+    with pytest.raises(WrongSettings, match="POLARIS_MACHINES.*addresses or networks"):
+        load()
+
+
+async def test_healthz_says_what_is_wrong(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 while all is well; 503 with one word for what is not."""
+    assert (await ask("/healthz")).json() == {"status": "ok", "version": VERSION}
+    await portal.database.change(
+        lambda change: change.execute(text("UPDATE alembic_version SET version_num='9'"))
+    )
+    wrong = await ask("/healthz")
+    assert (wrong.status_code, wrong.json()["failing"]) == (503, "migrations")
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.1)
+    with portal.database.engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    portal.database.engine.dispose()
+    portal.watch.follow(lambda: {"presence": False, "commands": True})
+    wrong = await ask("/healthz")
+    assert (wrong.status_code, wrong.json()["failing"]) == (503, "migrations, tasks")
+
+
+async def test_a_database_that_hangs_is_down_in_time(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe is answered although the database is not."""
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.2)
+    block = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(db: Any) -> None:
+        asyncio.run_coroutine_threadsafe(block.wait(), loop).result()
+
+    held = [asyncio.create_task(portal.database.ask(hang)) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    wrong = await asyncio.wait_for(ask("/healthz"), 5)
+    assert (wrong.status_code, wrong.json()["failing"]) == (503, "database")
+    block.set()
+    await asyncio.gather(*held)
+    assert (await ask("/healthz")).status_code == 200
+
+
+async def test_metrics_are_what_prometheus_reads(portal: Portal) -> None:
+    """Its own parser takes them, and they say what is so."""
+
+    def fill(change: Any) -> None:
+        world.add_charger(change, site=world.add_site(change))
+
+    await portal.database.change(fill)
+    logging.getLogger("polaris").warning("one for the count")
+    answer = await ask("/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    values = {name: family.samples[0].value for name, family in families.items() if family.samples}
+    assert values["polaris_up"] == 1
+    assert values["polaris_chargers"] == 1
+    assert values["polaris_database_up"] == 1
+    assert families["polaris_info"].samples[0].labels["version"] == VERSION
+    logged = {sample.labels["level"]: sample.value for sample in families["polaris_logged"].samples}
+    assert logged["warning"] >= 1
+    assert "process_cpu_seconds" in families
+
+
+async def test_diagnostics_hold_no_secret(portal: Portal) -> None:
+    """T62, T63: neither a setting's value nor what a careless line of the log said."""
+    canary = "hunter2-canary-9f31"
+    settings = Settings.model_construct(
+        **{**portal.settings.model_dump(), "smtp_url": f"smtp://user:{canary}@mail.example.org"}
+    )
+    logging.getLogger("polaris").error("it broke password=%s", canary)
+    told = health.diagnostics(await portal.watch.health(), portal.watch.errors, settings)
+    assert canary not in told
+    assert "smtp_url" in told
+    assert "it broke" in told
+    assert VERSION in told
+
+
+async def test_a_late_loop_is_noticed(portal: Portal) -> None:
+    """The lag is measured, not guessed."""
+    import time
+
+    watching = asyncio.create_task(portal.watch.run())
+    await asyncio.sleep(0.1)
+    time.sleep(1.5)  # noqa: ASYNC251  # what it is about
+    await asyncio.sleep(0.2)
+    watching.cancel()
+    assert (await portal.watch.health()).lag >= 0.3
+
+
+async def test_the_page(portal: Portal, visit: Callable[..., Any]) -> None:
+    """It tells how things are, and makes a backup that is listed, audited, and opens."""
+    olga = portal.database.change_now(world.add_account, "Olga Operator", Role.OPERATOR)
+    logging.getLogger("polaris").warning("a charger talks nonsense")
+    user = await visit(olga, "/admin/health")
+    await user.should_see("All is well")
+    await user.should_see("a charger talks nonsense")
+    await user.should_see("No backup has been made by this button yet.")
+    press(user, "Back up now")
+    await user.should_see("is written.", retries=50)
+    (made,) = portal.backups.listed()
+    await user.should_see(str(made.path))
+    assert backups.checked(made.path) == revision()
+    audited = portal.database.ask_now(lambda db: list(db.scalars(select(AuditEntry.action))))
+    assert "backup.make" in audited
+    press(user, "Copy diagnostics")
+    await user.should_see("For whoever helps you", retries=20)
+    portal.watch.follow(lambda: {"presence": False})
+    user = await visit(olga, "/admin/health")
+    await user.should_see("Stopped although it should run: presence.")
+    await user.should_see("Needs a look")
