@@ -201,7 +201,7 @@ def _use_reservation(change: Change, charger_id: int, start: Start, account_id: 
         key = {"reservation_id": start.reservation_id, "charger_id": charger_id}
         found = change.execute(_RESERVED, key).one_or_none()
     if found is None or found.account_id != account_id:
-        number = start.place.number
+        number = start.place.evse or start.place.number
         where = {"charger_id": charger_id, "account_id": account_id, "at": start.at, "number": number}
         found = change.execute(_COVERING, where).first()
     if found is None:

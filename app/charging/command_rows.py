@@ -20,6 +20,7 @@ from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change
 from data.models import Account, Charger, ChargerCommand, ChargingSession, Connector, Mapping, Reservation
+from data.queries.sessions import place_number
 from data.types import CommandState, ReservationStatus
 
 LATE_CLOCK = timedelta(days=1)
@@ -229,8 +230,11 @@ def claim(change: Change, command_id: int, now: datetime, patience: Patience) ->
 
 
 def _place(db: Connection, charger_id: int, number: int) -> Place:
-    evse = select(Connector.evse).where(Connector.charger_id == charger_id, Connector.number == number)
-    return Place(number, db.execute(evse.order_by(Connector.evse)).scalars().first() or 0)
+    plugs = select(Connector.number, Connector.evse).where(
+        Connector.charger_id == charger_id, Connector.number > 0, place_number == number
+    )
+    found = db.execute(plugs.order_by(Connector.number)).first()
+    return Place(number) if found is None else Place(found.number, found.evse)
 
 
 def answered(

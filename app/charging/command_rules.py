@@ -26,6 +26,7 @@ from data.models import (
     Mapping,
     Reservation,
 )
+from data.queries.sessions import place_number
 from data.types import Admission, CommandState, Role
 
 KINDS = frozenset(
@@ -116,7 +117,7 @@ def grant(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted:
     number = None
     if wish.connector_id is not None:
         number = db.execute(
-            select(Connector.number).where(
+            select(place_number).where(
                 Connector.id == wish.connector_id,
                 Connector.charger_id == wish.charger_id,
                 Connector.number > 0,
@@ -206,7 +207,7 @@ def _held_for_another(db: Connection, caller: Caller, wish: Wish, now: datetime)
     number = None
     if wish.connector_id is not None:
         number = db.execute(
-            select(Connector.number).where(Connector.id == wish.connector_id)
+            select(place_number).where(Connector.id == wish.connector_id)
         ).scalar_one_or_none()
     return any(
         row.account_id != caller.subject_id

@@ -19,6 +19,7 @@ from data.caller import Caller, NotAllowed
 from data.database import Change
 from data.models import Account, Charger, Connector, Mapping, Reservation
 from data.queries.reservations import Overlap, overlaps
+from data.queries.sessions import place_number
 from data.types import Admission, ReservationStatus, Role
 
 LONGEST = timedelta(days=7)
@@ -92,9 +93,11 @@ def check(db: Connection, caller: Caller, booking: Booking, now: datetime) -> tu
         raise CannotReserve("charger")
     if booking.connector_number is not None:
         plug = select(Connector.id).where(
-            Connector.charger_id == booking.charger_id, Connector.number == booking.connector_number
+            Connector.charger_id == booking.charger_id,
+            Connector.number > 0,
+            place_number == booking.connector_number,
         )
-        if booking.connector_number < 1 or db.execute(plug.limit(1)).first() is None:
+        if db.execute(plug.limit(1)).first() is None:
             raise CannotReserve("connector")
     if others := conflicts(db, caller, booking):
         raise Conflict(others)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from data.models import ChargerCommand, Connector
+from data.queries.sessions import place_number
 from data.types import CommandState
 
 
@@ -40,6 +41,7 @@ class Command:
     kind: str
     connector_id: int | None
     connector_number: int | None
+    """The number that people read on the plug."""
     state: CommandState
     outcome: str | None
     """A word of `app.charging.ocpp.calls.Outcome`; None as long as nothing is known."""
@@ -72,7 +74,7 @@ _columns = (
     _c.charger_id,
     _c.kind,
     _c.connector_id,
-    Connector.number,
+    place_number,
     _c.state,
     _c.outcome,
     _c.said,
