@@ -39,12 +39,12 @@ _INSIDE = re.compile(rf'([",;|\t\r\n]\s*)([{re.escape(_BEGINS)}])')
 
 def head(reader: Reader) -> str:
     """The first line of the file, with what has to stand before it."""
-    return BOM + _line([reader.text("account.csv." + column) for column in COLUMNS], reader)
+    return BOM + line([reader.text("account.csv." + column) for column in COLUMNS], reader)
 
 
 def lines(sessions: Iterable[OwnedSession], reader: Reader) -> str:
     """A line for each of *sessions*."""
-    return "".join(_line(_cells(session, reader), reader) for session in sessions)
+    return "".join(line(_cells(session, reader), reader) for session in sessions)
 
 
 def neutral(cell: str) -> str:
@@ -64,22 +64,28 @@ def _cells(session: OwnedSession, reader: Reader) -> tuple[str, ...]:
         session.charger,
         str(session.connector),
         session.id_tag,
-        _moment(reader.local(start)),
-        _moment(reader.local(end)) if end is not None else "",
+        moment(reader.local(start)),
+        moment(reader.local(end)) if end is not None else "",
         reader.zone,
-        _moment(start),
-        _moment(end) if end is not None else "",
-        f"{wh // 1000}{reader.point}{wh % 1000:03d}" if wh is not None else "",
+        moment(start),
+        moment(end) if end is not None else "",
+        energy(wh, reader),
         reader.text("session." + state),
     )
 
 
-def _moment(moment: datetime) -> str:
+def energy(wh: int | None, reader: Reader) -> str:
+    """In kWh; nothing where it is unknown."""
+    return f"{wh // 1000}{reader.point}{wh % 1000:03d}" if wh is not None else ""
+
+
+def moment(at: datetime) -> str:
     """As spreadsheets of all languages know a moment: `2026-11-22 14:02:00`."""
-    return moment.replace(tzinfo=None, microsecond=0).isoformat(" ")
+    return at.replace(tzinfo=None, microsecond=0).isoformat(" ")
 
 
-def _line(cells: Iterable[str], reader: Reader) -> str:
+def line(cells: Iterable[str], reader: Reader) -> str:
+    """*cells* as a line of a file in the reader's way, none of them a formula."""
     between = ";" if reader.point == "," else ","
     return between.join(map(_quoted, cells)) + "\r\n"
 

@@ -1,12 +1,10 @@
 """The download of all that is stored of whoever asks: JSON, and sessions as CSV (T46).
 
-Both are written piece by piece, as many sessions at a time as don't matter, in the threads that ask the
-database: neither the event loop nor the memory notices how many years somebody has been charging.
+Both are written piece by piece (`app.access.pieces`), however many years somebody has been charging.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
@@ -17,6 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from app import clock
+from app.access.pieces import pieces
 from app.changing import changing
 from components import sessions_csv
 from components.words import Reader
@@ -27,8 +26,6 @@ from data.queries.own_data import PAGE, OwnedSession, owned_data, owned_sessions
 
 log = logging.getLogger("polaris.access")
 
-REST = 0.01
-"""Seconds between pieces: the thread that writes would have every other turn of the event loop's."""
 After = tuple[datetime, int] | None
 """The session that the last piece ended with."""
 
@@ -62,23 +59,17 @@ class OwnData:
         await self.database.change(_note, caller, action, clock.now())
         log.info("own data downloaded what=%s", action)
 
-    async def _pieces(
+    def _pieces(
         self,
         account_id: int,
         head: bytes,
         piece: Callable[[tuple[OwnedSession, ...], bool], bytes],
         tail: bytes,
     ) -> AsyncIterator[bytes]:
-        yield head
-        after: After = None
-        while True:
-            written, after = await self.database.ask(_piece, account_id, after, piece)
-            if written:
-                yield written
-            if after is None:
-                break
-            await asyncio.sleep(REST)
-        yield tail
+        def next_piece(db: Connection, after: After) -> tuple[bytes, After]:
+            return _piece(db, account_id, after, piece)
+
+        return pieces(self.database, head, next_piece, tail)
 
 
 def _piece(

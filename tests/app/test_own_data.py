@@ -145,7 +145,7 @@ async def test_t46_no_cell_is_a_formula(portal: Portal, here: Window) -> None:
 def test_t46_what_a_spreadsheet_could_compute_is_neutral(cell: str, safe: str) -> None:
     """T46: at the start, and after quotes and what other spreadsheets take for the end of a cell."""
     assert neutral(cell) == safe
-    line = sessions_csv._line([cell, "x"], words.reader("en", None))
+    line = sessions_csv.line([cell, "x"], words.reader("en", None))
     assert next(csv.reader(io.StringIO(line, newline=""), strict=True)) == [safe, "x"]
 
 
