@@ -33,6 +33,8 @@ class Account(Base):
     disabled_at: Mapped[datetime | None]
     deletion_requested_at: Mapped[datetime | None]
     """When the person asked for their account to be deleted; an operator sees to it."""
+    erased_at: Mapped[datetime | None]
+    """When that was done: the row stands for somebody in the books, and says no more who."""
     created_at: Mapped[datetime]
 
 

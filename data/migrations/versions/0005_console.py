@@ -28,7 +28,7 @@ SOME_SESSIONS = {
         "ended_at IS NOT NULL AND finalized_at IS NULL",
     ),
     "ix_sessions_ended_energy": (
-        ("energy_ended_at", "energy_started_at", "energy_wh", "id"),
+        ("energy_ended_at", "energy_started_at", "energy_wh", "id", "ended_at"),
         "ended_at IS NOT NULL",
     ),
     "ix_sessions_settling": (("ended_at", "id"), "ended_at IS NOT NULL AND finalized_at IS NULL"),
@@ -70,6 +70,7 @@ def upgrade() -> None:
     op.add_column("reservations", sa.Column("sent_at", Utc(), nullable=True))
     op.add_column("reservations", sa.Column("answered_at", Utc(), nullable=True))
     op.add_column("chargers", sa.Column("created_at", Utc(), nullable=True))
+    op.add_column("accounts", sa.Column("erased_at", Utc(), nullable=True))
     op.add_column("quarantined_messages", sa.Column("resolved_at", Utc(), nullable=True))
     op.create_index("ix_quarantined_messages_resolved_at", "quarantined_messages", ["resolved_at"])
     op.create_index("ix_sessions_started_at", "sessions", ["started_at", "id"])
