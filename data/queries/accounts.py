@@ -88,6 +88,15 @@ class AccountFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A driver to choose."""
+
+    id: int
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkedIdentity:
     """An identity at a provider that signs in to an account."""
 
@@ -113,7 +122,7 @@ def listed(
     *passwords* tells whether one is a way in. Reads the accounts of the role, whose number is that of
     people; nothing here grows with what they do.
     """
-    which = [Account.role == role, *(_holds(word) for word in _words(search))]
+    which = [Account.role == role, *(holds(word) for word in words_of(search))]
     if state is not None:
         which.append(_is(state, passwords))
     count = select(func.count()).select_from(Account)
@@ -150,6 +159,22 @@ def listed(
         for row in rows
     )
     return ListedAccounts(shown, matching, everybody)
+
+
+def drivers(db: Connection, search: str = "", limit: int = 20) -> tuple[Choice, ...]:
+    """The first drivers, by name, whose name or e-mail holds each word of *search*; deleted ones left out."""
+    which = [
+        Account.role == Role.DRIVER,
+        Account.erased_at.is_(None),
+        *(holds(word) for word in words_of(search)),
+    ]
+    rows = db.execute(
+        select(Account.id, Account.name, Account.email)
+        .where(*which)
+        .order_by(func.lower(Account.name), Account.id)
+        .limit(limit)
+    )
+    return tuple(Choice(*row) for row in rows)
 
 
 def waiting(db: Connection, passwords: bool) -> tuple[Waiting, ...]:
@@ -235,11 +260,13 @@ def cleaned(search: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in search[:LONGEST_SEARCH]).split())
 
 
-def _words(search: str) -> list[str]:
+def words_of(search: str) -> list[str]:
+    """The words to be searched for."""
     return cleaned(search).split()[:MOST_WORDS]
 
 
-def _holds(word: str) -> ColumnElement[bool]:
+def holds(word: str) -> ColumnElement[bool]:
+    """Accounts whose name or e-mail holds *word*."""
     # Databases fold A to Z for sure and the rest perhaps: "müller" is to find "MÜLLER" and "Müller".
     spellings = dict.fromkeys((word, word.lower(), word.upper(), word.title()))
     names = [Account.name.icontains(spelling, autoescape=True) for spelling in spellings]
