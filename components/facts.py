@@ -37,7 +37,8 @@ class FactsCard(Card):
     """A card headed *title* with pairs of names and values; what can be done goes into ``actions``."""
 
     def __init__(self, title: str, *, heading: str = "facts-title", classes: str = "p-two-thirds") -> None:
-        super().__init__(f"p-person {classes}", heading)
+        super().__init__("p-person", heading)
+        self.classes(classes)
         self._title = title
         self._heading = heading
         with self:

@@ -103,17 +103,13 @@ class Page:
     next: str = ""
 
 
-class Listing(Card):
-    """A card that lists *caption*; with *title* as its visible heading."""
+class Table(Drawn):
+    """The table itself, for a place inside of a card; with *title* as its visible heading."""
 
     def __init__(
-        self, reader: Reader, caption: str, *, title: str = "", heading: str = "", classes: str = ""
+        self, reader: Reader, caption: str, *, title: str = "", heading: str = "listing-title"
     ) -> None:
-        heading = heading or "listing-title"
-        super().__init__(f"p-listing {classes}", heading if title else None)
-        if not title:
-            self.props["aria-label"] = caption
-        self._reader = reader
+        super().__init__(TABLE)
         self._fixed = {
             "title": title,
             "heading": heading,
@@ -122,12 +118,10 @@ class Listing(Card):
             "words_previous": reader.text("listing.previous"),
             "words_next": reader.text("listing.next"),
         }
-        with self:
-            self._drawn = Drawn(TABLE)
 
-    def show(self, page: Page) -> None:
+    def show_page(self, page: Page) -> None:
         """Show *page* instead of what is shown."""
-        self._drawn.show(
+        self.show(
             self._fixed
             | {
                 "told": page.told,
@@ -140,6 +134,32 @@ class Listing(Card):
                 "next": page.next,
             }
         )
+
+
+class Listing(Card):
+    """A card that lists *caption*; with *title* as its visible heading."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        caption: str,
+        *,
+        title: str = "",
+        heading: str = "listing-title",
+        classes: str = "",
+    ) -> None:
+        super().__init__("p-listing")
+        self.classes(classes)
+        if title:
+            self.props["aria-labelledby"] = heading
+        else:
+            self.props["aria-label"] = caption
+        with self:
+            self._table = Table(reader, caption, title=title, heading=heading)
+
+    def show(self, page: Page) -> None:
+        """Show *page* instead of what is shown."""
+        self._table.show_page(page)
 
 
 def _head(column: Column) -> dict[str, Any]:

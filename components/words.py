@@ -108,10 +108,12 @@ class Reader:
         return self.kw(watts)
 
     def file_size(self, count: int) -> str:
-        """About how large a file of *count* bytes is: `12 kB`, `3.4 MB`."""
+        """About how large a file of *count* bytes is: `12 kB`, `3.4 MB`, `76.1 GB`."""
         if count < 1_000_000:
             return f"{self._number(max(1, _scaled(count, 1_000, 0)), 0)} kB"
-        return f"{self._number(_scaled(count, 1_000_000, 1), 1)} MB"
+        if count < 1_000_000_000:
+            return f"{self._number(_scaled(count, 1_000_000, 1), 1)} MB"
+        return f"{self._number(_scaled(count, 1_000_000_000, 1), 1)} GB"
 
     # money
 

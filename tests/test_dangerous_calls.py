@@ -38,6 +38,8 @@ BOUND = re.compile(
 REVIEWED = {
     # A parameter that each caller gives a literal, or a literal made smaller.
     ("components.drawn", "classes(classes)"),
+    ("components.facts", "classes(classes)"),
+    ("components.listing", "classes(classes)"),
     ("components.drawn", "add_slot(_compact(template))"),
     ("app.pages.confirm", "classes(style)"),
     ("app.pages.sign_in", "classes(style)"),
@@ -66,6 +68,11 @@ REVIEWED = {
     ("components.account_data", ':href="file.path"'),
     ("components.account_data", ':href="path"'),
     ("components.acting", ':action="props.row.path"'),
+    ("components.facts", ':href="href"'),
+    ("components.listing", ':href="cell.href"'),
+    ("components.listing", ':href="head.href"'),
+    ("components.listing", ':href="props.row.next"'),
+    ("components.listing", ':href="props.row.previous"'),
     ("components.people", ':href="props.row.path + id"'),
     ("components.plan", ":style=\"{ width: props.row.filled + '%' }\""),
     ("components.shell", ':action="props.row.end_path"'),

@@ -17,7 +17,7 @@ from app.pages.console import Console
 from components import dialogs, forms
 from components.drawn import Card
 from components.facts import FactsCard, Pill
-from components.listing import Cell, Column, Line, Listing, Page
+from components.listing import Cell, Column, Line, Listing, Page, Table
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -63,7 +63,7 @@ class HealthPage:
             )
             self.work = FactsCard(text("health.work"), heading="work-title", classes="p-one-third")
             with Card("p-two-thirds p-backups", "backups-title"):
-                self.backups = Listing(
+                self.backups = Table(
                     self.reader, text("health.backups"), title=text("health.backups"), heading="backups-title"
                 )
                 with ui.element("div").classes("p-person-actions"):
@@ -194,7 +194,7 @@ class HealthPage:
         told = ""
         if backups and now - backups[0].made_at > NEW_BACKUP:
             told = text("health.backup.old", ago=reader.ago(backups[0].made_at, now))
-        self.backups.show(Page(columns, lines, told=told, empty=text("health.backups.empty")))
+        self.backups.show_page(Page(columns, lines, told=told, empty=text("health.backups.empty")))
         progress = self.portal.backups.progress
         if progress is not None:
             self.told.set_text(text("health.backup.going_on", percent=reader.integer(round(progress * 100))))
