@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import cycle, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -35,9 +35,12 @@ from data.models import ChargingSession, EnergyStep
 from data.periods import Window
 from data.types import Utc
 
-
 AT_ONCE = 512
 """Moments that sessions cross of one question: a statement may have so many parameters and no more."""
+
+
+Drawn: TypeAlias = dict[tuple[int, int, datetime], int]
+"""What a session (its id, and the Wh of all of it) had drawn until a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,15 @@ def _energy_between(
 
 def cut(
     db: Connection,
-    sessions: Iterable[Row[tuple[int, datetime, datetime, int]]],
+    sessions: Iterable[Row[int, datetime, datetime, int]],
     cuts: Sequence[datetime],
     parts: dict[int, int] | None = None,
+    known: Drawn | None = None,
 ) -> list[int]:
     """The Wh that *sessions* drew from each of *cuts* to the next one (P15).
 
-    A session is a row of its id, when its energy began and ended to flow, and its Wh.
+    A session is a row of its id, when its energy began and ended to flow, and its Wh. What *known* tells is
+    not asked for again; what is asked for is kept there.
     """
     energy = [0] * (len(cuts) - 1)
     crossing = []
@@ -119,13 +124,24 @@ def cut(
             energy[first - 1] += energy_wh
             if parts is not None:
                 parts[id_] = energy_wh
-    asked = [(id_, moment) for id_, _, _, crossed in crossing for moment in crossed]
+    known = {} if known is None else known
+    asked = [
+        (id_, moment)
+        for id_, whole, _, crossed in crossing
+        for moment in crossed
+        if (id_, whole.energy_wh, moment) not in known
+    ]
     drawn: dict[tuple[int, datetime], int] = {}
     for at in range(0, len(asked), AT_ONCE):
         drawn |= _drawn_until(db, asked[at : at + AT_ONCE])
     for id_, whole, first, crossed in crossing:
-        # Without steps (an import may know no more) the energy is spread over the whole session.
-        until = [drawn.get((id_, moment), energy_until((whole,), moment)) for moment in crossed]
+        until = []
+        for moment in crossed:
+            if (already_known := known.get(key := (id_, whole.energy_wh, moment))) is None:
+                # Without steps (an import may know no more) the energy is spread over the whole session.
+                already_known = drawn.get((id_, moment), energy_until((whole,), moment))
+                known[key] = already_known
+            until.append(already_known)
         until = [min(energy_wh, whole.energy_wh) for energy_wh in until]
         for place, (already, then) in enumerate(pairwise([0, *until, whole.energy_wh]), first - 1):
             if 0 <= place < len(energy):

@@ -37,6 +37,13 @@ SOME_SESSIONS = {
     "ix_sessions_to_review": (("started_at",), "reviewed_at IS NULL AND CAST(flags AS TEXT) <> '[]'"),
 }
 
+AUDIT = {
+    "ix_audit_at": ["at", "id"],
+    "ix_audit_action": ["action", "at", "id"],
+    "ix_audit_action_actor_id": ["action", "actor_id", "at", "id"],
+    "ix_audit_actor_id": ["actor_id", "at", "id"],
+    "ix_audit_subject_id": ["subject_id", "at", "id"],
+}
 SEEN_SO_FAR = """
 INSERT INTO tag_sightings
     (id_tag, first_seen_at, last_seen_at, charger_id, connector_number, times, ignored_at)
@@ -65,6 +72,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_index("ix_subscriptions_account_id", "subscriptions", ["account_id"])
+    for name in ("ix_audit_at", "ix_audit_action", "ix_audit_actor_id"):
+        op.drop_index(name, "audit")
+    for name, columns in AUDIT.items():
+        op.create_index(name, "audit", columns)
     op.add_column("sessions", sa.Column("reviewed_at", Utc(), nullable=True))
     op.add_column("sessions", sa.Column("late_at", Utc(), nullable=True))
     op.add_column("reservations", sa.Column("sent_at", Utc(), nullable=True))
