@@ -148,16 +148,21 @@ class AuditEntry(Base):
 
     __tablename__ = "audit"
     __table_args__ = (
+        Index("ix_audit_at", "at", "id"),
+        Index("ix_audit_action", "action", "at", "id"),
+        Index("ix_audit_action_actor_id", "action", "actor_id", "at", "id"),
+        Index("ix_audit_actor_id", "actor_id", "at", "id"),
+        Index("ix_audit_subject_id", "subject_id", "at", "id"),
         Index("ix_audit_subject_id_action", "subject_id", "action", "id"),
         {"sqlite_autoincrement": True},
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    action: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(64))
     subject_id: Mapped[int | None]
     """The account that it concerns. No foreign key: the row outlives it."""
     subject_name: Mapped[str] = mapped_column(String(200), default="")
-    actor_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    actor_id: Mapped[int | None]
     actor_name: Mapped[str] = mapped_column(String(200), default="")
     actor_role: Mapped[Role | None]
     about: Mapped[str] = mapped_column(String(200), default="")
