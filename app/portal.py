@@ -14,6 +14,7 @@ from app.access import surface
 from app.access.account_forms import AccountForms
 from app.access.acting import ActingAs
 from app.access.acting_forms import ActingForms
+from app.access.all_sessions import AllSessions
 from app.access.by_provider import ByProvider, configured
 from app.access.one_time_links import Links
 from app.access.own_account import OwnAccount
@@ -69,6 +70,7 @@ class Portal:
     cards: Cards
     own_account: OwnAccount
     own_data: OwnData
+    all_sessions: AllSessions
     plans: Plans
     sites: Sites
     chargers: Chargers
@@ -117,6 +119,7 @@ def install(settings: Settings) -> Portal:
         cards=Cards(database),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
+        all_sessions=AllSessions(database),
         plans=Plans(database, settings),
         sites=Sites(database),
         chargers=Chargers(database, settings),

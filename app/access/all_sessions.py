@@ -40,7 +40,7 @@ class Progress:
     """False if it ended before its last row."""
 
 
-class SessionFiles:
+class AllSessions:
     """The downloads, and who looks on."""
 
     def __init__(self, database: Database) -> None:

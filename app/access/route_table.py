@@ -120,6 +120,8 @@ ROWS = (
     page("/admin/health", To.OPERATORS),
     page("/admin/operators", To.OPERATORS),
     page("/admin/operators/{operator_id}", To.OPERATORS),
+    page("/admin/sessions", To.OPERATORS),
+    Row("/admin/sessions.csv", Kind.DOWNLOAD, To.OPERATORS.value),
     page("/account", To.SIGNED_IN),
     Row("/account/data.json", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
     Row("/account/sessions.csv", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),

@@ -13,6 +13,7 @@ from app.pages import (
     admin_health,
     admin_people,
     admin_person,
+    admin_sessions,
     confirm,
     dashboard,
     errors,
@@ -41,6 +42,7 @@ def install(portal: Portal) -> None:
     admin_people.install(portal)  # /admin/drivers, /admin/operators
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
+    admin_sessions.install(portal)  # /admin/sessions, /admin/sessions.csv
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
     account.install(portal)  # /account

@@ -27,6 +27,7 @@ from data.caller import Caller, NotAllowed, ReadOnly
 from data.database import Change
 from data.models import AuditEntry, ChargerGroup, Connector, Identity, QuarantinedMessage, SignIn
 from data.models.base import Base
+from data.queries.session_list import Wanted
 from data.types import HowSignedIn, Role
 from tests import world
 from tests.app.window import WHY, Window, window
@@ -137,6 +138,9 @@ TRIES = {
     "person.reset": Try("operator", lambda s, c: s.portal.links.reset(c, s.eve)),
     "person.sign_in_link": Try("operator", lambda s, c: s.portal.links.sign_in_link(c, s.paul)),
     "sign_in.end_of_account": Try("operator", lambda s, c: s.portal.sign_ins.end_of_account(c, s.eve)),
+    "sessions.csv": Try(
+        "operator", lambda s, c: s.portal.all_sessions.csv(c, Wanted(), words.reader("en", None))
+    ),
     "card.link": Try("operator", lambda s, c: s.portal.cards.map(c, "C1", s.eve)),
     "card.move": Try("operator", lambda s, c: s.portal.cards.move(c, "C1", s.dana)),
     "card.block": Try("operator", lambda s, c: s.portal.cards.block(c, 2)),

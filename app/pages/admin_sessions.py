@@ -1,0 +1,411 @@
+"""`/admin/sessions`: all sessions, filtered by the address; `/admin/sessions.csv`: the same as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import nicegui
+from nicegui import background_tasks, ui
+from nicegui.element import Element
+from sqlalchemy import Connection, select
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from app import clock
+from app.access.all_sessions import Progress
+from app.access.visitor import Operator
+from app.pages.console import Console
+from components import words
+from components.bound import Show, When
+from components.filters import Filters
+from components.session_list import SessionList
+from components.words import Reader
+from data.announcements import Announcement, Topic
+from data.live import LiveSession, Reading
+from data.models import Account, Charger, Site
+from data.periods import day_start
+from data.queries import accounts, session_list
+from data.queries.session_list import Found, Place, Sort, State, Wanted
+from data.types import Role
+
+if TYPE_CHECKING:
+    from app.portal import Portal
+
+PATH, FILE = "/admin/sessions", "/admin/sessions.csv"
+AT_MOST_EVERY = 1.0
+"""Seconds between the questions of an open list, and between its showing what chargers say."""
+MOST_DRIVERS = 20
+"""Drivers that a search among them lists the sessions of."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def install(portal: Portal) -> None:
+    """Install the page and the download."""
+
+    @ui.page(PATH)
+    async def sessions(request: Request, operator: Operator) -> None:
+        await SessionsPage(Console(portal, operator, request), Asked.of(request)).draw()
+
+    @nicegui.app.get(FILE)
+    async def file(request: Request, operator: Operator) -> StreamingResponse:
+        asked = Asked.of(request)
+        reader = words.reader(operator.language, operator.time_zone)
+        wanted, _ = await portal.database.ask(asked.wanted, reader)
+        token = request.query_params.get("progress", "")
+        pieces = await portal.all_sessions.csv(operator.caller, wanted, reader, token)
+        # The name is ours: nothing of the request gets in.
+        headers = {
+            "Content-Disposition": 'attachment; filename="polaris-express-sessions.csv"',
+            "Cache-Control": "no-store",
+        }
+        return StreamingResponse(pieces, headers=headers, media_type="text/csv; header=present")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for, as it stands there."""
+
+    site: str = ""
+    charger: str = ""
+    driver: str = ""
+    """The number of one, from the driver's page."""
+    who: str = ""
+    """Words of names or e-mail addresses of drivers."""
+    state: str = ""
+    since: str = ""
+    """Local days."""
+    until: str = ""
+    sort: str = ""
+    after: str = ""
+    before: str = ""
+
+    @classmethod
+    def of(cls, request: Request) -> Asked:
+        """Read out of *request*; what has no name here is not looked at."""
+        given = request.query_params
+        names = ("site", "charger", "driver", "who", "state", "from", "to", "sort", "after", "before")
+        site, charger, driver, who, *rest = (given.get(name, "")[:100] for name in names)
+        return cls(site, charger, driver, accounts.cleaned(who), *rest)
+
+    def address(self, path: str = PATH, **more: str) -> str:
+        """Where this is."""
+        given = {
+            "site": self.site,
+            "charger": self.charger,
+            "driver": self.driver,
+            "who": self.who,
+            "state": self.state,
+            "from": self.since,
+            "to": self.until,
+            "sort": self.sort,
+            "after": self.after,
+            "before": self.before,
+            **more,
+        }
+        query = urlencode({name: value for name, value in given.items() if value})
+        return f"{path}?{query}" if query else path
+
+    def ordered(self, sort: Sort, ascending: bool) -> str:
+        """Where the same is from the start, in another order."""
+        named = ("" if ascending else "-") + sort.value
+        return replace(self, sort="" if named == "-start" else named, after="", before="").address()
+
+    def turned(self, way: str, place: Place) -> str:
+        """Where the page *after* or *before* a place is."""
+        key = place.key
+        number = (key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key
+        named = f"{number}.{place.id}"
+        other = (
+            replace(self, after=named, before="") if way == "after" else replace(self, after="", before=named)
+        )
+        return other.address()
+
+    def wanted(self, db: Connection, reader: Reader) -> tuple[Wanted, int]:
+        """What is to be listed, and how many drivers match. What is not understood lists nothing (T5)."""
+        wrong = False
+
+        def number(text: str) -> int | None:
+            nonlocal wrong
+            if not text:
+                return None
+            if text.isascii() and text.isdecimal() and len(text) <= 9:
+                return int(text)
+            wrong = True
+            return None
+
+        def day(text: str, after: int) -> datetime | None:
+            nonlocal wrong
+            if not text:
+                return None
+            try:
+                return day_start(date.fromisoformat(text) + timedelta(days=after), reader.tz)
+            except (ValueError, OverflowError):
+                wrong = True
+                return None
+
+        site, charger, driver = number(self.site), number(self.charger), number(self.driver)
+        drivers: tuple[int, ...] | None = None if driver is None else (driver,)
+        matching = 0
+        if self.who:
+            found = accounts.listed(db, Role.DRIVER, self.who, limit=MOST_DRIVERS)
+            matching = found.matching
+            named = tuple(one.id for one in found.shown)
+            drivers = named if drivers is None else tuple(set(named) & set(drivers))
+        since, until = day(self.since, 0), day(self.until, 1)
+        state = State(self.state) if self.state in set(State) else None
+        by = self.sort.removeprefix("-")
+        wanted = Wanted(
+            site=site,
+            charger=charger,
+            drivers=drivers,
+            state=state,
+            since=since,
+            until=until,
+            nothing=wrong or (state is None and self.state != ""),
+        )
+        sort = Sort(by) if by in set(Sort) and Sort(by) in wanted.sorts else Sort.START
+        ascending = by == sort.value and not self.sort.startswith("-")
+        return replace(wanted, sort=sort, ascending=ascending), matching
+
+    def place(self, text: str, sort: Sort) -> Place | None:
+        """The place that *text* names; ``None``, the beginning, if it is none of a list by *sort*."""
+        key, _, id_ = text.partition(".")
+        if not (key.isascii() and key.isdecimal() and id_.isascii() and id_.isdecimal()):
+            return None
+        if len(key) > 16 or len(id_) > 18:
+            return None
+        return Place(_EPOCH + int(key) * _MICROSECOND if sort is Sort.START else int(key), int(id_))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The page of the list, and what it is the answer to."""
+
+    asked: Asked
+    wanted: Wanted
+    found: Found
+    matching: int
+    """Drivers that match what is searched for."""
+    driver: str
+    """Name of the one driver whose sessions these are; empty without one."""
+    sites: tuple[tuple[int, str], ...]
+    chargers: tuple[tuple[int, str], ...]
+    """Those of the site, if one is chosen."""
+
+
+class SessionsPage:
+    """The list."""
+
+    def __init__(self, console: Console, asked: Asked) -> None:
+        self.console = console
+        self.asked = asked
+        self.token = secrets.token_urlsafe(12)
+        self.lives: dict[int, LiveSession] = {}
+        """The sessions in progress among the rows."""
+        self.answer: Answer
+        self.list: SessionList
+        self.due = False
+        self.cards = console.cards()
+        # Nobody's sessions are told of by their chargers alone.
+        soon = [
+            When(topic, at_most_every=lambda: AT_MOST_EVERY)
+            for topic in (Topic.SESSIONS, Topic.CHARGERS, Topic.ATTENTION, Topic.SITES)
+        ]
+        self.found = self.cards.bind(self.ask, *soon, tells_time=True)
+
+    def ask(self, db: Connection) -> Answer:
+        """Asked in a thread."""
+        asked = self.asked
+        wanted, matching = asked.wanted(db, self.console.reader)
+        after, before = asked.place(asked.after, wanted.sort), asked.place(asked.before, wanted.sort)
+        found = session_list.page(db, wanted, after, before)
+        driver = ""
+        if asked.driver and not wanted.nothing:
+            name = select(Account.name).where(Account.id == int(asked.driver), Account.role == Role.DRIVER)
+            driver = db.scalar(name) or ""
+        sites = db.execute(select(Site.id, Site.name).order_by(Site.name)).all()
+        chargers = select(Charger.id, Charger.name).order_by(Charger.name, Charger.id)
+        if wanted.site is not None:
+            chargers = chargers.where(Charger.site_id == wanted.site)
+        return Answer(
+            asked,
+            wanted,
+            found,
+            matching,
+            driver,
+            tuple((id_, name) for id_, name in sites),
+            tuple((id_, name) for id_, name in db.execute(chargers)),
+        )
+
+    async def draw(self) -> None:
+        """The page."""
+        await self.cards.load()
+        reader, portal = self.console.reader, self.console.portal
+        with self.console.page(reader.text("sessions.title")) as frame:
+            with frame.title, ui.element("div").classes("p-tools"):
+                self.found.draw(self.draw_download, silent=True)
+            self.found.draw(self.draw_filters, silent=True)
+            self.found.draw(self.draw_driver, silent=True)
+            self.found.draw(self.draw_list)
+        stops = (
+            portal.live.listen(Topic.READING, self.heard),
+            portal.all_sessions.watch(self.token, self.told_progress),
+        )
+        for stop in stops:
+            ui.context.client.on_delete(stop)
+
+    # --- what can be chosen
+
+    def draw_filters(self, answer: Answer) -> Show[Answer]:
+        """Site, charger, driver, state, days."""
+        reader, asked = self.console.reader, answer.asked
+        values = {
+            "site": asked.site,
+            "charger": asked.charger,
+            "who": asked.who,
+            "state": asked.state,
+            "from": asked.since,
+            "to": asked.until,
+        }
+        filters = Filters(reader, values, self.look)
+        filters.search("who", reader.text("sessions.who"))
+        for name, options in (("site", answer.sites), ("charger", answer.chargers)):
+            label, every = reader.text(f"sessions.{name}"), reader.text(f"sessions.{name}.all")
+            if len(options) > 1 or values[name]:
+                filters.choice(name, label, {str(id_): text for id_, text in options}, everything=every)
+        states = {state.value: reader.text("sessions.state." + state.value) for state in State}
+        every = reader.text("sessions.state.all")
+        filters.choice("state", reader.text("sessions.state"), states, everything=every)
+        filters.day("from", reader.text("sessions.from"))
+        filters.day("to", reader.text("sessions.to"))
+        return lambda answer: None
+
+    def look(self, values: dict[str, str]) -> None:
+        """Show what is asked for; the address follows, so that back and reload keep it."""
+        site = values.get("site", "")
+        # Another site has other chargers, and their list is drawn with the page.
+        moved = site != self.asked.site
+        self.asked = replace(
+            self.asked,
+            site=site,
+            charger="" if moved else values.get("charger", ""),
+            who=accounts.cleaned(values.get("who", "")),
+            state=values.get("state", ""),
+            since=values.get("from", ""),
+            until=values.get("to", ""),
+            after="",
+            before="",
+        )
+        if moved:
+            ui.navigate.to(self.asked.address())
+            return
+        ui.navigate.history.replace(self.asked.address())
+        self.found.ask()
+
+    def draw_driver(self, answer: Answer) -> Show[Answer]:
+        """Whose sessions these are, and the way to those of all."""
+        reader = self.console.reader
+        place = ui.element("div").classes("p-slot")
+
+        def show(answer: Answer) -> None:
+            place.clear()
+            with place:
+                if answer.asked.driver and answer.driver:
+                    with ui.element("p").classes("p-note-line"):
+                        ui.label(reader.text("sessions.only_driver", name=answer.driver))
+                        drop = replace(answer.asked, driver="", after="", before="").address()
+                        ui.link(reader.text("sessions.only_driver.drop"), drop).classes("p-text-link")
+                if answer.matching > MOST_DRIVERS:
+                    told = reader.text("sessions.first_drivers", n=reader.integer(MOST_DRIVERS))
+                    ui.label(told).classes("p-muted p-small").props("role=status")
+
+        show(answer)
+        return show
+
+    # --- the rows
+
+    def draw_list(self, answer: Answer) -> Show[Answer]:
+        """The table."""
+        self.list = SessionList(
+            self.console.reader,
+            lambda sort, ascending: self.answer.asked.ordered(sort, ascending),
+            lambda way, place: self.answer.asked.turned(way, place),
+        )
+
+        def show(answer: Answer) -> None:
+            self.answer = answer
+            live = self.console.portal.live
+            going = [one for one in answer.found.sessions if one.ended_at is None]
+            self.lives = {one.id: live.session(one.reading) for one in going}
+            self.show_rows()
+
+        show(answer)
+        return show
+
+    def show_rows(self) -> None:
+        """Show the rows with what is known of those in progress."""
+        readings: dict[int, Reading] = {id_: live.reading for id_, live in self.lives.items()}
+        self.list.show_sessions(self.answer.found, self.answer.wanted, readings, clock.now())
+
+    def heard(self, announcement: Announcement) -> None:
+        """A charger said something: rows that it is about are shown anew, all of a second at once (P9)."""
+        values = announcement.values
+        if values is None or values.get("session_id") not in self.lives or self.due:
+            return
+        self.due = True
+        background_tasks.create(self.show_soon(), name="a list shows readings")
+
+    async def show_soon(self) -> None:
+        """Show the rows when the second is over."""
+        await asyncio.sleep(AT_MOST_EVERY)
+        self.due = False
+        if not self.list.is_deleted:
+            self.show_rows()
+
+    # --- the file
+
+    def draw_download(self, answer: Answer) -> Show[Answer]:
+        """The link, which follows the filters, and how far a download of this page's has come."""
+        self.said = ui.label().classes("p-muted p-small").props("role=status")
+        link = Element("a").classes("p-page-link p-download")
+        link.props("download")
+        with link:
+            Element("i").classes("p-icon p-i-download").props("aria-hidden=true")
+            ui.label(self.console.reader.text("sessions.download")).tag = "span"
+
+        def show(answer: Answer) -> None:
+            asked = replace(answer.asked, after="", before="")
+            target = asked.address(FILE, progress=self.token)
+            if link.props.get("href") != target:
+                link.props["href"] = target
+                link.update()
+
+        show(answer)
+        return show
+
+    def told_progress(self, progress: Progress) -> None:
+        """Say how far the download is."""
+        reader = self.console.reader
+        if self.said.is_deleted:
+            return
+        if progress.ended:
+            key = "sessions.download.done" if progress.whole else "sessions.download.broken"
+            self.said.text = reader.count(key, progress.sent)
+        elif progress.about is not None and progress.about > progress.sent:
+            about = reader.integer(_rounded(progress.about))
+            sent = reader.integer(progress.sent)
+            self.said.text = reader.text("sessions.download.about", sent=sent, about=about)
+        else:
+            self.said.text = reader.count("sessions.download.sent", progress.sent)
+
+
+def _rounded(number: int) -> int:
+    """To two digits: it is an estimate."""
+    step: int = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // step) * step
