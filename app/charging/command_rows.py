@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from app.charging.command_rules import Granted, Wish, is_secret
+from app.charging.command_rules import Granted, Wish
 from app.charging.ocpp.calls import Outcome, Result
 from app.charging.reports import Place
 from data import audit
@@ -20,6 +20,7 @@ from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change
 from data.models import Account, Charger, ChargerCommand, ChargingSession, Connector, Mapping, Reservation
+from data.queries.commands import is_secret
 from data.queries.sessions import place_number
 from data.types import CommandState, ReservationStatus
 
@@ -211,9 +212,7 @@ def claim(change: Change, command_id: int, now: datetime, patience: Patience) ->
     place = None if row.number is None else Place(row.number, row.evse)
     if row.connector_number is not None:
         place = _place(change.connection, row.charger_id, row.connector_number)
-    if is_secret(str(row.parameters.get("key", ""))):
-        scrubbed = {**row.parameters, "value": "…"}
-        change.execute(update(_c).where(_c.id == command_id).values(parameters=scrubbed))
+    _scrub(change, command_id, row.parameters)
     _announce(change, row.id, row.charger_id)
     return Claimed(
         id=row.id,
@@ -227,6 +226,13 @@ def claim(change: Change, command_id: int, now: datetime, patience: Patience) ->
         id_tag=row.id_tag,
         until=row.ends_at,
     )
+
+
+def _scrub(change: Change, command_id: int, parameters: dict[str, Any]) -> None:
+    """Keep a secret no longer than it takes to send it (T62)."""
+    if is_secret(str(parameters.get("key", ""))):
+        scrubbed = {**parameters, "value": "…"}
+        change.execute(update(_c).where(_c.id == command_id).values(parameters=scrubbed))
 
 
 def _place(db: Connection, charger_id: int, number: int) -> Place:
@@ -287,8 +293,9 @@ def settle(change: Change, found: Sequence[Open], now: datetime) -> None:
         if change.execute(still.values(**values)).rowcount != 1:
             continue
         if outcome is not None:
-            reservation = select(_c.reservation_id).where(_c.id == one.id)
-            _reserved(change, one.kind, change.execute(reservation).scalar_one(), outcome, now)
+            row = change.execute(select(_c.reservation_id, _c.parameters).where(_c.id == one.id)).one()
+            _scrub(change, one.id, row.parameters)
+            _reserved(change, one.kind, row.reservation_id, outcome, now)
         _announce(change, one.id, one.charger_id)
 
 

@@ -26,6 +26,7 @@ from data.models import (
     Mapping,
     Reservation,
 )
+from data.queries.commands import is_secret
 from data.queries.sessions import place_number
 from data.types import Admission, CommandState, Role
 
@@ -49,7 +50,6 @@ MESSAGES = frozenset(
 )
 OPEN = (CommandState.WAITING, CommandState.SENT, CommandState.ACCEPTED)
 _PASSWORDS = frozenset({"authorizationkey", "basicauthpassword", "securityctrlr.basicauthpassword"})
-_SECRETS = ("password", "passwd", "secret", "authorizationkey", "privatekey", "apikey", "token")
 _LONGEST_KEY, _LONGEST_VALUE, _MOST_KEYS = 100, 1_000, 100
 
 
@@ -81,11 +81,6 @@ class Granted:
     account_id: int | None
     """The driver whom it concerns."""
     details: dict[str, Any]
-
-
-def is_secret(key: str) -> bool:
-    """Whether the value of a configuration *key* is one that nobody should read (T62)."""
-    return any(word in key.replace("_", "").replace(" ", "").lower() for word in _SECRETS)
 
 
 def grant(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted:

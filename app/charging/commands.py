@@ -21,7 +21,7 @@ from app.changing import changing
 from app.charging import command_rows
 from app.charging.command_rows import Claimed, Patience
 from app.charging.command_rules import CannotAsk as CannotAsk
-from app.charging.command_rules import Wish, grant, is_secret
+from app.charging.command_rules import Wish, grant
 from app.charging.ocpp import calls
 from app.charging.ocpp.calls import Outcome, Result
 from app.charging.ocpp.endpoint import Endpoint
@@ -29,6 +29,7 @@ from app.settings import Settings
 from data.announcements import Announcement, Announcer, Topic
 from data.caller import Caller
 from data.database import Change, Database
+from data.queries.commands import is_secret
 from data.types import CommandState
 
 log = logging.getLogger("polaris.chargers")

@@ -68,6 +68,14 @@ class Command:
         return self.finished_at is None
 
 
+_SECRETS = ("password", "passwd", "secret", "authorizationkey", "privatekey", "apikey", "token")
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of a configuration *key* is one that nobody should read (T62)."""
+    return any(word in key.replace("_", "").replace(" ", "").lower() for word in _SECRETS)
+
+
 _c = ChargerCommand
 _columns = (
     _c.id,
@@ -124,7 +132,10 @@ def configuration(db: Connection, charger_id: int) -> Configuration | None:
 
 def _command(row: Row[Any], read: Configuration | None = None) -> Command:
     columns: list[Any] = list(row[: len(_columns)])
-    columns[8] = {key: value for key, value in columns[8].items() if key != "id_tag"}
+    parameters = {key: value for key, value in columns[8].items() if key != "id_tag"}
+    if is_secret(str(parameters.get("key", ""))):
+        parameters["value"] = "…"
+    columns[8] = parameters
     return Command(*[*columns, read])
 
 
