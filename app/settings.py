@@ -113,6 +113,19 @@ class Settings(BaseSettings):
     call_timeout: int = Field(
         30, ge=1, le=300, description="Seconds until a command to a charger counts as unanswered."
     )
+    settle_after_minutes: int = Field(
+        15,
+        ge=1,
+        le=10_080,
+        description="Minutes for which nothing more has come about an ended session before it is billed.",
+    )
+    settle_incomplete_hours: int = Field(
+        24,
+        ge=1,
+        le=2_160,
+        description="Hours after which an ended session is billed, and flagged, although messages about it "
+        "are missing.",
+    )
     charger_frame_limit: int = Field(
         65_536, ge=4_096, le=1_048_576, description="Largest frame taken from a charger, in bytes."
     )
