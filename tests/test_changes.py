@@ -41,6 +41,10 @@ REVIEWED = {
     "app.access.identity.code_flow.Providers.logged_out": "what must not be used twice",
     "app.access.identity.code_flow.Providers._finished": "what must not be used twice",
     "app.access.own_password.Passwords._rehash": "the same password, just found right",
+    "app.charging.commands.Commands.tick": "what has happened, or is over by time",
+    "app.charging.commands.Commands._carry_out": "sends what a guarded method has written",
+    "app.charging.commands.Commands._answered": "what a charger answered",
+    "app.charging.reservations.Reservations.tick": "what begins by time",
 }
 """Who may cause what none of the guarded methods does."""
 CHARGERS = frozenset({"events", "ledger", "memory", "ocpp", "presence", "sessions", "sightings"})

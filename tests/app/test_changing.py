@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -96,6 +96,9 @@ class Stage:
     """Sessions of the driver's."""
     kept: int
     """A quarantined message."""
+    card: int
+    held: int
+    """The driver's, and a reservation for it."""
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -116,6 +119,16 @@ class Try:
 
 # In an order in which each of them can be done by whoever may.
 TRIES = {
+    "charger.command": Try(
+        "driver", lambda s, c: s.portal.commands.ask(c, s.charger, "stop", session_id=s.running)
+    ),
+    "reservation.create": Try(
+        "driver",
+        lambda s, c: s.portal.reservations.create(
+            c, s.card, s.spare, None, clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
+        ),
+    ),
+    "reservation.cancel": Try("driver", lambda s, c: s.portal.reservations.cancel(c, s.held)),
     "account.prefer": Try("driver", lambda s, c: s.portal.sign_ins.prefer(c, language="de")),
     "own_account.rename": Try("driver", lambda s, c: s.portal.own_account.rename(c, "Dana New")),
     "own_account.email": Try("driver", lambda s, c: s.portal.own_account.change_email(c, "d@example.org")),
@@ -143,9 +156,9 @@ TRIES = {
     ),
     "card.link": Try("operator", lambda s, c: s.portal.cards.map(c, "C1", s.eve)),
     "card.move": Try("operator", lambda s, c: s.portal.cards.move(c, "C1", s.dana)),
-    "card.block": Try("operator", lambda s, c: s.portal.cards.block(c, 2)),
-    "card.unblock": Try("operator", lambda s, c: s.portal.cards.unblock(c, 2)),
-    "card.deactivate": Try("operator", lambda s, c: s.portal.cards.deactivate(c, 2)),
+    "card.block": Try("operator", lambda s, c: s.portal.cards.block(c, s.card + 2)),
+    "card.unblock": Try("operator", lambda s, c: s.portal.cards.unblock(c, s.card + 2)),
+    "card.deactivate": Try("operator", lambda s, c: s.portal.cards.deactivate(c, s.card + 2)),
     "card.ignore": Try("operator", lambda s, c: s.portal.cards.ignore(c, "SEEN")),
     "card.unignore": Try("operator", lambda s, c: s.portal.cards.unignore(c, "SEEN")),
     "account.rename": Try(
@@ -247,6 +260,7 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
             identity,
             *placed,
             *charged,
+            *portal.database.change_now(_held, placed[2], dana),
         )
 
 
@@ -260,6 +274,12 @@ def _charged(
     )
     change.execute(quarantine.KEEP, message)
     return running, over, change.execute(select(QuarantinedMessage.id)).scalar_one()
+
+
+def _held(change: Change, charger: int, account: int) -> tuple[int, int]:
+    card = world.add_mapping(change, account, "DANAS-OWN")
+    where = {"account": account, "mapping": card, "charger": charger}
+    return card, world.add_reservation(change, starts_at=clock.now() + timedelta(days=1), **where)
 
 
 def _places(change: Change) -> tuple[int, int, int, int, int, int]:
