@@ -125,7 +125,7 @@ TRIES = {
     "reservation.create": Try(
         "driver",
         lambda s, c: s.portal.reservations.create(
-            c, s.card, s.spare, None, clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
+            c, s.card, s.charger, None, clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
         ),
     ),
     "reservation.cancel": Try("driver", lambda s, c: s.portal.reservations.cancel(c, s.held)),
