@@ -9,16 +9,20 @@ from app.pages import (
     account_data,
     acting_banner,
     admin,
+    admin_cards,
     admin_chargers,
     admin_health,
     admin_people,
     admin_person,
     admin_sessions,
+    admin_sites,
     confirm,
     dashboard,
     errors,
     links,
+    new_charger,
     refusals,
+    setup,
     sign_in,
     switch,
     welcome,
@@ -38,11 +42,15 @@ def install(portal: Portal) -> None:
     welcome.install(portal)  # /welcome/{token}
     links.install(portal)  # /invitation/{token}, /password/{token}, /enter/{token}, /forgot
     admin.install(portal)  # /admin
+    admin_cards.install(portal)  # /admin/cards
+    new_charger.install(portal)  # /admin/chargers/new: before the page of one charger
     admin_chargers.install(portal)  # /admin/chargers
     admin_people.install(portal)  # /admin/drivers, /admin/operators
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
     admin_sessions.install(portal)  # /admin/sessions, /admin/sessions.csv
+    admin_sites.install(portal)  # /admin/sites, /admin/sites/{site_id}
+    setup.install(portal)  # /admin/setup
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
     account.install(portal)  # /account

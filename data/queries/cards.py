@@ -216,6 +216,12 @@ def tag_of(db: Connection, key: str) -> str | None:
     return db.execute(select(table.id_tag).where(table.id == int(found[2]))).scalar_one_or_none()
 
 
+def key_of(db: Connection, id_tag: str) -> str | None:
+    """What names the card *id_tag* (as it may be typed) in addresses; ``None``: nobody knows of it."""
+    found = _cards(db, [id_tag.strip().upper()])
+    return found[0].key if found else None
+
+
 def started_since(db: Connection, id_tag: str, account_id: int, since: datetime) -> int:
     """How many sessions of *account_id* with the card began at *since* or later; 1,000 at most."""
     which = [
