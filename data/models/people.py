@@ -153,7 +153,7 @@ class AuditEntry(Base):
         Index("ix_audit_action_actor_id", "action", "actor_id", "at", "id"),
         Index("ix_audit_actor_id", "actor_id", "at", "id"),
         Index("ix_audit_subject_id", "subject_id", "at", "id"),
-        Index("ix_audit_subject_id_action", "subject_id", "action", "id"),
+        Index("ix_audit_subject_id_action", "subject_id", "action", "at", "id"),
         {"sqlite_autoincrement": True},
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

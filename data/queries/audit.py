@@ -40,7 +40,7 @@ def latest_about(db: Connection, subject_id: int, limit: int = 20) -> tuple[Entr
         select(
             select(AuditEntry.id)
             .where(AuditEntry.subject_id == subject_id, AuditEntry.action == action)
-            .order_by(AuditEntry.id.desc())
+            .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
             .limit(limit)
             .subquery()
             .c.id
@@ -59,7 +59,7 @@ def latest_about(db: Connection, subject_id: int, limit: int = 20) -> tuple[Entr
             AuditEntry.reason,
         )
         .where(AuditEntry.id.in_(union_all(*newest)))
-        .order_by(AuditEntry.id.desc())
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(limit)
     )
     return tuple(Entry(*row) for row in rows)

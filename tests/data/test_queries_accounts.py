@@ -184,7 +184,7 @@ def test_t30_the_latest_about_somebody_costs_no_more_with_a_long_log(database: D
     assert found[0].reason == "why"
 
     def more(change: Change) -> None:
-        row = {"subject_id": dana, "actor_id": olga, "at": NOW}
+        row = {"subject_id": dana, "actor_id": olga, "at": NOW + 4 * HOUR}
         pages = [{**row, "action": "acting.page"} for _ in range(30_000)]
         change.execute(insert(AuditEntry), pages)
         change.execute(insert(AuditEntry), [{**row, "action": "sign_in.end"} for _ in range(30)])

@@ -43,6 +43,7 @@ AUDIT = {
     "ix_audit_action_actor_id": ["action", "actor_id", "at", "id"],
     "ix_audit_actor_id": ["actor_id", "at", "id"],
     "ix_audit_subject_id": ["subject_id", "at", "id"],
+    "ix_audit_subject_id_action": ["subject_id", "action", "at", "id"],
 }
 SEEN_SO_FAR = """
 INSERT INTO tag_sightings
@@ -72,7 +73,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_index("ix_subscriptions_account_id", "subscriptions", ["account_id"])
-    for name in ("ix_audit_at", "ix_audit_action", "ix_audit_actor_id"):
+    for name in ("ix_audit_at", "ix_audit_action", "ix_audit_actor_id", "ix_audit_subject_id_action"):
         op.drop_index(name, "audit")
     for name, columns in AUDIT.items():
         op.create_index(name, "audit", columns)
