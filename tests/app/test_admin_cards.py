@@ -1,0 +1,180 @@
+"""`/admin/cards`: what is listed, and what its dialogs do to cards and their sessions (C10, P4, T5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.testing.user import User
+from sqlalchemy import select
+
+from app import clock
+from app.portal import Portal
+from components.card_table import CardTable
+from components.driver_choice import DriverChoice
+from data.announcements import Announcement, Topic
+from data.database import Change
+from data.models import ChargingSession, Mapping
+from tests.app.test_admin_people import Town, Visit, fill, press, until
+from tests.world import add_charger, add_mapping, add_session, add_sighting, add_site
+
+
+class Garage(Town):
+    """The town with a charger to which cards are held."""
+
+    def __init__(self, portal: Portal) -> None:
+        super().__init__(portal)
+        self.now = clock.now()
+        self.charger = self.add(add_charger, site=self.add(add_site), name="Garage left")
+        self.database = portal.database
+        self.database.change_now(add_sighting, "NEW", self.charger, self.now - timedelta(minutes=3))
+
+    def session(self, tag: str, account: int | None, days: int) -> int:
+        return self.add(
+            add_session,
+            charger=self.charger,
+            connector=1,
+            account=account,
+            id_tag=tag,
+            started_at=self.now - timedelta(days=days),
+            finalized=False,
+        )
+
+    def owner(self, session: int) -> int | None:
+        of = select(ChargingSession.account_id).where(ChargingSession.id == session)
+        return self.database.ask_now(lambda db: db.execute(of).scalar_one())
+
+    def mappings(self, tag: str) -> list[tuple[int, bool, bool]]:
+        of = select(Mapping.account_id, Mapping.active, Mapping.blocked).where(Mapping.id_tag == tag)
+        return self.database.ask_now(lambda db: [tuple(row) for row in db.execute(of.order_by(Mapping.id))])
+
+
+@pytest.fixture
+def garage(portal: Portal) -> Garage:
+    return Garage(portal)
+
+
+def of_kind(user: User, kind: type[Any]) -> Any:
+    """The newest element of *kind* on *user*'s page."""
+    assert user.client is not None
+    return [one for one in user.client.elements.values() if isinstance(one, kind)][-1]
+
+
+def rows(user: User) -> list[dict[str, Any]]:
+    table: CardTable = of_kind(user, CardTable)
+    found: list[dict[str, Any]] = table._table.props["rows"]
+    return found
+
+
+def pick(user: User, tag: str) -> None:
+    """Click the row of *tag*, as Quasar tells of it."""
+    table: CardTable = of_kind(user, CardTable)
+    key = next(row["key"] for row in rows(user) if row["tag"] == tag)
+    clicked(user, table._table, [{}, {"key": key}, None])
+
+
+def clicked(user: User, table: Element, args: Any) -> None:
+    listener = next(one for one in table._event_listeners.values() if one.type == "rowClick")
+    table._handle_event({"listener_id": listener.id, "args": args})
+
+
+def choose(user: User, account: int) -> None:
+    of_kind(user, DriverChoice).set_value(account)
+
+
+async def test_cards_are_listed_and_follow_what_happens(visit: Visit, garage: Garage) -> None:
+    """Issue 4: all tags, mapped or not, last seen where; a new one is there without a reload."""
+    user = await visit(garage.olga, "/admin/cards")
+    assert [(row["tag"], row["state"], row["driver"]["text"], row["seen"]["meta"]) for row in rows(user)] == [
+        ("NEW", "Unknown", "Nobody", "Garage left"),
+        ("DANA", "Active", "Dana Driver", "not yet held to a charger"),
+    ]
+    assert rows(user)[1]["driver"]["href"] == f"/admin/drivers/{garage.dana}"
+
+    def held(change: Change) -> None:
+        add_sighting(change, "LATER", garage.charger, garage.now)
+        change.announce(Announcement(Topic.TAGS))
+
+    await garage.database.change(held)
+    await until(lambda: rows(user)[0]["tag"] == "LATER")
+
+
+async def test_t5_unknown_filters_widen_nothing(visit: Visit, garage: Garage) -> None:
+    """T5: a state that there is not shows nothing; a cursor that is none begins at the beginning."""
+    assert rows(await visit(garage.olga, "/admin/cards?state=everything")) == []
+    assert len(rows(await visit(garage.olga, "/admin/cards?after=x&before=m%27"))) == 2
+    assert [row["tag"] for row in rows(await visit(garage.olga, "/admin/cards?state=unknown"))] == ["NEW"]
+    assert [row["tag"] for row in rows(await visit(garage.olga, "/admin/cards?search=dana"))] == ["DANA"]
+
+
+async def test_c10_an_unknown_card_is_linked_with_its_sessions(visit: Visit, garage: Garage) -> None:
+    """C10: what nobody had becomes the driver's with the card."""
+    session = garage.session("NEW", None, 1)
+    user = await visit(garage.olga, "/admin/cards")
+    pick(user, "NEW")
+    await user.should_see("Card NEW")
+    press(user, "Link to a driver")
+    await user.should_see("Link card NEW to a driver")
+    press(user, "Link card NEW")
+    await user.should_see("Please choose a driver.")
+    choose(user, garage.eve)
+    press(user, "Link card NEW")
+    await user.should_not_see("Please choose a driver.", retries=20)
+    await until(lambda: garage.owner(session) == garage.eve)
+    assert (garage.owner(session), garage.mappings("NEW")) == (garage.eve, [(garage.eve, True, False)])
+
+
+async def test_moving_asks_with_both_names_which_sessions_go_along(visit: Visit, garage: Garage) -> None:
+    """Issue 4, P4: nobody's by default, and those since a day if the operator says so."""
+    old, new = garage.session("DANA", garage.dana, 9), garage.session("DANA", garage.dana, 1)
+    user = await visit(garage.olga, "/admin/cards")
+    pick(user, "DANA")
+    await user.should_see("Card DANA")
+    press(user, "Move to another driver")
+    await user.should_see("Move card DANA to another driver")
+    choose(user, garage.eve)
+    press(user, "Continue")
+    await user.should_see("Move card DANA from Dana Driver to Eve Other?")
+    choice = of_kind(user, ui.radio)
+    choice.set_value("since")
+    press(user, "Move from Dana Driver to Eve Other")
+    await user.should_see("Please choose the day.")
+    fill(user, "Since", (garage.now - timedelta(days=5)).date().isoformat())
+    await user.should_see("1 session of Dana Driver goes along", retries=20)
+    press(user, "Move from Dana Driver to Eve Other")
+    await until(lambda: garage.owner(new) == garage.eve)
+    assert (garage.owner(old), garage.owner(new)) == (garage.dana, garage.eve)
+    assert garage.mappings("DANA") == [(garage.dana, False, False), (garage.eve, True, False)]
+
+
+async def test_a_card_is_blocked_and_deactivated(visit: Visit, garage: Garage) -> None:
+    """Issue 4: each action names the card on its button."""
+    garage.add(add_mapping, garage.eve, "EVE")
+    user = await visit(garage.olga, "/admin/cards")
+    for tag, action, expected in (("DANA", "Block", (True, True)), ("EVE", "Deactivate", (False, False))):
+        pick(user, tag)
+        await user.should_see(f"Card {tag}")
+        press(user, action)
+        await user.should_see(f"{action} card {tag}?")
+        press(user, f"{action} card {tag}")
+        await until(lambda tag=tag, expected=expected: garage.mappings(tag)[0][1:] == expected)  # type: ignore[misc]
+    assert [one for one in garage.actions() if one.startswith("card.")] == ["card.block", "card.deactivate"]
+
+
+async def test_t3_what_a_browser_sends_is_anything(visit: Visit, garage: Garage) -> None:
+    """T3: no row that is none, and no key that is none, opens or breaks anything."""
+    user = await visit(garage.olga, "/admin/cards")
+    table: CardTable = of_kind(user, CardTable)
+    for sent in (
+        None,
+        [],
+        [{}, None, None],
+        [{}, {"key": 7}, None],
+        [{}, {"key": "s1'"}, None],
+        [{}, {"key": "s999"}, None],
+    ):
+        clicked(user, table._table, sent)
+    await user.should_see("This card is gone.")
