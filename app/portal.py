@@ -100,23 +100,24 @@ def install(settings: Settings) -> Portal:
     watch = Watch(settings, database, endpoint)
     logging.getLogger().addHandler(watch.errors)
     commands = Commands(database, settings, endpoint)
+    care, reservations = Care(database, sessions), Reservations(database, commands)
     portal = Portal(
         settings=settings,
         database=database,
         live=live,
         sessions=sessions,
-        care=Care(database, sessions),
+        care=care,
         presence=presence,
         endpoint=endpoint,
         commands=commands,
-        reservations=Reservations(database, commands),
+        reservations=reservations,
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
         by_provider=ByProvider(sign_ins, providers, passwords),
         links=Links(passwords),
         passwords=passwords,
         people=People(database),
-        cards=Cards(database),
+        cards=Cards(database, care, reservations),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
         all_sessions=AllSessions(database),
