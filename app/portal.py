@@ -100,7 +100,7 @@ def install(settings: Settings) -> Portal:
     watch = Watch(settings, database, endpoint)
     logging.getLogger().addHandler(watch.errors)
     commands = Commands(database, settings, endpoint)
-    care, reservations = Care(database, sessions), Reservations(database, commands)
+    care = Care(database, sessions)
     portal = Portal(
         settings=settings,
         database=database,
@@ -110,14 +110,14 @@ def install(settings: Settings) -> Portal:
         presence=presence,
         endpoint=endpoint,
         commands=commands,
-        reservations=reservations,
+        reservations=Reservations(database, commands),
         sign_ins=sign_ins,
         acting_as=ActingAs(sign_ins),
         by_provider=ByProvider(sign_ins, providers, passwords),
         links=Links(passwords),
         passwords=passwords,
         people=People(database),
-        cards=Cards(database, care, reservations),
+        cards=Cards(database, care, commands.patience),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
         all_sessions=AllSessions(database),

@@ -11,21 +11,23 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.changing import changing
-from app.charging import tags
+from app.charging import reservation_rows, tags
+from app.charging.care import Care
+from app.charging.command_rows import Patience
 from app.logs import masked
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account, ChargingSession, Mapping, Reservation, TagSighting
-from data.types import Role
+from data.types import ReservationStatus, Role
 
 log = logging.getLogger("polaris.operating")
 
@@ -96,29 +98,16 @@ class Along:
     """Those of the driver who had the card last, from this start on; what was billed is billed anew."""
 
 
-class Care(Protocol):
-    """What `app.charging.care.Care` does for cards: it keeps a reassigned session's money right."""
-
-    async def assign(self, caller: Caller, session_id: int, account_id: int, reason: str) -> object:
-        """Give the session to another driver."""
-
-
-class Bookings(Protocol):
-    """What `app.charging.reservations.Reservations` does for cards."""
-
-    async def cancel(self, caller: Caller, reservation_id: int) -> object:
-        """Cancel it, at the charger too."""
-
-
 class Cards:
     """The cards, as operators look after them."""
 
     def __init__(
-        self, database: Database, care: Care | None = None, bookings: Bookings | None = None
+        self, database: Database, care: Care | None = None, patience: Patience | None = None
     ) -> None:
+        """*care* hands sessions over; without it only those of nobody go along. See `Patience`."""
         self._database = database
         self._care = care
-        self._bookings = bookings
+        self._patience = patience or Patience()
 
     @property
     def database(self) -> Database:
@@ -156,8 +145,8 @@ class Cards:
 
         One in progress goes on. Coming reservations with it are cancelled. Raises `NoSuchCard`.
         """
-        held = await self._database.change(_deactivate, caller, mapping_id, reason, clock.now())
-        await self._cancel(caller, held)
+        now = clock.now()
+        await self._database.change(_deactivate, caller, mapping_id, reason, now, self._patience)
 
     @changing("card.block", role=Role.OPERATOR)
     async def block(self, caller: Caller, mapping_id: int, reason: str = "") -> None:
@@ -195,12 +184,11 @@ class Cards:
             raise NoTag
         try:
             linked = await self._database.change(
-                _link, caller, action, tag, account_id, along, take, owner_id, clock.now(), self._care is None
+                _link, caller, action, tag, account_id, along, take, owner_id, clock.now(), self._patience
             )
         except IntegrityError as error:  # the database decides, whoever comes at the same moment
             raise Taken from error
         log.info("card linked card=%s account=%s", masked(tag), account_id)
-        await self._cancel(caller, linked.held)
         left = await self._assign(caller, linked.sessions, account_id)
         if left:
             raise SomeStayed(linked.mapping_id, left)
@@ -208,9 +196,10 @@ class Cards:
 
     async def _assign(self, caller: Caller, sessions: Sequence[int], account_id: int) -> int:
         """Hand the sessions over, one after the other; how many could not be."""
+        if self._care is None:
+            return len(sessions)
         left = 0
-        for session_id in sessions if self._care is not None else ():
-            assert self._care is not None
+        for session_id in sessions:
             try:
                 await self._care.assign(caller, session_id, account_id, "the card has moved")
             except Exception:  # the others go along all the same
@@ -218,22 +207,12 @@ class Cards:
                 left += 1
         return left
 
-    async def _cancel(self, caller: Caller, held: Sequence[int]) -> None:
-        for reservation_id in held if self._bookings is not None else ():
-            assert self._bookings is not None
-            try:
-                await self._bookings.cancel(caller, reservation_id)
-            except Exception:  # it is refused at the charger anyway: the card is not accepted
-                log.exception("a reservation could not be cancelled reservation=%d", reservation_id)
-
 
 @dataclass(frozen=True, slots=True)
 class _Linked:
     mapping_id: int
     sessions: tuple[int, ...]
     """Those that are to be handed over after the commit."""
-    held: tuple[int, ...]
-    """Reservations that are to be cancelled."""
 
 
 def _link(
@@ -246,7 +225,7 @@ def _link(
     take: bool,
     owner_id: int | None,
     now: datetime,
-    alone: bool,
+    patience: Patience,
 ) -> _Linked:
     _driver(change, account_id)
     seen = change.execute(select(TagSighting.id_tag).where(TagSighting.id_tag == tag)).first() is not None
@@ -260,9 +239,8 @@ def _link(
         raise Taken(has.account_id, has.name)
     if has is None and owner_id is not None:
         raise NoSuchCard
-    held: tuple[int, ...] = ()
     if has is not None:
-        held = _end(change, has.id, has.account_id, now)
+        _end(change, caller, has.id, now, patience)
         _told(change, caller, "card.deactivate", has.id, has.account_id, tag, now)
     row = {"id_tag": tag, "account_id": account_id, "active": True, "blocked": False, "created_at": now}
     inserted = change.execute(insert(Mapping), row).inserted_primary_key
@@ -276,26 +254,21 @@ def _link(
     others: tuple[int, ...] = ()
     if along.since is not None and last is not None and last.account_id != account_id:
         others = _since(change, tag, last.account_id, along.since)
-        if alone and others:
-            which = ChargingSession.id.in_(others)
-            change.execute(update(ChargingSession).where(which).values(account_id=account_id))
-            change.announce(Announcement(Topic.SESSIONS, last.account_id))
     details = {"sessions": claimed + len(others)}
     if has is not None:
         details["from"] = has.account_id
     _told(change, caller, action, mapping_id, account_id, tag, now, details=details)
-    if claimed or others:
+    if claimed:
         change.announce(Announcement(Topic.SESSIONS, account_id))
-    return _Linked(mapping_id, others, held)
+    return _Linked(mapping_id, others)
 
 
 def _deactivate(
-    change: Change, caller: Caller, mapping_id: int, reason: str, now: datetime
-) -> tuple[int, ...]:
+    change: Change, caller: Caller, mapping_id: int, reason: str, now: datetime, patience: Patience
+) -> None:
     row = _active(change, mapping_id)
-    held = _end(change, mapping_id, row.account_id, now)
+    _end(change, caller, mapping_id, now, patience)
     _told(change, caller, "card.deactivate", mapping_id, row.account_id, row.id_tag, now, reason=reason)
-    return held
 
 
 def _block(
@@ -352,15 +325,19 @@ def _active(change: Change, mapping_id: int) -> Any:
     return row
 
 
-def _end(change: Change, mapping_id: int, account_id: int, now: datetime) -> tuple[int, ...]:
-    """End the mapping; its reservations that are not over."""
+def _end(change: Change, caller: Caller, mapping_id: int, now: datetime, patience: Patience) -> None:
+    """End the mapping, and cancel its reservations that are not over; one that is charged on goes on."""
     change.execute(update(Mapping).where(Mapping.id == mapping_id).values(active=False, deactivated_at=now))
     coming = [
         Reservation.mapping_id == mapping_id,
         Reservation.ends_at > now,
         Reservation.cancelled_at.is_(None),
+        Reservation.status != ReservationStatus.USED,
     ]
-    return tuple(change.execute(select(Reservation.id).where(*coming).order_by(Reservation.id)).scalars())
+    for held in (
+        change.execute(select(Reservation.id).where(*coming).order_by(Reservation.id)).scalars().all()
+    ):
+        reservation_rows.cancel(change, caller, held, now, patience)
 
 
 def _of(tag: str) -> ColumnElement[bool]:
