@@ -172,10 +172,15 @@ class Watch:
             answers = False
         seconds = time.monotonic() - begun
         size, free, disk = await asyncio.to_thread(self._disk)
-        nearly = free is not None and disk is not None and free < min(LEAST_FREE, disk * NEARLY_FULL)
+        nearly = _is_scarce(free, disk)
         return DatabaseState(
             answers, seconds, had, had == revision(), size, free, disk, nearly, self._database.backlog
         )
+
+    def scarce(self) -> int | None:
+        """Bytes left on the disk of the database, if it is nearly full. Called in any thread."""
+        _, free, disk = self._disk()
+        return free if _is_scarce(free, disk) else None
 
     async def _counted(self) -> Counts | None:
         if self._counts is not None and time.monotonic() - self._counts[0] < COUNTS_SECONDS:
@@ -198,6 +203,10 @@ class Watch:
         except OSError:
             return None, None, None
         return size, usage.free, usage.total
+
+
+def _is_scarce(free: int | None, disk: int | None) -> bool:
+    return free is not None and disk is not None and free < min(LEAST_FREE, disk * NEARLY_FULL)
 
 
 def backup_folder(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from app.pages import (
     acting_banner,
     admin,
     admin_cards,
+    admin_charger,
     admin_chargers,
     admin_health,
     admin_people,
@@ -21,6 +22,7 @@ from app.pages import (
     errors,
     links,
     new_charger,
+    quarantine,
     refusals,
     setup,
     sign_in,
@@ -50,10 +52,12 @@ def install(portal: Portal) -> None:
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
     admin_sessions.install(portal)  # /admin/sessions, /admin/sessions.csv
     admin_sites.install(portal)  # /admin/sites, /admin/sites/{site_id}
+    quarantine.install(portal)  # /admin/quarantine
     setup.install(portal)  # /admin/setup
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
     account.install(portal)  # /account
     account_data.install(portal)  # /account/data.json, /account/sessions.csv
+    admin_charger.install(portal)  # /admin/chargers/{charger_id}, after those that have a name
     refusals.install(portal)
     acting_banner.install(portal)

@@ -1,82 +1,209 @@
-"""`/admin`: what the portal holds, and how to fill it. The console takes this place later."""
+"""`/admin`: what needs a hand, the figures, what charges right now, and the energy of 30 days."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nicegui import ui
+from sqlalchemy import Connection
 from starlette.requests import Request
 
+from app import clock
 from app.access.visitor import Operator
-from app.pages import doorway
 from app.pages.console import Console
-from app.settings import PROGRAM, password_sign_in
-from components.drawn import Card
-from components.people import PATHS
-from components.words import Reader
-from data.queries import accounts, people
-from data.queries.accounts import Waiting
-from data.queries.people import Inventory
+from app.settings import password_sign_in
+from components import attention as drawn
+from components.bound import Show, When
+from components.overview import SORTS, EnergyCard, LiveTable, Tiles, Told
+from data.announcements import Topic
+from data.queries import setup
+from data.queries.attention import attention
+from data.queries.energy_days import EnergyDays
+from data.queries.matters import Machine, Matters, Terms
+from data.queries.overview import Figures, LiveSessions, Shared, figures, live_sessions
+from data.queries.usage import Usage
 from data.types import Role
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
-COMMANDS = ("add-site", "add-charger", "add-mapping", "add-plan", "subscribe", "import-sessions")
-LISTS = {"drivers": "/admin/drivers"}
-"""Where what is counted is listed."""
+LIVE_EVERY = 1.0
+"""Seconds between two pushes of the sessions in progress, however many readings come."""
+FIGURES_EVERY = 2.0
+ATTENTION_EVERY = 2.0
+ENERGY_EVERY = 30.0
+BACKLOG = 500
+"""Changes that wait for the database and are too many: at a moment's load there are some dozen."""
+TROUBLE = (
+    Topic.ATTENTION,
+    Topic.CHARGERS,
+    Topic.SESSIONS,
+    Topic.RESERVATIONS,
+    Topic.PEOPLE,
+    Topic.TAGS,
+    Topic.COMMANDS,
+    Topic.SITES,
+    Topic.PLAN,
+    Topic.PLANS,
+)
+"""What there is more or less to see to after it was told."""
 
 
 def install(portal: Portal) -> None:
     """Install the page."""
+    looks = Looks(portal)
 
     @ui.page("/admin")
-    async def admin(request: Request, operator: Operator) -> None:
-        inventory = await portal.database.ask(people.inventory)
-        waiting = await portal.database.ask(accounts.waiting, password_sign_in(portal.settings))
-        here = await portal.sign_ins.at_browser(request)
-        console = Console(portal, operator, request)
-        with console.page(console.reader.text("admin.title")) as frame:
+    async def admin(request: Request, operator: Operator, sort: str = "") -> None:
+        overview = Overview(Console(portal, operator, request), looks, sort if sort in SORTS else SORTS[0])
+        await overview.draw()
+
+
+class Looks:
+    """What all open overviews of this process ask: once for those that ask at the same time."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        live = portal.live
+        # Not for each reading: there are many a second, and who asks waits at most that long for the last.
+        self._live = Shared[LiveSessions](
+            live, timedelta(seconds=LIVE_EVERY * 0.9), Topic.SESSIONS, Topic.CHARGERS
+        )
+        self._figures = Shared[Figures](
+            live,
+            timedelta(seconds=FIGURES_EVERY * 0.9),
+            Topic.SESSIONS,
+            Topic.CHARGERS,
+            Topic.SITES,
+            Topic.PEOPLE,
+        )
+        self._attention = Shared[tuple[Matters, ...]](
+            live, timedelta(seconds=ATTENTION_EVERY * 0.9), *TROUBLE
+        )
+        self.energy = EnergyDays()
+
+    def live(self, db: Connection, now: datetime, sort: str) -> LiveSessions:
+        """The sessions in progress by *sort*."""
+        return self._live.answer(now, lambda: live_sessions(db, now, sort), sort)
+
+    def figures(self, db: Connection, now: datetime) -> Figures:
+        """The figures besides."""
+        return self._figures.answer(now, lambda: figures(db, now))
+
+    def attention(self, db: Connection, now: datetime) -> tuple[Matters, ...]:
+        """What needs a hand."""
+        return self._attention.answer(now, lambda: attention(db, now, self._machine(db), self._terms()))
+
+    def _machine(self, db: Connection) -> Machine:
+        backlog = self._portal.database.backlog
+        return Machine(
+            disk_free=self._portal.watch.scarce(),
+            backlog=backlog if backlog > BACKLOG else 0,
+            setup=tuple(step.value for step in setup.open_steps(db)),
+        )
+
+    def _terms(self) -> Terms:
+        return Terms(passwords=password_sign_in(self._portal.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """The days, or ``None`` while they are being added up."""
+
+    usage: Usage | None
+
+
+class Overview:
+    """One operator's overview: its cards are bound at once, and drawn when their answers are there."""
+
+    def __init__(self, console: Console, looks: Looks, sort: str) -> None:
+        self.console = console
+        self.reader = console.reader
+        self.looks = looks
+        self.sort = sort
+        self.cards = cards = console.cards()
+        minute = When(Topic.MINUTE)
+        trouble = [When(topic, at_most_every=lambda: ATTENTION_EVERY) for topic in TROUBLE]
+        counted = [
+            When(topic, at_most_every=lambda: FIGURES_EVERY)
+            for topic in (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.SITES, Topic.PEOPLE)
+        ]
+        moving = [
+            When(topic, at_most_every=lambda: LIVE_EVERY)
+            for topic in (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.PEOPLE)
+        ]
+        drawing = [
+            When(topic, at_most_every=lambda: ENERGY_EVERY) for topic in (Topic.READING, Topic.SESSIONS)
+        ]
+        self.attention = cards.bind(self.ask_attention, *trouble, minute, tells_time=True)
+        self.told = cards.bind(self.ask_told, *counted, minute, tells_time=True)
+        self.live = cards.bind(self.ask_live, *moving, minute, tells_time=True)
+        self.energy = cards.bind(self.ask_energy, *drawing, minute)
+
+    # --- asked, in a thread
+
+    def ask_attention(self, db: Connection) -> tuple[Matters, ...]:
+        """What needs a hand."""
+        return self.looks.attention(db, clock.now())
+
+    def ask_told(self, db: Connection) -> Told:
+        """The figures. A page that is opened does not wait for what was a week ago."""
+        now = clock.now()
+        today = self.looks.energy.today(db, self.reader.zone, now, compared=self.told.loaded)
+        return Told(self.looks.figures(db, now), self.looks.live(db, now, self.sort), today)
+
+    def ask_live(self, db: Connection) -> LiveSessions:
+        """The sessions in progress."""
+        return self.looks.live(db, clock.now(), self.sort)
+
+    def ask_energy(self, db: Connection) -> Energy:
+        """The last 30 days. A page that is opened does not wait until they are added up."""
+        now, zone = clock.now(), self.reader.zone
+        if not self.energy.loaded and not self.looks.energy.knows(zone, now):
+            return Energy(None)
+        return Energy(self.looks.energy.last(db, zone, now))
+
+    # --- drawn
+
+    async def draw(self) -> None:
+        """The page."""
+        await self.cards.load()
+        reader = self.reader
+        # Asked as soon as the page is connected: what it did not wait for.
+        self.told.ask()
+        self.energy.ask()
+        here = await self.console.portal.sign_ins.at_browser(self.console.request)
+        with self.console.page(reader.text("admin.title")) as frame:
+            ui.add_head_html('<link rel="stylesheet" href="/look/overview.css">')
             if any(one.role is Role.DRIVER for one in here):
                 with frame.title:  # P2, P3: a driver's dashboard is opened on purpose, by picking an account
-                    link = ui.link(console.reader.text("admin.driver_side"), "/switch")
-                    link.classes("p-text-link")
-            draw(console.reader, inventory, waiting)
+                    ui.link(reader.text("admin.driver_side"), "/switch").classes("p-text-link")
+            self.attention.draw(self.draw_attention)
+            self.told.draw(self.draw_tiles)
+            self.live.draw(self.draw_live)
+            self.energy.draw(self.draw_energy)
 
+    def draw_attention(self, found: tuple[Matters, ...]) -> Show[tuple[Matters, ...]]:
+        """What needs a hand, first."""
+        card = drawn.draw(found, self.reader, clock.now())
+        return lambda found: card.show(found, clock.now())
 
-def draw(reader: Reader, inventory: Inventory, waiting: Sequence[Waiting]) -> None:
-    """Who waits for something, the counts and the commands."""
-    if waiting:
-        draw_waiting(reader, waiting)
-    with Card("p-one-third"), ui.element("dl").classes("p-facts"):
-        for key, number in (
-            ("drivers", inventory.drivers),
-            ("mappings", inventory.mappings),
-            ("sites", inventory.sites),
-            ("chargers", inventory.chargers),
-            ("plans", inventory.plans),
-            ("sessions", inventory.sessions_in_progress),
-        ):
-            with doorway.text("dt", "" if key in LISTS else reader.text(f"admin.{key}")):
-                if key in LISTS:
-                    ui.link(reader.text(f"admin.{key}"), LISTS[key]).classes("p-text-link")
-            doorway.text("dd", reader.integer(number))
-    with Card("p-two-thirds"):
-        doorway.text("p", reader.text("admin.text"))
-        with ui.element("ul").classes("p-commands"):
-            for command in COMMANDS:
-                with ui.element("li"):
-                    doorway.text("code", f"{PROGRAM} {command}")
+    def draw_tiles(self, told: Told) -> Show[Told]:
+        """The figures."""
+        card = Tiles(self.reader)
+        card.show(told, clock.now())
+        return lambda told: card.show(told, clock.now())
 
+    def draw_live(self, live: LiveSessions) -> Show[LiveSessions]:
+        """The sessions in progress."""
+        card = LiveTable(self.reader, self.sort)
+        card.show(live, clock.now())
+        return lambda live: card.show(live, clock.now())
 
-def draw_waiting(reader: Reader, waiting: Sequence[Waiting]) -> None:
-    """A line for each, which leads to the list of whom it is about."""
-    with Card("p-waiting", "waiting-title"):
-        doorway.text("h2", reader.text("admin.waiting")).props("id=waiting-title")
-        with ui.element("ul"):
-            for one in waiting:
-                told = reader.count(f"admin.waiting.{one.state}.{one.role}", one.number)
-                path = f"{PATHS[one.role][:-1]}?state={one.state.value}"
-                with ui.element("li"):
-                    ui.link(told, path).classes("p-text-link")
+    def draw_energy(self, energy: Energy) -> Show[Energy]:
+        """The chart."""
+        card = EnergyCard(self.reader)
+        card.show(energy.usage)
+        return lambda energy: card.show(energy.usage)

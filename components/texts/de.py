@@ -243,11 +243,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "other": "{n} Personen mit Betreiberkonto wünschen die Löschung",
     },
     "admin.waiting.invited.driver": {
-        "one": "Ein Fahrer ist seit zwei Wochen oder länger eingeladen und noch nicht dabei",
+        "one": "{n} Fahrer ist seit zwei Wochen oder länger eingeladen und noch nicht dabei",
         "other": "{n} Fahrer sind seit zwei Wochen oder länger eingeladen und noch nicht dabei",
     },
     "admin.waiting.invited.operator": {
-        "one": "Ein Betreiber ist seit zwei Wochen oder länger eingeladen und noch nicht dabei",
+        "one": "{n} Betreiber ist seit zwei Wochen oder länger eingeladen und noch nicht dabei",
         "other": "{n} Betreiber sind seit zwei Wochen oder länger eingeladen und noch nicht dabei",
     },
     # the frame's places, acting as, account picker, proof of who one is, refusals
@@ -1006,6 +1006,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.problem.number": "Das ist keine Anzahl von kWh.",
     "sessions.problem.reason": "Bitte einen Grund angeben, höchstens 500 Zeichen.",
     "sessions.problem.message": "Diese Nachricht gibt es nicht mehr.",
+    "sessions.flag.no_duration": "Mit Energie importiert, endet aber, wenn er beginnt: Wann die Energie floss, ist unbekannt.",
+    "sessions.flag.implausible": "Mit mehr als 400 kW im Mittel importiert, mehr als Ladestationen geben. Bitte die Energie prüfen.",
     "cards.title": "Karten",
     "cards.tag": "Karte",
     "cards.state": "Status",
@@ -1346,18 +1348,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "other": "{n} Ladestationen verbinden sich ohne Passwort",
     },
     "attention.many.setup": {
-        "one": "Ein Schritt der Einrichtung ist offen",
+        "one": "{n} Schritt der Einrichtung ist offen",
         "other": "{n} Schritte der Einrichtung sind offen",
     },
-    "attention.many.disk": {
-        "one": "Der Datenträger der Datenbank ist fast voll",
-        "other": "Die Datenträger der Datenbank sind fast voll",
-    },
-    "attention.many.database": {
-        "one": "Änderungen warten auf die Datenbank",
-        "other": "Änderungen warten auf die Datenbank",
-    },
-    "attention.many.billing": {"one": "Die Abrechnung schlägt fehl", "other": "Die Abrechnung schlägt fehl"},
+    "attention.many.disk": "Der Datenträger der Datenbank ist fast voll",
+    "attention.many.database": "Änderungen warten auf die Datenbank",
+    "attention.many.billing": "Die Abrechnung schlägt fehl",
     "attention.setup.site": "erster Standort",
     "attention.setup.charger": "erste Ladestation",
     "attention.setup.driver": "erster Fahrer",

@@ -240,11 +240,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "other": "{n} operators asked for their deletion",
     },
     "admin.waiting.invited.driver": {
-        "one": "A driver was invited two weeks ago or more, and is not in yet",
+        "one": "{n} driver was invited two weeks ago or more, and is not in yet",
         "other": "{n} drivers were invited two weeks ago or more, and are not in yet",
     },
     "admin.waiting.invited.operator": {
-        "one": "An operator was invited two weeks ago or more, and is not in yet",
+        "one": "{n} operator was invited two weeks ago or more, and is not in yet",
         "other": "{n} operators were invited two weeks ago or more, and are not in yet",
     },
     # the frame's places, acting as, account picker, proof of who one is, refusals
@@ -984,6 +984,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.problem.number": "That is no number of kWh.",
     "sessions.problem.reason": "A reason is needed, of 500 characters at most.",
     "sessions.problem.message": "This message is gone.",
+    "sessions.flag.no_duration": "Imported with energy, but it ends when it starts: when the energy flowed is unknown.",
+    "sessions.flag.implausible": "Imported with more than 400 kW on average, more than chargers give. Check the energy.",
     "cards.title": "Cards",
     "cards.tag": "Card",
     "cards.state": "State",
@@ -1315,18 +1317,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "other": "{n} chargers connect without a password",
     },
     "attention.many.setup": {
-        "one": "One step of the set-up is open",
+        "one": "{n} step of the set-up is open",
         "other": "{n} steps of the set-up are open",
     },
-    "attention.many.disk": {
-        "one": "The disk of the database is nearly full",
-        "other": "The disks of the database are nearly full",
-    },
-    "attention.many.database": {
-        "one": "Changes wait for the database",
-        "other": "Changes wait for the database",
-    },
-    "attention.many.billing": {"one": "Settlement fails", "other": "Settlement fails"},
+    "attention.many.disk": "The disk of the database is nearly full",
+    "attention.many.database": "Changes wait for the database",
+    "attention.many.billing": "Settlement fails",
     "attention.setup.site": "first site",
     "attention.setup.charger": "first charger",
     "attention.setup.driver": "first driver",
