@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 
 import click
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from app import clock
 from app.access import link_rows, passwords, sign_in_rows
 from app.access.account_rules import check_password
 from app.commands.opening import PROGRAM, TimeZone, driver, email_address, group, inserted, opened, shown_name
-from app.logs import masked
+from app.operating.cards import Already, Cards, CardStays, Taken
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import COMMAND_LINE
 from data.database import Change
-from data.models import Account, ChargingSession, GroupAccount, Mapping, SignIn
+from data.models import Account, ChargingSession, GroupAccount, SignIn
 from data.types import Role
 
 
@@ -126,46 +127,38 @@ def add_mapping(id_tag: str, email: str, move: bool) -> None:
     Sessions of the card that belonged to nobody so far become the driver's.
     """
     tag = stored_tag(id_tag)
-
-    def add(change: Change) -> tuple[str, int]:
-        account = driver(change, email)
-        has = change.execute(
-            select(Mapping.id, Mapping.account_id, Account.email)
-            .join(Account, Account.id == Mapping.account_id)
-            .where(Mapping.id_tag == tag, Mapping.active)
-        ).first()
-        if has is not None and not (move and has.account_id != account):
-            raise click.ClickException(
-                f"The card {tag} is linked to {has.email} already"
-                + ("." if has.account_id == account else "; --move takes it from there.")
-            )
-        now = clock.now()
-        if has is not None:
-            change.execute(
-                update(Mapping).where(Mapping.id == has.id).values(active=False, deactivated_at=now)
-            )
-            change.announce(Announcement(Topic.PEOPLE, has.account_id))
-        mapping = inserted(change, Mapping, {"id_tag": tag, "account_id": account, "created_at": now})
-        claimed = change.execute(
-            update(ChargingSession)
-            .where(
-                # As sent, and as chargers may have written it: by the index, not through 3,000,000 rows.
-                ChargingSession.id_tag.in_({tag, tag.lower(), id_tag.strip()}),
-                ChargingSession.account_id.is_(None),
-            )
-            .values(account_id=account, mapping_id=mapping)
-        ).rowcount
-        moved = "card.link" if has is None else "card.move"
-        about, details = f"mapping {mapping}", {"card": masked(tag)}
-        audit.record(change, COMMAND_LINE, moved, now, subject_id=account, about=about, details=details)
-        change.announce(Announcement(Topic.PEOPLE, account), Announcement(Topic.SESSIONS, account))
-        return email_address(email), claimed
-
+    email = email_address(email)
     with opened() as database:
-        owner, claimed = database.change_now(add)
-    click.echo(f"Card {tag} linked to {owner}.")
+        account = database.change_now(driver, email)
+        service = Cards(database)
+
+        async def link() -> int:
+            return await (service.move if move else service.map)(COMMAND_LINE, tag, account)
+
+        try:
+            mapping = asyncio.run(link())
+        except Already:
+            raise click.ClickException(f"The card {tag} is linked to {email} already.") from None
+        except Taken as taken:
+            owner = database.ask_now(_address, taken.account_id)
+            raise click.ClickException(
+                f"The card {tag} is linked to {owner} already; --move takes it from there."
+            ) from None
+        except CardStays as error:
+            raise click.ClickException(f"The card {tag} could not be linked: {error}.") from error
+        claimed = database.ask_now(_sessions_of, mapping)
+    click.echo(f"Card {tag} linked to {email}.")
     if claimed:
-        click.echo(f"{claimed} earlier session{'s' * (claimed != 1)} of this card now belong to {owner}.")
+        click.echo(f"{claimed} earlier session{'s' * (claimed != 1)} of this card now belong to {email}.")
+
+
+def _address(db: Connection, account_id: int | None) -> str:
+    found = select(Account.email).where(Account.id == account_id)
+    return db.execute(found).scalar_one_or_none() or "another driver"
+
+
+def _sessions_of(db: Connection, mapping_id: int) -> int:
+    return db.scalar(select(func.count()).where(ChargingSession.mapping_id == mapping_id)) or 0
 
 
 def stored_tag(text: str) -> str:
