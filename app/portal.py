@@ -29,6 +29,7 @@ from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.reservations import Reservations
 from app.charging.sessions import Sessions
+from app.charging.settling import Settlement
 from app.mail import Mail
 from app.operating.backups import Backups
 from app.operating.cards import Cards
@@ -57,6 +58,7 @@ class Portal:
     live: Live
     sessions: Sessions
     care: Care
+    settlement: Settlement
     presence: Presence
     endpoint: Endpoint
     commands: Commands
@@ -100,13 +102,14 @@ def install(settings: Settings) -> Portal:
     watch = Watch(settings, database, endpoint)
     logging.getLogger().addHandler(watch.errors)
     commands = Commands(database, settings, endpoint)
-    care = Care(database, sessions)
+    care = Care(database, sessions, settings)
     portal = Portal(
         settings=settings,
         database=database,
         live=live,
         sessions=sessions,
         care=care,
+        settlement=Settlement(database, settings),
         presence=presence,
         endpoint=endpoint,
         commands=commands,
@@ -134,15 +137,15 @@ def install(settings: Settings) -> Portal:
     portal.endpoint.install(nicegui.app)
     Machines(settings, watch).install(nicegui.app)
     pages.install(portal)
-    stops = tuple(
-        part.listen(live) for part in (portal.sign_ins, portal.endpoint, portal.commands, portal.reservations)
-    )
+    parts = portal.sign_ins, portal.endpoint, portal.commands, portal.reservations, portal.settlement
+    stops = tuple(part.listen(live) for part in parts)
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
         database.start()
         tasks.append(asyncio.create_task(presence.run(), name="presence"))
         tasks.append(asyncio.create_task(portal.commands.run(), name="commands"))
+        tasks.append(asyncio.create_task(portal.settlement.run(), name="settlement"))
         tasks.append(asyncio.create_task(portal.reservations.run(), name="reservations"))
         tasks.append(asyncio.create_task(_collect_garbage(), name="garbage"))
         tasks.append(asyncio.create_task(watch.run(), name="watch"))

@@ -9,14 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from app import clock
+from app.billing import charges
 from app.changing import changing
 from app.charging import rows
+from app.charging.owned import corrected, keep, owned
 from app.charging.running import Note
 from app.charging.scaling import scaled
 from app.charging.sessions import Sessions
+from app.settings import Settings
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
@@ -28,7 +31,6 @@ from data.models import (
     EnergyStep,
     Mapping,
     QuarantinedMessage,
-    SessionCorrection,
 )
 from data.types import Role
 
@@ -38,24 +40,6 @@ MOST_WH = 1_000_000
 """No session has more energy, corrected or not (M16)."""
 
 _sessions = ChargingSession
-_SESSION = (
-    select(
-        _sessions.id,
-        _sessions.charger_id,
-        _sessions.account_id,
-        _sessions.mapping_id,
-        _sessions.id_tag,
-        _sessions.started_at,
-        _sessions.ended_at,
-        _sessions.finalized_at,
-        _sessions.energy_wh,
-        _sessions.energy_started_at,
-        _sessions.energy_ended_at,
-        _sessions.flags,
-    )
-    .where(_sessions.id == bindparam("session_id"))
-    .with_for_update()
-)
 _STEPS = (
     select(EnergyStep.started_at, EnergyStep.ended_at, EnergyStep.energy_wh)
     .where(EnergyStep.session_id == bindparam("session_id"))
@@ -123,9 +107,10 @@ class NoSuchMessage(CannotCare):
 class Care:
     """The sessions, as operators look after them."""
 
-    def __init__(self, database: Database, sessions: Sessions) -> None:
+    def __init__(self, database: Database, sessions: Sessions, settings: Settings) -> None:
         self._database = database
         self._sessions = sessions
+        self._zone = settings.default_time_zone
 
     @property
     def database(self) -> Database:
@@ -155,7 +140,8 @@ class Care:
         is billed anew: what was billed to whoever had it is taken back by further lines.
         """
         reason = proper_reason(reason)
-        await self._database.change(_assign, caller, session_id, account_id, reason, clock.now())
+        now = clock.now()
+        await self._database.change(_assign, caller, session_id, account_id, reason, now, self._zone)
 
     @changing("session.correct", role=Role.OPERATOR)
     async def correct(self, caller: Caller, session_id: int, energy_wh: int, reason: str) -> None:
@@ -169,7 +155,9 @@ class Care:
         if not 0 <= energy_wh <= MOST_WH:
             raise WrongEnergy
         moment = rows.moment_writer(self._database.engine.dialect)
-        await self._database.change(_correct, caller, session_id, energy_wh, reason, moment, clock.now())
+        await self._database.change(
+            _correct, caller, session_id, energy_wh, reason, moment, clock.now(), self._zone
+        )
 
     @changing("session.review", role=Role.OPERATOR)
     async def review(self, caller: Caller, session_id: int) -> None:
@@ -191,21 +179,20 @@ def proper_reason(text: str) -> str:
 
 
 def _assign(
-    change: Change, caller: Caller, session_id: int, account_id: int, reason: str, now: datetime
+    change: Change,
+    caller: Caller,
+    session_id: int,
+    account_id: int,
+    reason: str,
+    now: datetime,
+    default_zone: str,
 ) -> None:
-    row = _session(change, session_id)
+    row = _session(change, session_id, account_id)
     driver = select(Account.id).where(Account.id == account_id, Account.role == Role.DRIVER)
     if change.execute(driver).first() is None:
         raise NoSuchDriver
     if row.account_id == account_id:
         raise SameDriver
-    hand_over(change, row, account_id, caller, reason, now)
-    details = {"from": row.account_id, "to": account_id}
-    _told(change, caller, "session.assign", session_id, account_id, reason, now, details)
-
-
-def hand_over(change: Change, row: Any, account_id: int, caller: Caller, reason: str, now: datetime) -> None:
-    """Make the session *row* that of the driver *account_id*, with all that follows for what was billed."""
     mapping = change.execute(
         select(Mapping.id)
         .where(Mapping.id_tag == row.id_tag, Mapping.account_id == account_id)
@@ -213,9 +200,14 @@ def hand_over(change: Change, row: Any, account_id: int, caller: Caller, reason:
         .limit(1)
     ).scalar_one_or_none()
     owner = {"account_id": account_id, "mapping_id": mapping}
-    change.execute(update(_sessions).where(_sessions.id == row.id).values(owner))
+    billed = charges.take_back(change, session_id, now, default_zone, reason)
+    keep(change, session_id, **owner)
+    if billed:
+        charges.bill(change, session_id, now, default_zone, reason=reason)
     before = {"account_id": row.account_id, "mapping_id": row.mapping_id}
     _corrected(change, row.id, caller, reason, before, owner, now)
+    details = {"from": row.account_id, "to": account_id}
+    _told(change, caller, "session.assign", session_id, account_id, reason, now, details)
     for one in (row.account_id, account_id):
         if one is not None:  # PEOPLE: whoever keeps the session in memory asks whose it is
             change.announce(Announcement(Topic.SESSIONS, one), Announcement(Topic.PEOPLE, one))
@@ -230,17 +222,21 @@ def _correct(
     reason: str,
     moment: rows.Moment,
     now: datetime,
+    default_zone: str,
 ) -> None:
     row = _session(change, session_id)
     if row.ended_at is None:
         raise InProgress
     if energy_wh == row.energy_wh:
         raise WrongEnergy
-    steps = [EnergySpan(*step) for step in change.execute(_STEPS, {"session_id": session_id})]
+    stored = change.execute(_STEPS, {"session_id": session_id}).all()
+    steps = [EnergySpan(step.started_at, step.ended_at, step.energy_wh) for step in stored]
     whole = EnergySpan(row.energy_started_at, row.energy_ended_at, row.energy_wh)
     if whole.ended_at <= whole.started_at:
         whole = EnergySpan(row.started_at, max(row.ended_at, row.started_at), row.energy_wh)
     new = scaled(steps, whole, energy_wh)
+    reached = [at for step in new for at in (step.started_at, step.ended_at)]
+    billed = charges.measured(change.connection, session_id, default_zone, reached)
     change.execute(rows.NO_STEPS, {"session": session_id})
     for step in rows.step_rows(new, session_id, moment):
         change.later(rows.STEP, step)
@@ -251,8 +247,9 @@ def _correct(
         "energy_ended_at": new[-1].ended_at if new else row.energy_ended_at,
     }
     flags = sorted({*row.flags, Note.CORRECTED.value})
-    values |= {"flags": flags, "reviewed_at": now}
-    change.execute(update(_sessions).where(_sessions.id == session_id).values(values))
+    keep(change, session_id, **values, flags=flags, reviewed_at=now)
+    if billed is not None:
+        charges.adjust(change, billed, reason, now)
     energy = {"energy_wh": row.energy_wh}, {"energy_wh": energy_wh}
     _corrected(change, session_id, caller, reason, *energy, now)
     if row.account_id is not None:
@@ -264,7 +261,7 @@ def _correct(
 
 def _review(change: Change, caller: Caller, session_id: int, now: datetime) -> None:
     row = _session(change, session_id)
-    change.execute(update(_sessions).where(_sessions.id == session_id).values(reviewed_at=now))
+    keep(change, session_id, reviewed_at=now)
     change.announce(Announcement(Topic.ATTENTION))
     _told(change, caller, "session.review", session_id, row.account_id, "", now)
 
@@ -289,9 +286,9 @@ def _exists(db: Connection, session_id: int) -> None:
         raise NoSuchSession
 
 
-def _session(change: Change, session_id: int) -> Any:
-    """The session's row, locked until the commit. Raises `NoSuchSession`."""
-    row = change.execute(_SESSION, {"session_id": session_id}).one_or_none()
+def _session(change: Change, session_id: int, *more: int) -> Any:
+    """As `owned`. Raises `NoSuchSession`."""
+    row = owned(change, session_id, *more)
     if row is None:
         raise NoSuchSession
     return row
@@ -310,15 +307,7 @@ def _corrected(
     by = caller.label
     if caller.actor_id is not None:
         by = change.execute(select(Account.name).where(Account.id == caller.actor_id)).scalar_one()
-    row = {
-        "session_id": session_id,
-        "at": now,
-        "by": by[:200],
-        "reason": reason,
-        "before": before,
-        "after": after,
-    }
-    change.execute(insert(SessionCorrection), row)
+    corrected(change, session_id, at=now, by=by[:200], reason=reason, before=before, after=after)
 
 
 def _told(

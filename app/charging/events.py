@@ -65,7 +65,7 @@ class Events:
         running = await self._memory.of_transaction(charger_id, event.transaction_id)
         if running is None:
             running = await self._begun(charger_id, event)
-        elif not running.finalized:
+        elif not running.is_closed:
             running = await self._completed(running, event)
         answer = await self._answer(running, event)
         actions: list[Action] = []
@@ -78,13 +78,16 @@ class Events:
         elif event.type == "Ended" and running.has_own_stop:
             actions.append(_kept(running, event, "ended twice"))
             samples = ()  # kept with it: a second closing value would count as the first one's
-        elif event.type == "Ended" and running.finalized:
-            actions += [_kept(running, event, "ended after it was finalized"), late_after_final(running)]
-            samples = ()
+        elif event.type == "Ended" and running.is_closed:
+            actions.append(_kept(running, event, "ended after it was finalized"))
+            actions.append(late_after_final(running, event.received_at))
         actions.append((rows.EVENT, self._row(running, event)))
         running.events.add(event.seq_no)
-        if event.type == "Ended" and not running.has_own_stop and not running.finalized:
-            await self._ledger.finish(running, _stop(event), actions)
+        if event.type == "Ended" and not running.has_own_stop and not running.is_closed:
+            try:
+                await self._ledger.finish(running, _stop(event), actions)
+            except rows.Finalized:
+                return await self.take(charger_id, event)
             return answer
         started = event.type == "Started" and Note.START_MISSING in running.notes
         await self._ledger.add(

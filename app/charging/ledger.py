@@ -16,7 +16,7 @@ from app.charging.memory import Memory
 from app.charging.metering.meter import OutOfOrder, Progress
 from app.charging.pace import Pace
 from app.charging.reports import Sample, Start, Stop, Values
-from app.charging.rows import Writing
+from app.charging.rows import Finalized, Writing
 from app.charging.running import WITHOUT_STOP, Note, Running, load
 from data.announcements import Announcement, Topic
 from data.database import Change
@@ -113,10 +113,10 @@ class Ledger:
             if running.account_id is not None:
                 expected = {"reading_interval": interval}
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id, expected))
-        if start is not None and not running.finalized:
+        if start is not None and not running.is_closed:
             writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
         if running.ended_at is not None:
-            await self._add_late(running, samples, writing, start)
+            await self._add_late(running, samples, writing, received_at, start)
             return
         notes, shown = running.notes.union(flags), running.replayed and (alive or live)
         if start is not None:
@@ -149,13 +149,20 @@ class Ledger:
             self.hidden.drop(running.id)
 
     async def _add_late(
-        self, running: Running, samples: Sequence[Sample], writing: Writing, start: datetime | None
+        self,
+        running: Running,
+        samples: Sequence[Sample],
+        writing: Writing,
+        received_at: datetime,
+        start: datetime | None,
     ) -> None:
         """Values of a session that is over: they refine it by device time, its stop stands (C13, M7)."""
-        if running.finalized:
+        told = [one for one in writing.others if one[0] is not matching.MOVE_START]
+        if running.is_closed:
             if samples:
-                writing.others.append(late_after_final(running))
+                writing.others.append(late_after_final(running, received_at))
         elif samples or start is not None:
+            writing.unless_finalized = running.id
             fresh, progress = await self.rebuilt(running, samples, start=start)
             ended_at = fresh.ended_at
             if not fresh.has_own_stop:
@@ -171,7 +178,20 @@ class Ledger:
             writing.others.append((rows.FLAGS, fresh.flags_row()))
             if running.account_id is not None:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
-        await self.memory.change(writing)
+        try:
+            await self.memory.change(writing)
+        except Finalized:
+            running.finalized = True
+            again = Writing(writing.samples, others=told)
+            await self._add_late(running, samples, again, received_at, None)
+
+    async def late(
+        self, running: Running, samples: Sequence[Sample], received_at: datetime, actions: Sequence[Action]
+    ) -> None:
+        """Keep *samples* of a session that is closed: settlement sees to them."""
+        kept = rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment)
+        actions = [*actions, late_after_final(running, received_at)]
+        await self.memory.change(Writing(kept, others=actions))
 
     async def rebuilt(
         self,
@@ -199,7 +219,7 @@ class Ledger:
             change.later(rows.SAMPLE, row)
 
     async def finish(self, running: Running, stop: Stop, actions: Sequence[Action] = ()) -> None:
-        """The session is over, at *stop*."""
+        """The session is over, at *stop*. Raises `Finalized` if it was, and is by now."""
         try:
             await self._finish(running, stop, actions)
         except BaseException:
@@ -214,6 +234,7 @@ class Ledger:
         writing = Writing(
             rows.sample_rows(stop.samples, running.id, running.connector_id, stop.received_at, self.moment),
             others=list(actions),
+            unless_finalized=None if running.ended_at is None else running.id,
         )
         try:
             progress = running.meter.stop(at, stop.meter_stop, stop.samples)
@@ -239,7 +260,7 @@ class Ledger:
         await self.memory.change(writing)
 
 
-def late_after_final(running: Running) -> Action:
-    """Flag a finalized session: something came that would have changed it, and did not."""
+def late_after_final(running: Running, received_at: datetime) -> Action:
+    """Flag a closed session: something came that would have changed it. `app.charging.late` sees to it."""
     running.notes |= {Note.LATE_AFTER_FINAL.value}
-    return rows.FLAGS, running.flags_row()
+    return rows.LATE, {"session_id": running.id, "notes": running.flags, "heard": received_at}

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Executable, Table, bindparam, delete, text, update
+from sqlalchemy import Dialect, Executable, Table, bindparam, delete, select, text, update
 
 from app.charging.metering.meter import Progress, Step
 from app.charging.reports import Sample
@@ -61,6 +61,16 @@ END = (
         meter_stop=bindparam("register"),
         flags=bindparam("notes"),
     )
+)
+LATE = (
+    update(_sessions)
+    .where(_sessions.c.id == bindparam("session_id"))
+    .values(flags=bindparam("notes"), late_at=bindparam("heard"), reviewed_at=None)
+)
+STATE = (
+    select(_sessions.c.finalized_at, _sessions.c.flags)
+    .where(_sessions.c.id == bindparam("session_id"))
+    .with_for_update()
 )
 NO_STEPS = delete(EnergyStep).where(EnergyStep.session_id == bindparam("session"))
 
@@ -160,9 +170,20 @@ def progress_row(
     }
 
 
+CORRECTED = "corrected"
+"""The flag of a session whose energy an operator has set; see `app.charging.running.Note`."""
+
+
+class Finalized(Exception):
+    """The session was finalized, or corrected, in the meantime: what was to be written is late data now."""
+
+
 @dataclass(slots=True)
 class Writing:
-    """All that one message changes, made before the transaction: the unit itself reads nothing."""
+    """All that one message changes, made before the transaction: the unit itself reads nothing.
+
+    But of a session that is over: that may be finalized at the same moment, by another process too.
+    """
 
     samples: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -171,9 +192,15 @@ class Writing:
     progress: dict[str, Any] | None = None
     others: list[tuple[Executable, dict[str, Any]]] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)
+    unless_finalized: int | None = None
+    """A session: if that is finalized or corrected by now, nothing is written, and `Finalized` raised."""
 
     def __call__(self, change: Change) -> None:
-        """Write it."""
+        """Write it. Raises `Finalized`."""
+        if self.unless_finalized is not None:
+            state = change.execute(STATE, {"session_id": self.unless_finalized}).one()
+            if state.finalized_at is not None or CORRECTED in state.flags:
+                raise Finalized
         later = change.later
         for row in self.samples:
             later(SAMPLE, row)

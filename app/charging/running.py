@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from app.charging import rows
 from app.charging.cost import Costs
 from app.charging.metering.meter import Flag, Meter, Progress, rebuild
 from app.charging.pace import is_live_pace
@@ -37,7 +38,7 @@ class Note(StrEnum):
     """Known from a later event only; its start has not arrived (2.0.1)."""
     LATE_AFTER_FINAL = "late_after_final"
     """Values or a stop came after the session was finalized: what follows is a further line of its bill."""
-    CORRECTED = "corrected"
+    CORRECTED = rows.CORRECTED
     """An operator has set its energy: what its charger still sends is kept, and changes it no more."""
     SETTLED_INCOMPLETE = "settled_incomplete"
     """It was billed although messages about it are missing: they did not come in time."""
@@ -118,6 +119,11 @@ class Running:
     def has_own_stop(self) -> bool:
         """True if its charger has ended it, and not we for want of a stop."""
         return self.ended_at is not None and not self.notes & WITHOUT_STOP
+
+    @property
+    def is_closed(self) -> bool:
+        """True if nothing that comes changes it any more: what it costs, or its energy, is settled."""
+        return self.finalized or Note.CORRECTED in self.notes
 
     @property
     def flags(self) -> list[str]:

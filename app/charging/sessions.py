@@ -19,12 +19,12 @@ import orjson
 from app import clock
 from app.charging import beginning, matching, quarantine, tags
 from app.charging.events import Events
-from app.charging.ledger import Action, Ledger, late_after_final
+from app.charging.ledger import Action, Ledger
 from app.charging.memory import Memory
 from app.charging.metering.device_time import TimeFlag
 from app.charging.pace import QUIET
-from app.charging.reports import Start, Started, Stop, TransactionEvent, Values
-from app.charging.rows import Writing
+from app.charging.reports import Sample, Start, Started, Stop, TransactionEvent, Values
+from app.charging.rows import Finalized, Writing
 from app.charging.running import Note, Running
 from app.charging.sightings import Sightings
 from app.settings import Settings
@@ -169,7 +169,7 @@ class Sessions:
         twice = running is not None and running.has_own_stop
         if twice:
             reasons.append("stopped twice")
-        elif running is not None and running.finalized:
+        elif running is not None and running.is_closed:
             reasons.append("stopped after it was finalized")
         elif running is not None:
             below = stop.meter_stop is not None and running.meter_start is not None
@@ -194,12 +194,23 @@ class Sessions:
                     ),
                 )
             )
-        if running is not None and running.finalized and not twice:
-            actions.append(late_after_final(running))
-        if running is None or twice or running.finalized:
+        if running is None or twice:
             await self._memory.change(Writing(others=actions))
-            return
-        await self._ledger.finish(running, stop, actions)
+        elif running.is_closed:
+            await self._ledger.late(running, _readings(stop, running), stop.received_at, actions)
+        else:
+            try:
+                await self._ledger.finish(running, stop, actions)
+            except Finalized:
+                await self._stop(charger_id, await self._memory.known(charger_id, running.id), stop)
+
+
+def _readings(stop: Stop, running: Running) -> list[Sample]:
+    """What a stop that came too late tells of the energy: its register is a reading like others then."""
+    found = list(stop.samples)
+    if stop.meter_stop is not None and stop.meter_stop >= max(0, running.meter_start or 0):
+        found.append(Sample(stop.at, str(stop.meter_stop), context="Transaction.End"))
+    return found
 
 
 def _plain(stop: Stop) -> dict[str, Any]:
