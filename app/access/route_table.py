@@ -126,6 +126,7 @@ ROWS = (
     page("/admin/operators/{operator_id}", To.OPERATORS),
     page("/admin/sessions", To.OPERATORS),
     Row("/admin/sessions.csv", Kind.DOWNLOAD, To.OPERATORS.value),
+    page("/admin/sessions/{session_id}", To.OPERATORS),
     page("/admin/setup", To.OPERATORS),
     page("/admin/sites", To.OPERATORS),
     page("/admin/sites/{site_id}", To.OPERATORS),

@@ -15,6 +15,7 @@ from app.pages import (
     admin_health,
     admin_people,
     admin_person,
+    admin_session,
     admin_sessions,
     admin_sites,
     confirm,
@@ -51,6 +52,7 @@ def install(portal: Portal) -> None:
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
     admin_sessions.install(portal)  # /admin/sessions, /admin/sessions.csv
+    admin_session.install(portal)  # /admin/sessions/{session_id}
     admin_sites.install(portal)  # /admin/sites, /admin/sites/{site_id}
     quarantine.install(portal)  # /admin/quarantine
     setup.install(portal)  # /admin/setup

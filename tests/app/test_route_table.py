@@ -21,6 +21,7 @@ from app.access.frames import EVENTS
 from app.access.route_table import SHUT, WEBSOCKET, Kind, RouteTable, Row, file, form
 from app.access.shares import Limits
 from app.portal import Portal
+from data.database import Change
 from tests import world
 
 ORIGIN = "http://127.0.0.1"
@@ -114,6 +115,7 @@ async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
     other = await portal.database.change(world.add_driver, "Ella Driver", tag="04BB")
     operator = await portal.database.change(world.add_account, "Olga Operator", world.Role.OPERATOR)
     ids = {"account_id": driver, "driver_id": driver, "operator_id": operator, "id": driver}
+    ids["session_id"] = await portal.database.change(a_session, driver)
 
     async def cookie(visitor: str) -> str | None:
         if visitor == "nobody":
@@ -135,6 +137,13 @@ async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
                 if got != status:
                     wrong.append(f"{method} {row.path} as {visitor}: {got}, the table says {status}")
     assert not wrong, "\n".join(wrong)
+
+
+def a_session(change: Change, driver: int) -> int:
+    charger = world.add_charger(change, site=world.add_site(change))
+    return world.add_session(
+        change, charger=charger, connector=1, account=driver, started_at=world.NOW, ended=False
+    )
 
 
 def test_the_events_of_a_page_s_socket_are_listed() -> None:
