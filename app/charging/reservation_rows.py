@@ -18,11 +18,10 @@ from data.announcements import Announcement, Topic
 from data.caller import Caller, NotAllowed
 from data.database import Change
 from data.models import Account, Charger, Connector, Mapping, Reservation
-from data.queries.reservations import Overlap, overlaps
+from data.queries.reservations import LONGEST, Overlap, overlaps
 from data.queries.sessions import place_number
 from data.types import Admission, ReservationStatus, Role
 
-LONGEST = timedelta(days=7)
 FARTHEST = timedelta(days=366)
 JUST_NOW = timedelta(minutes=2)
 """How long ago a reservation may begin: whoever types this minute means now."""
@@ -184,6 +183,19 @@ def cancel(change: Change, caller: Caller, reservation_id: int, now: datetime, p
     if knows:
         _ask(change, caller, "cancel_reservation", reservation_id, row, now, patience)
     tell(change, row.account_id, row.charger_id)
+
+
+def replace(
+    change: Change,
+    caller: Caller,
+    reservation_id: int,
+    booking: Booking,
+    now: datetime,
+    patience: Patience,
+) -> int:
+    """*booking* instead of a reservation; the new one's id. Raises as `cancel` and `create` do."""
+    cancel(change, caller, reservation_id, now, patience)
+    return create(change, caller, booking, now)
 
 
 _PROGRAM = Caller(None, None, label="reservations")

@@ -74,6 +74,32 @@ class Reservations:
         log.info("reservation made reservation=%s charger=%s", made, charger_id)
         return made
 
+    @changing("reservation.change")
+    async def change(
+        self,
+        caller: Caller,
+        /,
+        reservation_id: int,
+        mapping_id: int,
+        charger_id: int,
+        connector_number: int | None,
+        starts_at: datetime,
+        ends_at: datetime,
+    ) -> int:
+        """Another reservation instead of one, both in one step; the new one's id.
+
+        Raises as `create` and `cancel` do, and leaves then everything as it was.
+        """
+        booking = Booking(mapping_id, charger_id, connector_number, starts_at, ends_at)
+        try:
+            return await self._database.change(
+                reservation_rows.replace, caller, reservation_id, booking, clock.now(), self._patience
+            )
+        except IntegrityError as error:
+            if not reservation_rows.is_overlap(error):
+                raise
+            raise Conflict(await self.conflicts(caller, booking)) from error
+
     async def conflicts(self, caller: Caller, booking: Booking) -> tuple[Overlap, ...]:
         """What stands in the way of *booking*, to be said before it is saved."""
         return await self._database.ask(reservation_rows.conflicts, caller, booking)

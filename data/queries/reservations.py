@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from data.models import Account, Charger, Connector, Reservation
 from data.types import ReservationStatus
+
+LONGEST = timedelta(days=7)
+"""What a reservation lasts at most."""
 
 
 @dataclass(frozen=True, slots=True)

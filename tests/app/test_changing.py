@@ -98,7 +98,8 @@ class Stage:
     """A quarantined message."""
     card: int
     held: int
-    """The driver's, and a reservation for it."""
+    moved: int
+    """The driver's, and reservations for it."""
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -126,6 +127,18 @@ TRIES = {
         "driver",
         lambda s, c: s.portal.reservations.create(
             c, s.card, s.charger, None, clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
+        ),
+    ),
+    "reservation.change": Try(
+        "driver",
+        lambda s, c: s.portal.reservations.change(
+            c,
+            s.moved,
+            s.card,
+            s.charger,
+            None,
+            clock.now() + timedelta(hours=3),
+            clock.now() + timedelta(hours=4),
         ),
     ),
     "reservation.cancel": Try("driver", lambda s, c: s.portal.reservations.cancel(c, s.held)),
@@ -276,10 +289,14 @@ def _charged(
     return running, over, change.execute(select(QuarantinedMessage.id)).scalar_one()
 
 
-def _held(change: Change, charger: int, account: int) -> tuple[int, int]:
+def _held(change: Change, charger: int, account: int) -> tuple[int, int, int]:
     card = world.add_mapping(change, account, "DANAS-OWN")
     where = {"account": account, "mapping": card, "charger": charger}
-    return card, world.add_reservation(change, starts_at=clock.now() + timedelta(days=1), **where)
+    one, two = (
+        world.add_reservation(change, starts_at=clock.now() + timedelta(days=days), **where)
+        for days in (1, 2)
+    )
+    return card, one, two
 
 
 def _places(change: Change) -> tuple[int, int, int, int, int, int]:
