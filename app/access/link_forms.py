@@ -32,6 +32,8 @@ from data.types import HowSignedIn, Role
 
 log = logging.getLogger("polaris.access")
 
+SET_UP = "/admin/setup"
+"""Where the first operator begins."""
 LONGEST_EMAIL = 254
 ASKED_AT_ONCE = 20
 """Forgotten passwords that are seen to at the same time; one more is not, and the log says so."""
@@ -86,7 +88,7 @@ class LinkForms:
             return typed.keep(back, page, secure=self._sign_ins.secure, name=name, email=email)
         log.info("the first operator has signed up account=%s", account_id)
         zone = posted.text(form, "time_zone", 64)
-        return await self._enter(request, account_id, Role.OPERATOR, zone)
+        return await self._enter(request, account_id, Role.OPERATOR, zone, to=SET_UP)
 
     async def invitation(self, request: Request) -> Response:
         """Accept an invitation with a password, and be signed in. Raises `TooManyTries`."""
@@ -176,8 +178,10 @@ class LinkForms:
         finally:
             self._asked -= 1
 
-    async def _enter(self, request: Request, account_id: int, role: Role, zone: str = "") -> Response:
-        response = posted.redirect(home(role))
+    async def _enter(
+        self, request: Request, account_id: int, role: Role, zone: str = "", *, to: str = ""
+    ) -> Response:
+        response = posted.redirect(to or home(role))
         await time_zone.guess(self._sign_ins.database, account_id, zone)
         await self._sign_ins.enter(request, response, account_id, HowSignedIn.LINK)
         await self._known_browsers.remember(request, response, account_id)

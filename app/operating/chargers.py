@@ -117,9 +117,9 @@ class Chargers:
         """Where refusals are written down."""
         return self._database
 
-    def address(self, identity: str) -> str:
-        """Where the charger *identity* connects to."""
-        return ocpp_address(self._settings, identity)
+    def address(self, identity: str, base: str | None = None) -> str:
+        """Where the charger *identity* connects to; *base* is where a browser found the portal."""
+        return ocpp_address(self._settings, identity, base)
 
     @changing("charger.add", role=Role.OPERATOR)
     async def add(
@@ -244,10 +244,10 @@ def plug(kind: str | None, watts: int | None) -> tuple[str | None, int | None]:
     return known, watts
 
 
-def ocpp_address(settings: Settings, identity: str) -> str:
-    """Where the charger *identity* connects to."""
-    base = settings.address.replace("http", "ws", 1)
-    return f"{base}/ocpp/{quote(identity, safe='')}"
+def ocpp_address(settings: Settings, identity: str, base: str | None = None) -> str:
+    """Where the charger *identity* connects to; *base* is where a browser found the portal."""
+    found = (base or settings.address).replace("http", "ws", 1)
+    return f"{found}/ocpp/{quote(identity, safe='')}"
 
 
 def _add(
