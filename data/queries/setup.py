@@ -126,7 +126,7 @@ def new_charger(db: Connection, charger_id: int | None = None) -> NewChargerFact
     if charger_id is not None:
         which = _CHARGER.where(Charger.id == charger_id)
     found = db.execute(which).one_or_none()
-    return None if found is None else NewChargerFacts(*found)
+    return None if found is None else NewChargerFacts(*tuple(found))
 
 
 def pending_chargers(db: Connection) -> tuple[str, ...]:
