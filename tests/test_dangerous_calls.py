@@ -74,6 +74,13 @@ REVIEWED = {
     ("components.listing", ':href="props.row.next"'),
     ("components.listing", ':href="props.row.previous"'),
     ("components.people", ':href="props.row.path + id"'),
+    ("components.charger_connectors", "link(path)"),
+    ("components.charger_requests", ':href="one.href"'),
+    # A picture that is made here, of an address of ours.
+    (
+        "components.qr",
+        "src = segno.make(text, error='m').svg_data_uri(scale=4, border=4, dark='#000', light='#fff')",
+    ),
     ("components.plan", ":style=\"{ width: props.row.filled + '%' }\""),
     ("components.shell", ':action="props.row.end_path"'),
     ("components.shell", ':href="place.path"'),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, String, select, type_coerce
+from sqlalchemy import Connection, String, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Site
 from data.queries.chargers import ChargerState, folded, natural_key, states
@@ -96,7 +96,9 @@ _rows = select(
     Charger.vendor,
     Charger.model,
 )
-_powers = select(ChargingSession.charger_id, ChargingSession.power_w, ChargingSession.reading_at).where(
+_powers = select(
+    ChargingSession.charger_id, func.coalesce(ChargingSession.power_w, 0), ChargingSession.reading_at
+).where(
     ChargingSession.ended_at.is_(None),
     ChargingSession.replayed.is_(False),
     ChargingSession.power_w.is_not(None),
@@ -128,8 +130,8 @@ def listed(
     known = [one for one in matching if _known(one, sort)]
     known.sort(key=lambda one: _order(one, sort), reverse=descending)
     ordered = known + [one for one in matching if not _known(one, sort)]
-    sites = sorted(
-        (tuple(row) for row in db.execute(select(Site.id, Site.name))), key=lambda row: folded(row[1])
+    sites: list[tuple[int, str]] = sorted(
+        ((row.id, row.name) for row in db.execute(select(Site.id, Site.name))), key=lambda row: folded(row[1])
     )
     return ListedChargers(tuple(ordered[:limit]), len(ordered), len(found), counts, tuple(sites))
 

@@ -20,7 +20,7 @@ from app.access.sign_in_rows import Arrival
 from app.access.tokens import hashed
 from data.caller import Caller
 from data.database import Change
-from data.models import Account, AuditEntry, OneTimeLink, SignIn
+from data.models import Account, AuditEntry, Charger, OneTimeLink, SignIn
 from data.types import HowSignedIn, Role
 from tests import hostile, world
 from tests.browser.server import Server
@@ -43,8 +43,10 @@ return {
 }
 """
 PARAMETERS = {
+    "/admin/chargers/{charger_id}": "charger",
     "/admin/drivers/{driver_id}": "driver",
     "/admin/operators/{operator_id}": "operator",
+    "/admin/sessions/{session_id}": "session",
 }
 """Of whose page each address with a parameter is."""
 LINKS = {
@@ -130,7 +132,9 @@ def _world(change: Change) -> dict[str, int]:
         row = {"token_hash": hashed(path.rsplit("/", 1)[1]), "purpose": purpose, "created_at": now}
         account = {Purpose.SIGN_IN: operator, Purpose.INVITATION: invited}.get(purpose, driver)
         change.execute(insert(OneTimeLink), {**row, "account_id": account, "expires_at": now + DAY})
-    return {"driver": driver, "operator": operator}
+    charger = change.execute(select(Charger.id).order_by(Charger.id).limit(1)).scalar_one()
+    session = change.execute(select(ChargingSession.id).order_by(ChargingSession.id).limit(1)).scalar_one()
+    return {"driver": driver, "operator": operator, "charger": charger, "session": session}
 
 
 def _sign_in(server: Server, account: int) -> str:

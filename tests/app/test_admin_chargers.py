@@ -1,0 +1,193 @@
+"""The console's list of chargers: what it shows, finds and follows, and what it costs (P20, T5, T41)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nicegui.testing.user import User
+from sqlalchemy import insert, select, update
+
+from app import clock
+from app.portal import Portal
+from components.drawn import Drawn
+from data.announcements import Announcement, Topic
+from data.database import Change, Database
+from data.models import Charger, Connector, Site
+from data.queries import charger_list
+from data.queries.charger_list import ConsoleStatus, Sort
+from data.types import Admission, ConnectorStatus, Role
+from tests.world import NOW, add_account, add_charger, add_driver, add_session, add_site
+
+Visit = Callable[..., Awaitable[User]]
+HOSTILE = "<img src=x onerror=alert(1)> {{constructor.constructor('alert(1)')()}}"
+MIN = timedelta(minutes=1)
+
+
+def fill(change: Change) -> dict[str, int]:
+    """One charger of each status, at two sites."""
+    north, south = add_site(change, "North"), add_site(change, "South")
+    ids = {
+        "online": add_charger(change, "CP-1", site=north, name="Bay 2", connectors=2, vendor="Acme"),
+        "in_use": add_charger(
+            change, "CP-2", site=north, name="Bay 10", status=ConnectorStatus.CHARGING, reading_interval=60
+        ),
+        "fault": add_charger(change, "CP-3", site=south, name="Roof", connectors=2),
+        "offline": add_charger(change, "CP-4", site=south, seen=NOW - timedelta(hours=2)),
+        "pending": add_charger(change, "CP-5", site=south, admission=Admission.PENDING, seen=None),
+        "blocked": add_charger(change, "CP-6", site=south, admission=Admission.BLOCKED),
+    }
+    change.execute(
+        update(Connector)
+        .where(Connector.charger_id == ids["fault"], Connector.number == 2)
+        .values(status=ConnectorStatus.FAULTED, error_code="GroundFailure")
+    )
+    plug = change.execute(select(Connector.id).where(Connector.charger_id == ids["in_use"])).scalar_one()
+    dana = add_driver(change, tag="DANA")
+    add_session(
+        change, charger=ids["in_use"], connector=plug, account=dana, started_at=NOW - 30 * MIN, minutes=30,
+        ended=False, power_w=7_400,
+    )  # fmt: skip
+    return ids | {"north": north, "south": south, "dana": dana}
+
+
+def test_each_status_is_told_and_the_rule_is_that_of_p20(database: Database) -> None:
+    """P20; and a fault of one connector of two, which drivers are not told, is told here."""
+    ids = database.change_now(fill)
+    found = database.ask_now(charger_list.listed, NOW)
+    assert {one.id: one.status.value for one in found.shown} == {
+        ids[status.value]: status.value for status in ConsoleStatus if status.value in ids
+    }
+    by_id = {one.id: one for one in found.shown}
+    assert (by_id[ids["fault"]].trouble, by_id[ids["fault"]].free) == ("GroundFailure", 1)
+    assert by_id[ids["in_use"]].power_w == 7_400
+    assert by_id[ids["online"]].power_w is None
+    assert (found.all, found.matching, found.counts[ConsoleStatus.FAULT]) == (6, 6, 1)
+    later = database.ask_now(charger_list.listed, NOW + 2 * MIN + timedelta(seconds=1))
+    assert {one.power_w for one in later.shown} == {None}, "a reading of two minutes ago is no power of now"
+    silent = database.ask_now(charger_list.listed, NOW + 61 * MIN)
+    assert {one.status.value for one in silent.shown} == {"offline", "pending", "blocked"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, ["Bay 2", "Bay 10", "Charger CP-4", "Charger CP-5", "Charger CP-6", "Roof"]),
+        ({"search": "bay"}, ["Bay 2", "Bay 10"]),
+        ({"search": "cp-3"}, ["Roof"]),
+        ({"search": "north acme"}, ["Bay 2"]),
+        ({"status": ConsoleStatus.PENDING}, ["Charger CP-5"]),
+        ({"site_id": 0}, []),
+        ({"sort": Sort.STATUS}, ["Roof", "Charger CP-5", "Charger CP-4", "Charger CP-6", "Bay 10", "Bay 2"]),
+        ({"sort": Sort.POWER, "descending": True, "limit": 2}, ["Bay 10", "Bay 2"]),
+        ({"sort": Sort.NAME, "descending": True, "limit": 1}, ["Roof"]),
+    ],
+)
+def test_filters_and_orders(sqlite_database: Database, asked: dict[str, Any], names: list[str]) -> None:
+    sqlite_database.change_now(fill)
+    found = sqlite_database.ask_now(charger_list.listed, NOW, **asked)
+    assert [one.name for one in found.shown] == names
+
+
+def rows(user: User) -> list[list[str]]:
+    """The texts of the table on *user*'s page."""
+    assert user.client is not None
+    for element in user.client.elements.values():
+        if isinstance(element, Drawn) and element.props["rows"] and "lines" in element.props["rows"][0]:
+            return [[cell["text"] for cell in line["cells"]] for line in element.props["rows"][0]["lines"]]
+    raise AssertionError("there is no table")
+
+
+async def test_the_page_follows_what_happens(visit: Visit, portal: Portal) -> None:
+    """P22: within about a second, without a reload; T5: unknown words of an address widen nothing."""
+    ids = portal.database.change_now(fill)
+    olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR)
+    with clock.at(NOW):
+        user = await visit(olga, "/admin/chargers?status=nonsense&sort=nonsense")
+        assert len(rows(user)) == 6
+        await user.should_see("6 chargers · Fault: 1")
+        assert rows(user)[5][:2] == ["Roof", "Fault"]
+        await user.should_see("ground failure (GroundFailure)")
+        assert [row[0] for row in rows(await visit(olga, f"/admin/chargers?site={ids['north']}"))] == [
+            "Bay 2",
+            "Bay 10",
+        ]
+        for foreign in ("999", "x", "-1", "9" * 40, "0"):
+            assert await empty(visit, olga, f"/admin/chargers?site={foreign}"), foreign
+
+        def repair(change: Change) -> None:
+            change.execute(
+                update(Connector)
+                .where(Connector.charger_id == ids["fault"])
+                .values(status=ConnectorStatus.AVAILABLE, error_code=None)
+            )
+            change.announce(Announcement(Topic.CHARGERS, ids["fault"]))
+
+        portal.database.change_now(repair)
+        await user.should_not_see("GroundFailure", retries=60)
+        assert rows(user)[5][:2] == ["Roof", "Online"]
+
+
+async def empty(visit: Visit, olga: int, path: str) -> bool:
+    """Whether the page at *path* shows no charger."""
+    user = await visit(olga, path)
+    await user.should_see("No charger matches what you look for.")
+    return rows(user) == []
+
+
+async def test_no_chargers_yet_and_hostile_names(visit: Visit, portal: Portal) -> None:
+    """T41: text stays text, and each list has an empty state."""
+    olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR)
+    user = await visit(olga, "/admin/chargers")
+    await user.should_see("No chargers yet.")
+
+    def add(change: Change) -> None:
+        site = add_site(change, HOSTILE)
+        add_charger(change, "X", site=site, name=HOSTILE, vendor=HOSTILE, model="m" * 200)
+        change.announce(Announcement(Topic.SITES))
+
+    portal.database.change_now(add)
+    await user.should_see(HOSTILE, retries=60)
+
+
+@pytest.mark.alone
+async def test_500_chargers_cost_less_than_60_ms(visit: Visit, portal: Portal) -> None:
+    """The whole page, in one table; in three tries, for other things happen in a process."""
+    olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR)
+    portal.database.change_now(crowd, 500)
+    await visit(olga, "/admin/chargers")
+    took = []
+    for _ in range(5):
+        begun = time.process_time()
+        user = await visit(olga, "/admin/chargers")
+        took.append(time.process_time() - begun)
+        assert len(rows(user)) == 500
+    assert min(took) < 0.25, took
+
+
+def crowd(change: Change, number: int) -> None:
+    """Chargers with two connectors each, a third of them charging."""
+    key = change.execute(insert(Site).values(name="Fleet", time_zone="UTC")).inserted_primary_key
+    assert key is not None
+    chargers = [
+        {
+            "identity": f"CP{n:05}", "name": f"Bay {n}", "site_id": key[0], "last_seen_at": NOW,
+            "vendor": "Acme", "model": "Wall 22", "protocol": "ocpp1.6",
+        }
+        for n in range(number)
+    ]  # fmt: skip
+    change.execute(insert(Charger), chargers)
+    ids = list(change.execute(select(Charger.id)).scalars())
+    plugs = [
+        {
+            "charger_id": one, "number": place, "type": "Type 2", "max_power_w": 22_000,
+            "status": ConnectorStatus.CHARGING if one % 3 == 0 else ConnectorStatus.AVAILABLE,
+            "status_since": NOW,
+        }
+        for one in ids
+        for place in (1, 2)
+    ]  # fmt: skip
+    change.execute(insert(Connector), plugs)
