@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from data.models import Account, Charger, Connector, Mapping, Reservation, Site
 from data.periods import day_start
@@ -99,7 +99,7 @@ class Bookable:
     """Its connectors, by the number that people read."""
 
 
-_held: Select[Any] = (
+_held: Any = (
     select(
         Reservation.id,
         Reservation.account_id,
@@ -133,7 +133,7 @@ _within = _held.where(
 ).order_by(Reservation.starts_at, Reservation.id)
 _of_site = _within.where(Charger.site_id == bindparam("site_id"))
 _one = _held.where(Reservation.id == bindparam("reservation_id"))
-_sites: Select[Any] = select(Site.id, Site.name, Site.time_zone).order_by(func.lower(Site.name), Site.id)
+_sites: Any = select(Site.id, Site.name, Site.time_zone).order_by(func.lower(Site.name), Site.id)
 _chargers_of = (
     select(Charger.id, Charger.name)
     .where(Charger.site_id == bindparam("site_id"), Charger.admission == Admission.ACCEPTED.value)
