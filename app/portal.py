@@ -34,6 +34,7 @@ from app.mail import Mail
 from app.operating.backups import Backups
 from app.operating.cards import Cards
 from app.operating.chargers import Chargers
+from app.operating.erasing import Erasing
 from app.operating.groups import Groups
 from app.operating.health import Watch
 from app.operating.machines import Machines
@@ -70,6 +71,7 @@ class Portal:
     passwords: Passwords
     people: People
     cards: Cards
+    erasing: Erasing
     own_account: OwnAccount
     own_data: OwnData
     all_sessions: AllSessions
@@ -121,6 +123,7 @@ def install(settings: Settings) -> Portal:
         passwords=passwords,
         people=People(database),
         cards=Cards(database, care, commands.patience),
+        erasing=Erasing(database, settings, commands.patience),
         own_account=OwnAccount(database),
         own_data=OwnData(database),
         all_sessions=AllSessions(database),

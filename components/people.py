@@ -40,6 +40,7 @@ ICONS = {
     State.NO_WAY_IN: "error",
     State.LEAVING: "error",
     State.DISABLED: "block",
+    State.ERASED: "block",
 }
 KINDS = {
     State.ACTIVE: "online",
@@ -47,6 +48,7 @@ KINDS = {
     State.NO_WAY_IN: "fault",
     State.LEAVING: "fault",
     State.DISABLED: "offline",
+    State.ERASED: "offline",
 }
 """Each state as one of the kinds of pills that there are."""
 PATHS = {Role.DRIVER: "/admin/drivers/", Role.OPERATOR: "/admin/operators/"}

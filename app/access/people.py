@@ -185,7 +185,7 @@ def _account(change: Change, account_id: int) -> tuple[str, str, Role, datetime 
     """Name, e-mail, role, and since when it is disabled; nobody else changes it before the commit."""
     found = change.execute(
         select(Account.name, Account.email, Account.role, Account.disabled_at)
-        .where(Account.id == account_id)
+        .where(Account.id == account_id, Account.erased_at.is_(None))
         .with_for_update()
     ).one_or_none()
     if found is None:

@@ -298,7 +298,7 @@ def _ignore(change: Change, caller: Caller, id_tag: str, now: datetime, ignored:
 
 def _driver(change: Change, account_id: int) -> None:
     """Raises `NoSuchDriver`; nobody takes the account away before the commit."""
-    which = [Account.id == account_id, Account.role == Role.DRIVER]
+    which = [Account.id == account_id, Account.role == Role.DRIVER, Account.erased_at.is_(None)]
     if change.execute(select(Account.id).where(*which).with_for_update()).first() is None:
         raise NoSuchDriver
 

@@ -28,6 +28,8 @@ class State(StrEnum):
     NO_WAY_IN = "no-way-in"
     """It has a password alone, where nobody signs in with one (any more)."""
     ACTIVE = "active"
+    ERASED = "erased"
+    """Deleted: it stands for somebody in the books. Listed only where it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,14 @@ def listed(
     *passwords* tells whether one is a way in. Reads the accounts of the role, whose number is that of
     people; nothing here grows with what they do.
     """
-    which = [Account.role == role, *(holds(word) for word in words_of(search))]
+    erased = Account.erased_at.is_(None) if state is not State.ERASED else Account.erased_at.is_not(None)
+    which = [Account.role == role, erased, *(holds(word) for word in words_of(search))]
     if state is not None:
         which.append(_is(state, passwords))
     count = select(func.count()).select_from(Account)
-    everybody = db.scalar(count.where(Account.role == role)) or 0
-    matching = db.scalar(count.where(*which)) or 0 if len(which) > 1 else everybody
+    which_all = [Account.role == role] + ([] if state is State.ERASED else [erased])
+    everybody = db.scalar(count.where(*which_all)) or 0
+    matching = db.scalar(count.where(*which)) or 0 if len(which) > 2 else everybody
     rows = db.execute(
         select(
             Account.id,
@@ -135,6 +139,7 @@ def listed(
             Account.email,
             Account.disabled_at,
             Account.deletion_requested_at,
+            Account.erased_at,
             Account.password_hash.is_not(None).label("has_password"),
             _has_identity.label("has_identity"),
         )
@@ -149,6 +154,7 @@ def listed(
             row.name,
             row.email,
             _state(
+                row.erased_at,
                 row.disabled_at,
                 row.deletion_requested_at,
                 bool(row.has_password),
@@ -199,6 +205,7 @@ def facts(db: Connection, account_id: int, role: Role, *, passwords: bool = True
             Account.created_at,
             Account.disabled_at,
             Account.deletion_requested_at,
+            Account.erased_at,
             Account.password_hash.is_not(None).label("has_password"),
             _has_identity.label("has_identity"),
         ).where(Account.id == account_id, Account.role == role)
@@ -217,6 +224,7 @@ def facts(db: Connection, account_id: int, role: Role, *, passwords: bool = True
         name=row.name,
         email=row.email,
         state=_state(
+            row.erased_at,
             row.disabled_at,
             row.deletion_requested_at,
             bool(row.has_password),
@@ -280,7 +288,8 @@ def _is(state: State, passwords: bool) -> ColumnElement[bool]:
     unknown = and_(Account.password_hash.is_(None), ~_has_identity)
     locked_out = false() if passwords else and_(Account.password_hash.is_not(None), ~_has_identity)
     return {
-        State.DISABLED: Account.disabled_at.is_not(None),
+        State.ERASED: Account.erased_at.is_not(None),
+        State.DISABLED: and_(Account.disabled_at.is_not(None), Account.erased_at.is_(None)),
         State.LEAVING: and_(enabled, Account.deletion_requested_at.is_not(None)),
         State.INVITED: and_(staying, unknown),
         State.NO_WAY_IN: and_(staying, locked_out),
@@ -289,8 +298,14 @@ def _is(state: State, passwords: bool) -> ColumnElement[bool]:
 
 
 def _state(
-    disabled_at: datetime | None, leaving_since: datetime | None, has_password: bool, can_sign_in: bool
+    erased_at: datetime | None,
+    disabled_at: datetime | None,
+    leaving_since: datetime | None,
+    has_password: bool,
+    can_sign_in: bool,
 ) -> State:
+    if erased_at is not None:
+        return State.ERASED
     if disabled_at is not None:
         return State.DISABLED
     if leaving_since is not None:

@@ -178,6 +178,7 @@ TRIES = {
         "operator", lambda s, c: s.portal.people.rename(c, s.eve, name="Eve New", email="e@example.org")
     ),
     "account.role": Try("operator", lambda s, c: s.portal.people.change_role(c, s.eve, Role.OPERATOR)),
+    "account.erase": Try("operator", lambda s, c: s.portal.erasing.erase(c, s.ina, WHY)),
     "account.disable": Try("operator", lambda s, c: s.portal.people.disable(c, s.paul, WHY)),
     "account.enable": Try("operator", lambda s, c: s.portal.people.enable(c, s.gus)),
     "site.add": Try("operator", lambda s, c: s.portal.sites.add(c, "Airport", "Europe/Berlin")),

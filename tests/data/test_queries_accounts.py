@@ -53,6 +53,7 @@ def test_the_list_tells_how_it_stands_with_each(database: Database) -> None:
         add_identity(change, add_driver(change, "Pia Provider", password_hash=None))
         add_driver(change, "Lea Leaving", deletion_requested_at=NOW)
         add_driver(change, "Dora Disabled", disabled_at=NOW, deletion_requested_at=NOW, password_hash=None)
+        add_driver(change, "Deleted account", disabled_at=NOW, erased_at=NOW)
         add_account(change, "Olga Operator", Role.OPERATOR)
 
     database.change_now(rows)
@@ -66,7 +67,9 @@ def test_the_list_tells_how_it_stands_with_each(database: Database) -> None:
     ]
     assert [one.last_seen_at for one in found.shown] == [NOW - HOUR, None, None, None, None]
     assert (found.matching, found.all) == (5, 5)
-    for state in State:
+    erased = database.ask_now(listed, Role.DRIVER, "", State.ERASED)
+    assert [(one.name, one.state) for one in erased.shown] == [("Deleted account", State.ERASED)]
+    for state in set(State) - {State.ERASED}:
         alone = database.ask_now(listed, Role.DRIVER, "", state)
         assert alone.shown == tuple(one for one in found.shown if one.state is state)
         assert (alone.matching, alone.all) == (len(alone.shown), 5)
