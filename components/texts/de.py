@@ -1250,7 +1250,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.hold.text": "Die nächste Karte, die eine Ladestation meldet und die noch niemand hat, erscheint hier.",
     "setup.card.waiting": "Wartet auf eine Karte …",
     "setup.card.found": {
-        "one": "Eine Karte wurde an eine Ladestation gehalten:",
+        "one": "{n} Karte wurde an eine Ladestation gehalten:",
         "other": "{n} Karten wurden an Ladestationen gehalten:",
     },
     "setup.card.where": "{charger}, {moment}",

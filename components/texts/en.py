@@ -1227,7 +1227,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.hold": "Hold it to the charger",
     "setup.card.hold.text": "The next card that a charger reports and nobody has appears here.",
     "setup.card.waiting": "Waiting for a card …",
-    "setup.card.found": {"one": "A card was held to a charger:", "other": "{n} cards were held to chargers:"},
+    "setup.card.found": {
+        "one": "{n} card was held to a charger:",
+        "other": "{n} cards were held to chargers:",
+    },
     "setup.card.where": "{charger}, {moment}",
     "setup.card.take": "This is it",
     "setup.card.type": "Or type its number",
