@@ -64,10 +64,17 @@ def counts(db: Connection, now: datetime) -> Counts:
     ).one()
     commands = select(func.count()).where(ChargerCommand.finished_at.is_(None))
     quarantined = select(func.count()).where(QuarantinedMessage.resolved_at.is_(None))
+    known, heard, pending = chargers
+    in_progress, power_w = running
+    waiting, since = settling
     return Counts(
-        *chargers,
-        *running,
-        *settling,
-        db.scalar(commands) or 0,
-        db.scalar(quarantined) or 0,
+        chargers=known,
+        heard_chargers=heard,
+        pending_chargers=pending,
+        running_sessions=in_progress,
+        power_w=power_w or 0,
+        settling_sessions=waiting,
+        settling_since=since,
+        open_commands=db.scalar(commands) or 0,
+        quarantined=db.scalar(quarantined) or 0,
     )
