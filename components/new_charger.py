@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import segno
 from nicegui import ui
 from nicegui.element import Element
 
 from components import forms
 from components.drawn import Card, Drawn
+from components.qr import qr_code
 from components.words import UNKNOWN, Reader
 from data.queries.setup import NewChargerFacts
 
@@ -74,12 +74,7 @@ class Address(Card):
                     copied(reader, reader.text("new_charger.address"), address, can_copy=can_copy)
                     copied(reader, reader.text("new_charger.user"), user, can_copy=can_copy)
                     self.secret = Element("div").classes("p-slot")
-                code = Element("img").classes("p-qr")
-                code.props["src"] = segno.make(address, error="m").svg_data_uri(
-                    scale=4, border=4, dark="#000", light="#fff"
-                )
-                code.props["alt"] = reader.text("new_charger.qr", address=address)
-                code.props["width"] = code.props["height"] = "200"
+                qr_code(address, reader.text("new_charger.qr", address=address))
 
 
 SHORT = 24

@@ -85,7 +85,7 @@ class SitesPage:
         card = Listing(reader, reader.text("sites.title"))
         columns = [
             Column(reader.text("sites.name")),
-            Column(reader.text("sites.address")),
+            Column(reader.text("sites.where")),
             Column(reader.text("sites.time_zone")),
             Column(reader.text("sites.currency")),
             Column(reader.text("sites.chargers"), number=True),

@@ -169,8 +169,8 @@ class SetUpPage:
         """A step of the summary."""
         reader = self.console.reader
         with Element("li"):
-            icon = "p-icon p-i-hourglass_top" if is_open else "p-icon p-i-check_circle"
-            Element("i").classes(icon).classes("is-open" if is_open else "is-done").props("aria-hidden=true")
+            sign = Element("i").classes("p-icon").props("aria-hidden=true")
+            sign.classes("p-i-hourglass_top is-open" if is_open else "p-i-check_circle is-done")
             with Element("div"):
                 forms.text("p", reader.text(f"setup.{step.value}.{'open' if is_open else 'works'}"))
                 words = reader.text("setup.do" if is_open else f"setup.{step.value}.look")

@@ -116,6 +116,8 @@ async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
     operator = await portal.database.change(world.add_account, "Olga Operator", world.Role.OPERATOR)
     ids = {"account_id": driver, "driver_id": driver, "operator_id": operator, "id": driver}
     ids["session_id"] = await portal.database.change(a_session, driver)
+    ids["plan_id"] = await portal.database.change(world.add_plan, driver)
+    ids["site_id"] = await portal.database.change(world.add_site, "Airport")
 
     async def cookie(visitor: str) -> str | None:
         if visitor == "nobody":

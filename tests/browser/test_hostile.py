@@ -20,7 +20,7 @@ from app.access.sign_in_rows import Arrival
 from app.access.tokens import hashed
 from data.caller import Caller
 from data.database import Change
-from data.models import Account, AuditEntry, Charger, OneTimeLink, SignIn
+from data.models import Account, AuditEntry, Charger, ChargingSession, OneTimeLink, Plan, SignIn, Site
 from data.types import HowSignedIn, Role
 from tests import hostile, world
 from tests.browser.server import Server
@@ -46,7 +46,10 @@ PARAMETERS = {
     "/admin/chargers/{charger_id}": "charger",
     "/admin/drivers/{driver_id}": "driver",
     "/admin/operators/{operator_id}": "operator",
+    "/admin/plans/{plan_id}": "plan",
+    "/admin/plans/{plan_id}/edit": "plan",
     "/admin/sessions/{session_id}": "session",
+    "/admin/sites/{site_id}": "site",
 }
 """Of whose page each address with a parameter is."""
 LINKS = {
@@ -133,8 +136,10 @@ def _world(change: Change) -> dict[str, int]:
         account = {Purpose.SIGN_IN: operator, Purpose.INVITATION: invited}.get(purpose, driver)
         change.execute(insert(OneTimeLink), {**row, "account_id": account, "expires_at": now + DAY})
     charger = change.execute(select(Charger.id).order_by(Charger.id).limit(1)).scalar_one()
+    site = change.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
     session = change.execute(select(ChargingSession.id).order_by(ChargingSession.id).limit(1)).scalar_one()
-    return {"driver": driver, "operator": operator, "charger": charger, "session": session}
+    plan = change.execute(select(Plan.id).order_by(Plan.id).limit(1)).scalar_one()
+    return {"plan": plan, "driver": driver, "operator": operator, "charger": charger, "session": session, "site": site}
 
 
 def _sign_in(server: Server, account: int) -> str:
