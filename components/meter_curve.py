@@ -153,7 +153,7 @@ def _figure(spans: tuple[EnergySpan, ...], reader: Reader) -> dict[str, Any]:
                 "x": moments,
                 "y": energy,
                 "line": {"color": "#094e94", "width": 3},
-                "hovertemplate": "%{x|%H:%M}: %{y:,.2f} kWh<extra></extra>",
+                "hovertemplate": "%{x}: %{y:,.2f} kWh<extra></extra>",
             },
             {
                 "type": "scatter",
@@ -162,7 +162,7 @@ def _figure(spans: tuple[EnergySpan, ...], reader: Reader) -> dict[str, Any]:
                 "y": power,
                 "yaxis": "y2",
                 "line": {"color": "#424e5d", "width": 2, "dash": "dash", "shape": "hv"},
-                "hovertemplate": "%{x|%H:%M}: %{y:,.1f} kW<extra></extra>",
+                "hovertemplate": "%{x}: %{y:,.1f} kW<extra></extra>",
             },
         ],
         "layout": {
@@ -178,15 +178,30 @@ def _figure(spans: tuple[EnergySpan, ...], reader: Reader) -> dict[str, Any]:
                 "fixedrange": True,
                 "showgrid": False,
                 "nticks": 6,
-                "tickformat": "%H:%M",
-                "hoverformat": "%H:%M",
+                "tickformat": _clock(spans),
+                "hoverformat": _clock(spans),
                 "tickangle": 0,
             },
-            "yaxis": {**axis, "showgrid": True, "gridcolor": "#d3dae3", "ticksuffix": " kWh"},
+            "yaxis": {
+                **axis,
+                "showgrid": True,
+                "gridcolor": "#d3dae3",
+                "ticksuffix": " kWh",
+                # Less than a kWh is little, and drawn so.
+                **({"range": (0, 1), "dtick": 0.5} if total < 1_000 else {}),
+            },
             "yaxis2": {**axis, "overlaying": "y", "side": "right", "ticksuffix": " kW"},
         },
         "config": {"displayModeBar": False, "responsive": True},
     }
+
+
+def _clock(spans: tuple[EnergySpan, ...]) -> str:
+    """Seconds where minutes would repeat themselves, and the day where hours would."""
+    length = spans[-1].ended_at - spans[0].started_at if spans else timedelta(0)
+    if length < timedelta(minutes=12):
+        return "%H:%M:%S"
+    return "%H:%M" if length < timedelta(hours=22) else "%m-%d %H:%M"
 
 
 def _local(moment: datetime, reader: Reader) -> str:
