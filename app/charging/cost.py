@@ -1,22 +1,31 @@
-"""What a session is estimated to cost so far: asked for now and then, computed at each reading (P7)."""
+"""What a session is estimated to cost so far: asked for now and then, computed at each reading (P7).
+
+By the same functions that bill it (`app.billing`). Under a plan without windows, within one billing period,
+that is a sum over the energy alone; else the energy is counted by the price of its time, and each
+reading adds to that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from app.billing import tariffs
-from data.models import Account, ChargingSession
-from data.periods import Period, local_day, window
-from data.queries.plans import CurrentPlan, current_plan
-from data.queries.usage import by_session
+from app.billing.stretches import Cell, Stretch, bounds, cells, stretches
+from app.billing.tariffs import Slice
+from data.energy import Span, by_bounds
+from data.models import Account, Charger, ChargingSession, Site
+from data.queries.charges import Subscribed, billed_wh, not_billed, subscriptions
+from data.queries.usage import cut
 
 ANEW = timedelta(minutes=1)
 """How often what is used is asked for again while the driver charges in two places."""
+AHEAD = timedelta(days=1)
+"""How far ahead the times of prices are known."""
+TICK = timedelta(microseconds=1)
 
 _ZONE = select(Account.time_zone).where(Account.id == bindparam("account_id"))
 _ANOTHER = (
@@ -24,46 +33,126 @@ _ANOTHER = (
     .where(
         ChargingSession.account_id == bindparam("account_id"),
         ChargingSession.ended_at.is_(None),
-        ChargingSession.id != bindparam("session_id"),
+        ChargingSession.id.not_in(bindparam("session_ids", expanding=True)),
     )
     .limit(1)
 )
+_FLOW = (
+    select(
+        ChargingSession.energy_started_at,
+        ChargingSession.energy_ended_at,
+        ChargingSession.energy_wh,
+        Site.time_zone,
+    )
+    .join(Charger, Charger.id == ChargingSession.charger_id)
+    .join(Site, Site.id == Charger.site_id)
+    # By nothing but its id: a planner without statistics would walk through the driver's history.
+    .where(ChargingSession.id == bindparam("session_id"))
+)
 
 
-@dataclass(frozen=True, slots=True)
 class Costs:
-    """The terms of a driver's plan and what was used of it, without the session they are for."""
+    """The terms that a session is priced by, and what was used of them without it."""
 
-    plan: CurrentPlan | None
-    used_wh: int
-    """Wh of the billing period that are not this session's."""
-    until: datetime | None
-    """When it is to be asked for anew: at the end of the billing period at the latest."""
-    parts: Mapping[int, int] = field(default_factory=dict)
-    """Wh of the billing period by session, if it was asked for none of them."""
+    __slots__ = ("_bounds", "_cells", "_drawn", "_held", "_stretches", "_used", "until")
 
-    def of(self, session_id: int) -> Costs:
-        """The same for one session, if it was asked for none."""
-        return replace(self, used_wh=self.used_wh - self.parts.get(session_id, 0), parts={})
+    def __init__(
+        self,
+        found: Sequence[Stretch],
+        used: Sequence[int],
+        until: datetime | None,
+        site_zone: str,
+        flow: tuple[int, datetime, datetime, int] | None = None,
+        db: Connection | None = None,
+    ) -> None:
+        """*used*: Wh of the billing period of each of *found* that are not the session's."""
+        self.until = until
+        """When it is to be asked for anew: at the end of the billing period at the latest."""
+        self._stretches, self._used = found, used
+        self._held: Subscribed | None = found[0].held if len(found) == 1 else None
+        self._cells: list[Cell] = []
+        if len(found) > 1 or (self._held is not None and self._held.windows):
+            self._cells = cells(found, site_zone)
+            self._bounds = bounds(self._cells)
+            self._drawn = [0] * len(self._cells)
+            if db is not None and flow is not None:
+                rows: Any = [flow]
+                self._drawn = cut(db, rows, self._bounds)
+
+    def count(self, steps: Sequence[Span], *, anew: bool = False) -> None:
+        """The session has drawn *steps*, beside what is stored; *anew*: these are all that it has drawn."""
+        if not self._cells:
+            return
+        if anew:
+            self._drawn = [0] * len(self._cells)
+        for step in steps:
+            parts = by_bounds((step,), self._bounds)
+            # What lies beyond the times that are known has the last price until that is asked for.
+            left = step.energy_wh - sum(parts)
+            self._drawn = [drawn + part for drawn, part in zip(self._drawn, parts, strict=True)]
+            self._drawn[0 if step.started_at < self._bounds[0] else -1] += left
 
     def estimate(self, energy_wh: int) -> tuple[int | None, str | None]:
-        """Minor units and currency for *energy_wh* of the session; ``None`` without a price."""
-        if self.plan is None:
+        """Minor units and currency of all that it has drawn, *energy_wh*; ``None`` without a price."""
+        if self._cells:
+            return self._by_time()
+        if self._held is None:
             return None, None
-        cost = tariffs.estimate(energy_wh, self.used_wh, self.plan)
-        return (None, None) if cost is None else (cost, self.plan.currency)
+        cost = tariffs.estimate(energy_wh, self._used[0], self._held)
+        return (None, None) if cost is None else (cost, self._held.currency)
+
+    def _by_time(self) -> tuple[int | None, str | None]:
+        slices: dict[int, list[Slice]] = {}
+        for cell, energy_wh in zip(self._cells, self._drawn, strict=True):
+            slices.setdefault(cell.stretch, []).append(Slice(energy_wh, cell.price))
+        total: int | None = None
+        currencies = set()
+        for place, found in slices.items():
+            held = self._stretches[place].held
+            priced = None if held is None else tariffs.price(found, self._used[place], held)
+            if held is not None and priced is not None:
+                total = (total or 0) + priced.amount
+                currencies.add(held.currency)
+        return (total, currencies.pop()) if len(currencies) == 1 else (None, None)
 
 
-def costs(db: Connection, account_id: int, session_id: int, now: datetime, default_zone: str) -> Costs:
-    """The terms of *account_id* for *session_id*; with 0 for any session of it, see `Costs.of`."""
+def costs(
+    db: Connection, account_id: int, session_ids: Collection[int], now: datetime, default_zone: str
+) -> dict[int, Costs]:
+    """The terms of *account_id* for each of its *session_ids*, with what is stored of these."""
     zone = db.execute(_ZONE, {"account_id": account_id}).scalar_one_or_none() or default_zone
-    plan = current_plan(db, account_id, local_day(now, ZoneInfo(zone)))
-    if plan is None:
-        return Costs(None, 0, None)
-    period = window(Period.CURRENT, now, zone, plan.anchor_day)
-    parts = by_session(db, account_id, period)
-    until = period.ends_at
-    if db.execute(_ANOTHER, {"account_id": account_id, "session_id": session_id}).first() is not None:
-        until = min(until, now + ANEW)
-    every = Costs(plan, sum(parts.values()), until, parts)
-    return every.of(session_id) if session_id else every
+    key = {"account_id": account_id, "session_ids": list(session_ids)}
+    alone = len(session_ids) == 1 and db.execute(_ANOTHER, key).first() is None
+    held = subscriptions(db, account_id)
+    used: dict[tuple[int, date], tuple[int, dict[int, int]]] = {}
+    made = {}
+    for id_ in session_ids:
+        row = db.execute(_FLOW, {"session_id": id_}).one_or_none()
+        if row is None:
+            continue
+        starts_at, ends_at, energy_wh, site_zone = row
+        reached = max(now, ends_at, starts_at + TICK)
+        found = stretches(held, starts_at, reached + AHEAD, zone)
+        found = [one for one in found if one.starts_at <= reached]
+        others = [_used(db, account_id, one, id_, used) for one in found]
+        until = found[-1].ends_at if alone else min(found[-1].ends_at, now + ANEW)
+        flow = (id_, starts_at, ends_at, energy_wh)
+        made[id_] = Costs(found, others, until if held else None, site_zone, flow, db)
+    return made
+
+
+def _used(
+    db: Connection,
+    account_id: int,
+    stretch: Stretch,
+    own: int,
+    known: dict[tuple[int, date], tuple[int, dict[int, int]]],
+) -> int:
+    """Wh of the stretch's billing period that are not those of the session *own*."""
+    if stretch.held is None or stretch.period is None:
+        return 0
+    key = stretch.held.id, stretch.period.first
+    if key not in known:
+        known[key] = billed_wh(db, *key), not_billed(db, account_id, stretch.period, over=False)
+    billed, parts = known[key]
+    return billed + sum(parts.values()) - parts.get(own, 0)

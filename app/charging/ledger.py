@@ -121,14 +121,14 @@ class Ledger:
         notes, shown = running.notes.union(flags), running.replayed and (alive or live)
         if start is not None:
             notes -= {Note.START_MISSING.value}
-        before = running.progress
+        before, anew = running.progress, False
         try:
             if start is not None:
                 raise OutOfOrder
             progress = running.meter.add(samples)
         except OutOfOrder:
             running, progress = await self.rebuilt(running, samples, start=start)
-            writing.replace_steps_of = running.id
+            writing.replace_steps_of, anew = running.id, True
         writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
         if progress.steps or progress != before:
             writing.progress = rows.progress_row(progress, running.id, running.started_at, self.moment)
@@ -137,10 +137,14 @@ class Ledger:
             running.notes = notes
             running.replayed = running.replayed and not shown
             writing.others.append((rows.FLAGS, running.flags_row()))
-        if running.account_id is not None and not running.replayed:
+        told = running.account_id is not None and not running.replayed
+        if told:
             until = None if running.costs is None else running.costs.until
             if running.costs_due or (until is not None and received_at >= until):
                 await self.memory.ask_costs(running)
+        if running.costs is not None:
+            running.costs.count(progress.steps, anew=anew)
+        if told and running.account_id is not None:
             if shown:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
             writing.announcements.append(running.reading().announcement(running.account_id))

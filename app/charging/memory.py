@@ -104,9 +104,10 @@ class Memory:
         assert running.account_id is not None
         running.costs_due = False  # first: what is told while the question is under way is news
         try:
-            running.costs = await self.database.ask(
-                costs, running.account_id, running.id, clock.now(), self._default_zone
+            found = await self.database.ask(
+                costs, running.account_id, [running.id], clock.now(), self._default_zone
             )
+            running.costs = found.get(running.id)
         except BaseException as error:
             running.costs_due = True
             if not isinstance(error, Exception):

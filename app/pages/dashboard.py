@@ -110,15 +110,15 @@ def active_with_costs(
     found = sessions.active(db, account_id)
     if all(session.reading.energy_wh is None for session in found):
         return tuple(found)
-    terms = costs(db, account_id, 0, now, default_zone)
-    return tuple(_estimated(session, terms) for session in found)
+    terms = costs(db, account_id, [session.id for session in found], now, default_zone)
+    return tuple(_estimated(session, terms.get(session.id)) for session in found)
 
 
-def _estimated(session: ActiveSession, terms: Costs) -> ActiveSession:
+def _estimated(session: ActiveSession, terms: Costs | None) -> ActiveSession:
     energy_wh = session.reading.energy_wh
-    if energy_wh is None:
+    if energy_wh is None or terms is None:
         return session
-    cost, currency = terms.of(session.id).estimate(energy_wh)
+    cost, currency = terms.estimate(energy_wh)
     return replace(session, reading=replace(session.reading, cost=cost, currency=currency))
 
 

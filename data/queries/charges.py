@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, func, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, cast, func, or_, select
 
 from data.models import Charge, ChargingSession, Plan, SessionCorrection, Subscription
 from data.periods import Window
@@ -118,12 +118,9 @@ _corrections = (
 _billed = select(cast(func.coalesce(func.sum(Charge.energy_wh), 0), BigInteger)).where(
     Charge.subscription_id == bindparam("subscription_id"), Charge.period_first == bindparam("period_first")
 )
-_charged = select(Charge.session_id).where(Charge.session_id == ChargingSession.id).exists()
-_without = select(ChargingSession.id).where(
-    ChargingSession.id.in_(bindparam("session_ids", expanding=True)), ~_charged
-)
-_over_without = _without.where(
-    and_(ChargingSession.finalized_at.is_not(None), ChargingSession.ended_at.is_not(None))
+_charged = select(Charge.session_id).where(Charge.session_id.in_(bindparam("session_ids", expanding=True)))
+_open = select(ChargingSession.id).where(
+    ChargingSession.id.in_(bindparam("session_ids", expanding=True)), ChargingSession.finalized_at.is_(None)
 )
 AT_ONCE = 1_000
 
@@ -157,12 +154,10 @@ def not_billed(db: Connection, account_id: int, period: Window, *, over: bool) -
     have used up the included amount all the same (P17).
     """
     parts = by_session(db, account_id, period)
-    found: set[int] = set()
     ids = list(parts)
     for at in range(0, len(ids), AT_ONCE):
-        found |= _among(db, ids[at : at + AT_ONCE], over)
-    return {id_: energy_wh for id_, energy_wh in parts.items() if id_ in found}
-
-
-def _among(db: Connection, session_ids: Collection[int], over: bool) -> set[int]:
-    return set(db.execute(_over_without if over else _without, {"session_ids": session_ids}).scalars())
+        some = {"session_ids": ids[at : at + AT_ONCE]}
+        for statement in (_charged, _open) if over else (_charged,):
+            for id_ in db.execute(statement, some).scalars():
+                parts.pop(id_, None)
+    return parts

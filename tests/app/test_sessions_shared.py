@@ -291,11 +291,12 @@ async def test_p7_a_session_over_the_renewal_counts_its_part_of_the_period(world
         other = await world.start(renewal, place=Place(2))
         await world.stop(other, renewal + 60, 3_000)  # 2 of the 3 kWh that are included
         world.restart()
-        assert await cost_after(world, session, renewal + 600, 11_600) == 269  # 10.6 kWh, 1 included
+        # 10.055 kWh before it, 3 of them included; 0.545 after it, all included.
+        assert await cost_after(world, session, renewal + 600, 11_600) == 198
         world.restart()  # some of it is in the period now
-        assert await cost_after(world, session, renewal + 660, 12_000) == 280  # 11 kWh, 1 included
+        assert await cost_after(world, session, renewal + 660, 12_200) == 202  # 1.145 after it, 1 included
         (shown,) = await world.database.ask(active_with_costs, world.driver, "UTC", clock.now())
-        assert shown.reading.cost == 280  # a page that opens now says the same
+        assert shown.reading.cost == 202  # a page that opens now says the same
 
 
 async def test_p7_another_car_of_the_driver_is_counted_as_it_charges(world: World) -> None:
