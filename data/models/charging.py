@@ -140,6 +140,8 @@ class ChargingSession(Base):
             "ix_sessions_settling",
             "ended_at",
             "id",
+            # Those of nobody wait here for as long as nobody sees to them: they are passed without a look.
+            "account_id",
             sqlite_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
             postgresql_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
         ),
