@@ -6,7 +6,7 @@ A day is the site's own: from its local midnight to the next one, 23 or 25 hours
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,6 +93,7 @@ class Bookable:
 
     id: int
     name: str
+    site_id: int
     site_name: str
     zone: str
     numbers: tuple[int, ...]
@@ -141,7 +142,7 @@ _chargers_of = (
 )
 _how_many = select(func.count()).select_from(Charger)
 _bookable = (
-    select(Charger.id, Charger.name, Site.name, Site.time_zone, place_number)
+    select(Charger.id, Charger.name, Site.id, Site.name, Site.time_zone, place_number)
     .join(Site, Site.id == Charger.site_id)
     .outerjoin(Connector, (Connector.charger_id == Charger.id) & (Connector.number > 0))
     .where(Charger.admission == Admission.ACCEPTED.value)
@@ -160,7 +161,7 @@ def day(db: Connection, wanted: date, site_id: int | None) -> Day:
         )
         for site in shown
     }
-    found: list[Row[Any]] = []
+    found: list[Any] = []
     if bounds:
         since, until = min(first for first, _ in bounds.values()), max(end for _, end in bounds.values())
         given = {"earliest": since - LONGEST, "since": since, "until": until}
@@ -214,15 +215,13 @@ def one(db: Connection, reservation_id: int) -> Held | None:
 
 def bookable(db: Connection) -> tuple[Bookable, ...]:
     """The chargers that can be reserved, by name."""
-    made: dict[int, tuple[str, str, str, list[int]]] = {}
-    for charger, name, site, zone, number in db.execute(_bookable):
-        numbers = made.setdefault(charger, (name, site, zone, []))[3]
-        if number is not None and number not in numbers:
-            numbers.append(number)
-    return tuple(
-        Bookable(charger, name, site, zone, tuple(numbers))
-        for charger, (name, site, zone, numbers) in made.items()
-    )
+    made: dict[int, Bookable] = {}
+    for charger, name, site_id, site, zone, number in db.execute(_bookable):
+        known = made.get(charger) or Bookable(charger, name, site_id, site, zone, ())
+        if number is not None and number not in known.numbers:
+            known = replace(known, numbers=(*known.numbers, number))
+        made[charger] = known
+    return tuple(made.values())
 
 
 def cards(db: Connection, typed: str) -> tuple[Choice, ...]:
