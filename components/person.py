@@ -101,6 +101,8 @@ class Facts(Card):
 
     def _notes(self, facts: AccountFacts, now: datetime) -> list[str]:
         reader, notes = self._reader, []
+        if facts.state is State.ERASED and facts.disabled_at is not None:
+            return [reader.text("people.erased", moment=reader.moment(facts.disabled_at, now))]
         if facts.disabled_at is not None:
             notes.append(reader.text("people.disabled_since", moment=reader.moment(facts.disabled_at, now)))
         if facts.deletion_requested_at is not None:

@@ -14,6 +14,7 @@ from app.access.acting_forms import typed_reason
 from app.access.visitor import Operator, not_found
 from app.pages import people_dialogs
 from app.pages.console import Console
+from app.pages.driver_parts import DriverParts
 from app.settings import password_sign_in
 from components import forms
 from components.bound import Show, When
@@ -23,7 +24,7 @@ from components.people import PATHS
 from components.person import Facts, History, Identities, PersonSignIns
 from data.announcements import Topic
 from data.queries import accounts, audit, sign_ins
-from data.queries.accounts import AccountFacts, LinkedIdentity
+from data.queries.accounts import AccountFacts, LinkedIdentity, State
 from data.queries.audit import Entry
 from data.queries.sign_ins import ListedSignIn
 from data.types import Role
@@ -71,6 +72,7 @@ class PersonPage:
         self.sign_ins = cards.bind(
             lambda db: sign_ins.of_account(db, self.id, clock.now()), about, tells_time=True
         )
+        self.parts = DriverParts(console, cards, self.id, lambda: self.known) if role is Role.DRIVER else None
         self.history = cards.bind(lambda db: audit.latest_about(db, self.id), about, tells_time=True)
 
     async def draw(self, reason_missing: bool = False) -> None:
@@ -88,6 +90,9 @@ class PersonPage:
             self.facts.draw(self.draw_facts)
             if self.role is Role.DRIVER:
                 self.facts.draw(lambda facts: self.draw_acting(facts, reason_missing), silent=True)
+            if self.parts is not None:
+                ui.add_head_html('<link rel="stylesheet" href="/look/cards.css">')
+                self.parts.draw()
             self.sign_ins.draw(self.draw_sign_ins)
             self.identities.draw(self.draw_identities)
             self.history.draw(self.draw_history)
@@ -129,6 +134,8 @@ class PersonPage:
             made = ui.button(reader.text(key), on_click=do, color=None)  # type: ignore[arg-type]
             made.classes("p-button is-danger" if danger else "p-button").props("flat")
 
+        if facts.state is State.ERASED:
+            return
         button("people.edit", lambda: people_dialogs.edit(console, facts))
         if facts.disabled_at is None and not facts.can_sign_in:
             button("people.invite_again", lambda: people_dialogs.invite_again(console, facts))
@@ -143,6 +150,7 @@ class PersonPage:
             button("people.disable", lambda: people_dialogs.disable(console, facts), danger=True)
         else:
             button("people.enable", lambda: people_dialogs.enable(console, facts))
+        button("people.erase", lambda: people_dialogs.erase(console, facts), danger=True)
 
     def draw_acting(self, facts: AccountFacts | None, reason_missing: bool) -> Show[AccountFacts | None]:
         """P23: the form that begins it, for a driver who could sign in themselves (T26)."""

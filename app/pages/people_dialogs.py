@@ -157,6 +157,35 @@ def disable(console: Console, facts: AccountFacts) -> None:
     )
 
 
+def erase(console: Console, facts: AccountFacts) -> None:
+    """Ask for the reason, and then forget who the account belonged to."""
+    reader = console.reader
+
+    async def act(reason: str) -> Problem:
+        if (caller := await console.caller()) is None:
+            return ""
+        try:
+            await console.portal.erasing.erase(caller, facts.id, reason)
+        except CannotChange as error:
+            return problem(reader, error)
+        ui.navigate.to(f"{PATHS[facts.role]}{facts.id}")
+        return ""
+
+    asked = reader.text("people.erase.unasked", name=facts.name)
+    if facts.deletion_requested_at is not None:
+        moment = reader.moment(facts.deletion_requested_at, clock.now())
+        asked = reader.text("people.erase.asked", name=facts.name, moment=moment)
+    dialogs.confirm(
+        reader,
+        reader.text("people.erase.title", name=facts.name),
+        asked + " " + reader.text("people.erase.text"),
+        reader.text("people.erase.do", name=facts.name),
+        act,
+        reason=reader.text("people.reason"),
+        danger=True,
+    )
+
+
 async def enable(console: Console, facts: AccountFacts) -> None:
     """Let somebody sign in again: nothing is lost by it, so nothing is asked."""
     if (caller := await console.caller()) is None:
