@@ -33,6 +33,8 @@ class Result:
     goal: str
     measured: str
     reached: bool
+    skipped: bool = False
+    """There was nothing to measure."""
 
 
 class Process:
@@ -58,14 +60,15 @@ async def portal(pairs: int, cpu: int | None = None) -> AsyncIterator[tuple[Proc
     with tempfile.TemporaryDirectory(prefix="polaris-bench-") as folder:
         file = Path(folder) / "polaris.db"
         world.make(file, pairs).close()
-        with _serve(file, cpu) as process:
+        with serve(file, cpu) as process:
             async with http_session() as http:
-                await _until_up(http, process.url)
+                await until_up(http, process.url)
                 yield process, http
 
 
 @contextmanager
-def _serve(file: Path, cpu: int | None) -> Iterator[Process]:
+def serve(file: Path, cpu: int | None) -> Iterator[Process]:
+    """The portal on the database in *file*, in a process of its own; *cpu* pins it to one core."""
     port = free_port("127.0.0.1", 0)
     arguments = [sys.executable, "-m", "tests.bench.server", str(port), str(file)]
     if cpu is not None:
@@ -85,7 +88,8 @@ def _serve(file: Path, cpu: int | None) -> Iterator[Process]:
                 started.wait()
 
 
-async def _until_up(http: aiohttp.ClientSession, url: str) -> None:
+async def until_up(http: aiohttp.ClientSession, url: str) -> None:
+    """Wait until it answers. Raises ``RuntimeError`` if it does not."""
     for _ in range(200):
         try:
             async with http.get(url + "/sign-in") as answer:

@@ -1,0 +1,144 @@
+"""Server CPU of each page of the operator's console, over 3,000,000 stored sessions."""
+
+from __future__ import annotations
+
+import statistics
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+from sqlalchemy import Connection, insert, select, text
+
+from app import clock
+from app.pages.admin_sessions import Asked
+from data.database import Change, Database
+from data.models import ChargingSession, Connector
+from data.queries.session_list import Place
+from data.types import Role
+from tests.bench import history
+from tests.bench.clients import http_session
+from tests.bench.measures import Process, Result, cookies, serve, until_up
+from tests.world import add_account
+
+GOAL_MS = 60
+RUNNING = 200
+"""Sessions in progress."""
+LOADS = 8
+ROUNDS = 3
+
+
+async def console(sessions: int = history.LARGE) -> list[Result]:
+    """Each page loaded as a browser would, by an operator; a page that isn't there is told as skipped."""
+    file = history.filled(sessions)
+    database = Database(f"sqlite:///{file}")
+    operator = database.change_now(_prepare)
+    paths = database.ask_now(_paths)
+    database.close()
+    results = []
+    with serve(file, None) as process:
+        async with http_session() as http:
+            await until_up(http, process.url)
+            cookie = await cookies(http, process, operator)
+            headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookie.items()), "Accept-Encoding": "gzip"}
+            for what, path in paths:
+                what = f"server CPU of {what}, {sessions:,} sessions"
+                cost = await _cost(http, process, path, headers)
+                if cost is None:
+                    results.append(Result(what, f"≤ {GOAL_MS} ms", "not there yet", False, skipped=True))
+                else:
+                    results.append(Result(what, f"≤ {GOAL_MS} ms", f"{cost:.0f} ms", cost <= GOAL_MS))
+    return results
+
+
+async def _cost(
+    http: aiohttp.ClientSession, process: Process, path: str, headers: dict[str, str]
+) -> float | None:
+    """CPU ms of *path*, the median of some rounds; ``None`` if nothing answers there."""
+
+    async def load(times: int) -> int:
+        for _ in range(times):
+            async with http.get(process.url + path, headers=headers, allow_redirects=False) as answer:
+                await answer.read()
+                if answer.status != 200:
+                    return answer.status
+        return 200
+
+    status = await load(3)
+    if status == 404:
+        return None
+    if status != 200:
+        raise RuntimeError(f"{path}: {status}")
+    rounds = []
+    for _ in range(ROUNDS):
+        before = process.cpu()
+        await load(LOADS)
+        rounds.append((process.cpu() - before) / LOADS * 1000)
+    return statistics.median(rounds)
+
+
+def _prepare(change: Change) -> int:
+    """An operator, sessions in progress, and flags here and there."""
+    now = clock.now()
+    plugs = change.execute(
+        select(Connector.id, Connector.charger_id).where(Connector.number > 0).limit(RUNNING)
+    ).all()
+    row = {
+        "authorization": "Accepted",
+        "id_tag": "CARD00000001",
+        "account_id": 1,
+        "energy_wh": 4_000,
+        "has_reading": True,
+        "power_w": 11_000,
+        "flags": [],
+    }
+    for plug in plugs:
+        began = now - timedelta(hours=1)
+        times = dict.fromkeys(("started_at", "received_at", "energy_started_at"), began)
+        times |= dict.fromkeys(("energy_ended_at", "reading_at"), now)
+        place = {"charger_id": plug.charger_id, "connector_id": plug.id}
+        change.execute(insert(ChargingSession), {**row, **times, **place})
+    change.execute(text("""UPDATE sessions SET flags = '["clock_skew"]' WHERE id % 1000 = 7"""))
+    return add_account(change, "Olga Operator", Role.OPERATOR)
+
+
+def _paths(db: Connection) -> list[tuple[str, str]]:
+    began, wh, session = ChargingSession.started_at, ChargingSession.energy_wh, ChargingSession.id
+    thousandth = db.execute(
+        select(began, session).order_by(began.desc(), session.desc()).offset(999 * 50 - 1).limit(1)
+    ).one()
+    by_energy = db.execute(
+        select(wh, session)
+        .where(ChargingSession.ended_at.is_not(None))
+        .order_by(wh.desc(), session.desc())
+        .offset(999 * 50 - 1)
+        .limit(1)
+    ).one()
+    deep = Asked().turned("after", Place(*thousandth))
+    deep_by_energy = Asked(sort="-energy").turned("after", Place(*by_energy))
+    some = thousandth.id
+    days = datetime.now(UTC).date() - timedelta(days=90)
+    return [
+        ("the overview", "/admin"),
+        ("the chargers", "/admin/chargers"),
+        ("a charger", "/admin/chargers/7"),
+        ("the sessions, page 1", "/admin/sessions"),
+        ("the sessions, page 1,000", deep),
+        ("the sessions of a site", "/admin/sessions?site=3"),
+        ("the sessions of a site, by energy", "/admin/sessions?site=3&sort=-energy"),
+        ("the sessions of a driver", "/admin/sessions?driver=5"),
+        ("the sessions by energy", "/admin/sessions?sort=-energy"),
+        ("the sessions by energy, page 1,000", deep_by_energy),
+        (
+            "the finalized sessions of a site since a day",
+            f"/admin/sessions?site=3&state=finalized&from={days}",
+        ),
+        ("the sessions to review of a site", "/admin/sessions?site=3&state=review"),
+        ("a session", f"/admin/sessions/{some}"),
+        ("the drivers", "/admin/drivers"),
+        ("a driver", "/admin/drivers/5"),
+        ("the cards", "/admin/cards"),
+        ("the reservations", "/admin/reservations"),
+        ("the plans", "/admin/plans"),
+        ("the audit log", "/admin/audit"),
+        ("the sites", "/admin/sites"),
+        ("the page of health", "/admin/health"),
+    ]
