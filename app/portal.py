@@ -33,6 +33,7 @@ from app.charging.settling import Settlement
 from app.mail import Mail
 from app.operating.backups import Backups
 from app.operating.cards import Cards
+from app.operating.charger_import import ChargerImport
 from app.operating.chargers import Chargers
 from app.operating.erasing import Erasing
 from app.operating.groups import Groups
@@ -78,6 +79,7 @@ class Portal:
     plans: Plans
     sites: Sites
     chargers: Chargers
+    charger_import: ChargerImport
     groups: Groups
     backups: Backups
     watch: Watch
@@ -130,6 +132,7 @@ def install(settings: Settings) -> Portal:
         plans=Plans(database, settings),
         sites=Sites(database),
         chargers=Chargers(database, settings),
+        charger_import=ChargerImport(database),
         groups=Groups(database),
         backups=Backups(database, watch.backup_folder),
         watch=watch,

@@ -152,7 +152,7 @@ class Chargers:
             "created_at": clock.now(),
         }
         try:
-            charger_id = await self._database.change(_add, caller, row, plugs, wanted, clock.now())
+            charger_id = await self._database.change(add_charger, caller, row, plugs, wanted, clock.now())
         except IntegrityError as error:
             raise IdentityTaken from error
         return NewCharger(charger_id, identity, password)
@@ -250,7 +250,7 @@ def ocpp_address(settings: Settings, identity: str, base: str | None = None) -> 
     return f"{found}/ocpp/{quote(identity, safe='')}"
 
 
-def _add(
+def add_charger(
     change: Change,
     caller: Caller,
     row: dict[str, Any],
@@ -258,6 +258,7 @@ def _add(
     groups: set[str],
     now: datetime,
 ) -> int:
+    """A row of a new charger, which is as `Charger` has it, with its *plugs* (type and W) and groups."""
     if change.execute(select(Charger.id).where(Charger.identity == row["identity"])).first():
         raise IdentityTaken
     site = _site_name(change, row["site_id"])

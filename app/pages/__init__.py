@@ -11,10 +11,14 @@ from app.pages import (
     admin,
     admin_cards,
     admin_charger,
+    admin_charger_import,
     admin_chargers,
     admin_health,
     admin_people,
     admin_person,
+    admin_plan,
+    admin_plans,
+    admin_reservations,
     admin_session,
     admin_sessions,
     admin_sites,
@@ -23,6 +27,7 @@ from app.pages import (
     errors,
     links,
     new_charger,
+    plan_editor,
     quarantine,
     refusals,
     setup,
@@ -51,6 +56,10 @@ def install(portal: Portal) -> None:
     admin_people.install(portal)  # /admin/drivers, /admin/operators
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
+    admin_plans.install(portal)  # /admin/plans
+    plan_editor.install(portal)  # /admin/plans/new, /admin/plans/{plan_id}/edit
+    admin_plan.install(portal)  # /admin/plans/{plan_id}
+    admin_reservations.install(portal)  # /admin/reservations
     admin_sessions.install(portal)  # /admin/sessions, /admin/sessions.csv
     admin_session.install(portal)  # /admin/sessions/{session_id}
     admin_sites.install(portal)  # /admin/sites, /admin/sites/{site_id}
@@ -60,6 +69,7 @@ def install(portal: Portal) -> None:
     confirm.install(portal)  # /confirm
     account.install(portal)  # /account
     account_data.install(portal)  # /account/data.json, /account/sessions.csv
+    admin_charger_import.install(portal)  # /admin/chargers/import
     admin_charger.install(portal)  # /admin/chargers/{charger_id}, after those that have a name
     refusals.install(portal)
     acting_banner.install(portal)

@@ -210,6 +210,9 @@ TRIES = {
     ),
     "group.of_driver": Try("operator", lambda s, c: s.portal.groups.of_driver(c, s.dana, ["Friends"])),
     "group.remove": Try("operator", lambda s, c: s.portal.groups.remove(c, s.group)),
+    "charger.import": Try(
+        "operator", lambda s, c: s.portal.charger_import.add(c, "identity,site\nCP-IMPORTED,Harbour car park")
+    ),
     "charger.remove": Try("operator", lambda s, c: s.portal.chargers.remove(c, s.spare)),
     "session.end": Try("operator", lambda s, c: s.portal.care.end(c, s.running, WHY)),
     "session.correct": Try("operator", lambda s, c: s.portal.care.correct(c, s.over, 9_000, WHY)),

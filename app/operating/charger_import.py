@@ -1,0 +1,249 @@
+"""Many chargers at once, from a table of text: looked at first, then written in one go, and repeatable.
+
+A table has the columns identity, name, site, connectors (``Type 2:22|CCS:150``) and group (``A|B``), parted
+by commas, semicolons or tabs, as spreadsheets write them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from app import clock
+from app.access.passwords import hash_password
+from app.changing import changing
+from app.operating.chargers import (
+    PASSWORD_BYTES,
+    IdentityTaken,
+    NewCharger,
+    add_charger,
+    plug,
+    proper_identity,
+)
+from app.operating.sites import CannotKeep, NoSuchSite, named
+from data.caller import Caller
+from data.database import Change, Database
+from data.models import Charger, ChargerGroup, Site
+from data.types import Role
+
+COLUMNS = ("identity", "name", "site", "connectors", "group")
+LINES_AT_MOST = 2_000
+LONGEST = 200_000
+"""Characters of a table."""
+AT_ONCE = 2
+"""Passwords that are hashed at the same time: it takes a processor tens of milliseconds each."""
+
+
+class TooMany(CannotKeep):
+    """A table has `LINES_AT_MOST` lines at most."""
+
+    why = "too_many"
+
+
+class SiteMissing(CannotKeep):
+    """There are several sites, and the line names none."""
+
+    why = "site_missing"
+
+
+class Repeated(CannotKeep):
+    """An earlier line has the same identity."""
+
+    why = "repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table, and what would become of it."""
+
+    number: int
+    """In the text, from 1."""
+    cells: tuple[str, ...]
+    """As given, one for each of `COLUMNS`."""
+    row: dict[str, Any] | None
+    """Identity, name and site of the charger; ``None`` if something is wrong."""
+    plugs: tuple[tuple[str | None, int | None], ...] = ()
+    groups: tuple[str, ...] = ()
+    new_groups: tuple[str, ...] = ()
+    """Those of them that would be made."""
+    exists: bool = False
+    """There is such a charger: it stays as it is."""
+    problem: str = ""
+    """The ``why`` of what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import would do. Nothing is written by it."""
+
+    lines: tuple[Line, ...]
+    text: str = field(default="", repr=False)
+
+    @property
+    def new(self) -> tuple[Line, ...]:
+        """The chargers that would be added."""
+        return tuple(line for line in self.lines if line.row is not None and not line.exists)
+
+    @property
+    def known(self) -> int:
+        """Lines whose charger is there already."""
+        return sum(line.exists for line in self.lines)
+
+    @property
+    def wrong(self) -> int:
+        """Lines that nothing can be made of."""
+        return sum(bool(line.problem) for line in self.lines)
+
+
+class ChargerImport:
+    """Adds the chargers of a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        """Where refusals are written down."""
+        return self._database
+
+    async def plan(self, text: str) -> Plan:
+        """What importing *text* would do, line by line. Raises `TooMany`."""
+        return await self._database.ask(plan, text)
+
+    @changing("charger.import", role=Role.OPERATOR)
+    async def add(
+        self, caller: Caller, text: str, progress: Callable[[int, int], None] = lambda done, all_: None
+    ) -> tuple[NewCharger, ...]:
+        """Add those chargers of *text* that can be added, all or none; with their passwords, told this once.
+
+        *progress* is called with how many of the passwords are made. Chargers that are there already, also
+        since a moment ago, stay as they are. Raises `TooMany` or `IdentityTaken`.
+        """
+        wanted = (await self.plan(text)).new
+        passwords = [secrets.token_urlsafe(PASSWORD_BYTES) for _ in wanted]
+        hashes = await _hashed(passwords, progress)
+        try:
+            return await self._database.change(_write, caller, wanted, passwords, hashes)
+        except IntegrityError as error:  # somebody has added one of them at this moment
+            raise IdentityTaken from error
+
+
+def plan(db: Connection, text: str) -> Plan:
+    """See `ChargerImport.plan`."""
+    rows = _read(text)
+    sites = {name.casefold(): id_ for id_, name in db.execute(select(Site.id, Site.name)).tuples()}
+    groups = set(db.execute(select(ChargerGroup.name)).scalars())
+    known = set(db.execute(select(Charger.identity)).scalars())
+    seen: set[str] = set()
+    lines = []
+    for number, cells in rows:
+        line = _line(number, cells, sites, groups)
+        if line.row is not None:
+            identity = line.row["identity"]
+            if identity in seen:
+                line = Line(number, cells, None, problem=Repeated.why)
+            elif identity in known:
+                line = Line(number, cells, line.row, exists=True)
+            seen.add(identity)
+        lines.append(line)
+    return Plan(tuple(lines), text)
+
+
+def _read(text: str) -> list[tuple[int, tuple[str, ...]]]:
+    """The lines that hold something, each with its number and a cell for each column."""
+    text = text.lstrip("\ufeff")
+    if len(text) > LONGEST:
+        raise TooMany
+    first = text.lstrip().partition("\n")[0]
+    between = max("\t;,", key=first.count)
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
+    try:
+        for cells in reader:
+            told = tuple(cell.strip() for cell in cells[: len(COLUMNS)])
+            if not any(told) or (not rows and told[0].casefold() == COLUMNS[0]):
+                continue
+            if len(rows) == LINES_AT_MOST:
+                raise TooMany
+            rows.append((reader.line_num, told + ("",) * (len(COLUMNS) - len(told))))
+    except csv.Error:
+        rows.append((reader.line_num, ("", "", "", "", "")))
+    return rows
+
+
+def _line(number: int, cells: tuple[str, ...], sites: dict[str, int], groups: set[str]) -> Line:
+    identity, name, site, connectors, group = cells
+    try:
+        row = {"identity": proper_identity(identity), "name": named(name or identity)}
+        if site:
+            if (site_id := sites.get(site.casefold())) is None:
+                raise NoSuchSite
+        elif len(sites) == 1:
+            (site_id,) = sites.values()
+        else:
+            raise SiteMissing
+        plugs = tuple(_plug(one) for one in connectors.split("|") if one.strip())
+        wanted = tuple(dict.fromkeys(named(one) for one in group.split("|") if one.strip()))
+    except CannotKeep as error:
+        return Line(number, cells, None, problem=error.why)
+    made = tuple(one for one in wanted if one not in groups)
+    return Line(number, cells, {**row, "site_id": site_id}, plugs, wanted, made)
+
+
+def _plug(text: str) -> tuple[str | None, int | None]:
+    """Type and W of ``Type 2:22``; a decimal comma is one too. Raises `NoPlug`."""
+    kind, colon, power = text.partition(":")
+    try:
+        watts = (
+            round(float(power.strip().casefold().removesuffix("kw").replace(",", ".")) * 1000)
+            if colon
+            else None
+        )
+    except (ValueError, OverflowError):
+        watts = 0
+    return plug(kind.strip(), watts)
+
+
+async def _hashed(passwords: Sequence[str], progress: Callable[[int, int], None]) -> list[str]:
+    """The hashes of *passwords*, a few at a time and off the event loop."""
+    loop = asyncio.get_running_loop()
+    hashes: list[str] = []
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import") as threads:
+        for first in range(0, len(passwords), AT_ONCE):
+            some = passwords[first : first + AT_ONCE]
+            hashes += await asyncio.gather(
+                *(loop.run_in_executor(threads, hash_password, one) for one in some)
+            )
+            progress(len(hashes), len(passwords))
+    return hashes
+
+
+def _write(
+    change: Change, caller: Caller, wanted: Sequence[Line], passwords: Sequence[str], hashes: Sequence[str]
+) -> tuple[NewCharger, ...]:
+    now = clock.now()
+    made = []
+    known = set(change.execute(select(Charger.identity)).scalars())
+    for line, password, hashed in zip(wanted, passwords, hashes, strict=True):
+        assert line.row is not None
+        if line.row["identity"] in known:
+            continue
+        row = {
+            **line.row,
+            "password_hash": hashed,
+            "visible_to_all": not line.groups,
+            "created_at": now,
+        }
+        plugs = list(line.plugs) or [(None, None)]
+        charger_id = add_charger(change, caller, row, plugs, set(line.groups), now)
+        made.append(NewCharger(charger_id, line.row["identity"], password))
+    return tuple(made)
