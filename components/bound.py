@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import secrets
 from collections.abc import Callable, Sequence
@@ -55,6 +56,9 @@ class When:
     """Ask at a random moment within so many seconds: a thousand open pages then don't ask at once."""
     at_most_every: Callable[[], float] = lambda: 0.0
     """Seconds that the last question must be old; what is told earlier is asked for then."""
+    beat: Callable[[], float] | None = None
+    """Ask at the next beat of a clock that ticks in so many seconds: pages that follow the same ask at the
+    same time, and can share an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,8 @@ class Bound(Generic[T]):
         at = loop.time()
         at = max(at, self._asked_at + when.at_most_every())
         at += random.uniform(0, when.within)  # noqa: S311  # nothing to guess here
+        if when.beat is not None:
+            at = math.ceil(at / (beat := when.beat())) * beat
         if at <= loop.time():
             self.ask()
         elif self._timer is None or at < self._timer.when():

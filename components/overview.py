@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from nicegui import ui
+
 from components.drawn import Card, Drawn
 from components.energy_bars import EnergyBars
 from components.listing import Cell, Column, Line, Listing, Page
@@ -125,11 +127,15 @@ class LiveTable:
         self._sort = sort
         title = reader.text("overview.live")
         self._list = Listing(reader, title, title=title, heading="live-title", classes="p-live")
+        with self._list:
+            self._all = ui.link(reader.text("overview.live.all"), "/admin/sessions?state=charging")
+            self._all.classes("p-text-link")
 
     def show(self, live: LiveSessions, now: datetime) -> None:
         """Show *live* as it is at *now*."""
         reader = self._reader
         told = ""
+        self._all.visible = bool(live.number)
         if len(live.shown) < live.number:
             told = reader.text(
                 "overview.live.shown", shown=reader.integer(len(live.shown)), all=reader.integer(live.number)

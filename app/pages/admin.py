@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -29,11 +30,9 @@ from data.types import Role
 if TYPE_CHECKING:
     from app.portal import Portal
 
-LIVE_EVERY = 1.0
-"""Seconds between two pushes of the sessions in progress, however many readings come."""
-FIGURES_EVERY = 2.0
-ATTENTION_EVERY = 2.0
-ENERGY_EVERY = 30.0
+BEAT = 1.0
+"""Seconds between two questions of all open overviews, however many readings and other news there are."""
+ENERGY_BEAT = 30.0
 BACKLOG = 500
 """Changes that wait for the database and are too many: at a moment's load there are some dozen."""
 TROUBLE = (
@@ -49,6 +48,8 @@ TROUBLE = (
     Topic.PLANS,
 )
 """What there is more or less to see to after it was told."""
+MOVING = (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.PEOPLE)
+COUNTED = (Topic.SESSIONS, Topic.CHARGERS, Topic.SITES, Topic.PEOPLE)
 
 
 def install(portal: Portal) -> None:
@@ -67,34 +68,22 @@ class Looks:
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         live = portal.live
-        # Not for each reading: there are many a second, and who asks waits at most that long for the last.
-        self._live = Shared[LiveSessions](
-            live, timedelta(seconds=LIVE_EVERY * 0.9), Topic.SESSIONS, Topic.CHARGERS
-        )
-        self._figures = Shared[Figures](
-            live,
-            timedelta(seconds=FIGURES_EVERY * 0.9),
-            Topic.SESSIONS,
-            Topic.CHARGERS,
-            Topic.SITES,
-            Topic.PEOPLE,
-        )
-        self._attention = Shared[tuple[Matters, ...]](
-            live, timedelta(seconds=ATTENTION_EVERY * 0.9), *TROUBLE
-        )
+        self._live = Shared[LiveSessions](live, BEAT, *MOVING)
+        self._figures = Shared[Figures](live, BEAT, *COUNTED)
+        self._attention = Shared[tuple[Matters, ...]](live, BEAT, *TROUBLE)
         self.energy = EnergyDays()
 
     def live(self, db: Connection, now: datetime, sort: str) -> LiveSessions:
         """The sessions in progress by *sort*."""
-        return self._live.answer(now, lambda: live_sessions(db, now, sort), sort)
+        return self._live.answer(lambda: live_sessions(db, now, sort), sort)
 
     def figures(self, db: Connection, now: datetime) -> Figures:
         """The figures besides."""
-        return self._figures.answer(now, lambda: figures(db, now))
+        return self._figures.answer(lambda: figures(db, now))
 
     def attention(self, db: Connection, now: datetime) -> tuple[Matters, ...]:
         """What needs a hand."""
-        return self._attention.answer(now, lambda: attention(db, now, self._machine(db), self._terms()))
+        return self._attention.answer(lambda: attention(db, now, self._machine(db), self._terms()))
 
     def _machine(self, db: Connection) -> Machine:
         backlog = self._portal.database.backlog
@@ -106,6 +95,11 @@ class Looks:
 
     def _terms(self) -> Terms:
         return Terms(passwords=password_sign_in(self._portal.settings))
+
+
+def _at_beats(topics: Iterable[Topic]) -> list[When]:
+    """Asked again when one of *topics* is told, and each minute: some things come by time alone."""
+    return [When(topic, beat=lambda: BEAT) for topic in (*dict.fromkeys(topics), Topic.MINUTE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +118,11 @@ class Overview:
         self.looks = looks
         self.sort = sort
         self.cards = cards = console.cards()
-        minute = When(Topic.MINUTE)
-        trouble = [When(topic, at_most_every=lambda: ATTENTION_EVERY) for topic in TROUBLE]
-        counted = [
-            When(topic, at_most_every=lambda: FIGURES_EVERY)
-            for topic in (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.SITES, Topic.PEOPLE)
-        ]
-        moving = [
-            When(topic, at_most_every=lambda: LIVE_EVERY)
-            for topic in (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.PEOPLE)
-        ]
-        drawing = [
-            When(topic, at_most_every=lambda: ENERGY_EVERY) for topic in (Topic.READING, Topic.SESSIONS)
-        ]
-        self.attention = cards.bind(self.ask_attention, *trouble, minute, tells_time=True)
-        self.told = cards.bind(self.ask_told, *counted, minute, tells_time=True)
-        self.live = cards.bind(self.ask_live, *moving, minute, tells_time=True)
-        self.energy = cards.bind(self.ask_energy, *drawing, minute)
+        self.attention = cards.bind(self.ask_attention, *_at_beats(TROUBLE), tells_time=True)
+        self.told = cards.bind(self.ask_told, *_at_beats((*MOVING, *COUNTED)), tells_time=True)
+        self.live = cards.bind(self.ask_live, *_at_beats(MOVING), tells_time=True)
+        drawing = [When(topic, beat=lambda: ENERGY_BEAT) for topic in (Topic.READING, Topic.SESSIONS)]
+        self.energy = cards.bind(self.ask_energy, *drawing, When(Topic.MINUTE))
 
     # --- asked, in a thread
 

@@ -31,6 +31,7 @@ from data.models import (
     Connector,
     Identity,
     Mapping,
+    OneTimeLink,
     QuarantinedMessage,
     Reservation,
     TagSighting,
@@ -321,11 +322,17 @@ def _people(db: Connection, now: datetime, passwords: bool) -> list[Matters | No
         kind = Kind.LEAVING if one.state is State.LEAVING else Kind.NO_WAY_IN
         waiting.setdefault(kind, []).append(Matter(None, one.role.value, number=one.number))
     identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
+    invitation = select(OneTimeLink.id).where(
+        OneTimeLink.account_id == Account.id,
+        OneTimeLink.purpose == "invitation",
+        OneTimeLink.used_at.is_(None),
+    )
     invited = dict(
         db.execute(
             select(Account.role, func.count())
             .where(
-                Account.created_at < now - INVITED_LONG,
+                invitation.where(OneTimeLink.created_at < now - INVITED_LONG).exists(),
+                ~invitation.where(OneTimeLink.created_at >= now - INVITED_LONG).exists(),
                 Account.password_hash.is_(None),
                 Account.disabled_at.is_(None),
                 Account.deletion_requested_at.is_(None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -185,25 +186,25 @@ def figures(db: Connection, now: datetime) -> Figures:
 class Shared(Generic[T]):
     """The newest answer of a question that all open pages of this process ask at about the same time.
 
-    It is asked anew when something of *topics* was told since, or *fresh* has gone by.
+    It is asked anew when something of *topics* was told since, or *fresh* seconds have gone by.
     """
 
-    def __init__(self, live: Announcer, fresh: timedelta, *topics: Topic) -> None:
+    def __init__(self, live: Announcer, fresh: float, *topics: Topic) -> None:
         self._fresh = fresh
         self._told = 0
-        self._answers: dict[Hashable, tuple[int, datetime, T]] = {}
+        self._answers: dict[Hashable, tuple[int, float, T]] = {}
         self._lock = threading.Lock()
         for topic in topics:
             live.listen(topic, self._out_of_date)
 
-    def answer(self, now: datetime, ask: Callable[[], T], *which: Hashable) -> T:
+    def answer(self, ask: Callable[[], T], *which: Hashable) -> T:
         """What *ask* answers about *which*, or has a moment ago; called in any thread."""
         with self._lock:  # whoever comes while one asks waits for that answer
-            told, known = self._told, self._answers.get(which)
-            if known is None or known[0] != told or not timedelta(0) <= now - known[1] < self._fresh:
-                for old in [key for key, (_, at, _) in self._answers.items() if now - at >= self._fresh]:
+            told, at, known = self._told, time.monotonic(), self._answers.get(which)
+            if known is None or known[0] != told or at - known[1] >= self._fresh:
+                for old in [key for key, (_, made, _) in self._answers.items() if at - made >= self._fresh]:
                     del self._answers[old]
-                known = self._answers[which] = told, now, ask()
+                known = self._answers[which] = told, at, ask()
             return known[2]
 
     def _out_of_date(self, announcement: Announcement) -> None:

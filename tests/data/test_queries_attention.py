@@ -16,6 +16,7 @@ from data.models import (
     ChargingSession,
     Connector,
     Mapping,
+    OneTimeLink,
     QuarantinedMessage,
     Reservation,
     TagSighting,
@@ -223,12 +224,18 @@ def test_c15_reservations_that_the_charger_refused_until_they_are_over(yard: Yar
 def test_people_who_wait_for_something(yard: Yard) -> None:
     yard.do(add_account, "Ida Invited", Role.OPERATOR, password_hash=None)
     assert yard.found() == {}
-    ida = yard.do(add_driver, "Ines Invited", password_hash=None, created_at=NOW - 15 * DAY)
+    ida = yard.do(add_driver, "Ines Invited", password_hash=None, created_at=NOW - 90 * DAY)
+    assert yard.found() == {}  # nobody has invited her
+    link = {"purpose": "invitation", "account_id": ida, "expires_at": NOW - 8 * DAY}
+    yard.add(OneTimeLink, token_hash="a", created_at=NOW - 15 * DAY, **link)
     leaving = yard.do(add_driver, "Lea Leaving", deletion_requested_at=NOW)
     assert yard.found() == {
         Kind.LEAVING: Matters(Kind.LEAVING, 1, (Matter(None, "driver", number=1),)),
         Kind.INVITED: Matters(Kind.INVITED, 1, (Matter(None, "driver", number=1),)),
     }
+    again = yard.add(OneTimeLink, token_hash="b", created_at=NOW - DAY, **link)
+    assert set(yard.found()) == {Kind.LEAVING}
+    yard.set(OneTimeLink, again, used_at=NOW)
     assert yard.found(passwords=False)[Kind.NO_WAY_IN].number == 1  # Dana: who leaves is no matter of it
     for account in (ida, leaving):
         yard.set(Account, account, disabled_at=NOW)
