@@ -139,7 +139,14 @@ def _world(change: Change) -> dict[str, int]:
     site = change.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
     session = change.execute(select(ChargingSession.id).order_by(ChargingSession.id).limit(1)).scalar_one()
     plan = change.execute(select(Plan.id).order_by(Plan.id).limit(1)).scalar_one()
-    return {"plan": plan, "driver": driver, "operator": operator, "charger": charger, "session": session, "site": site}
+    return {
+        "plan": plan,
+        "driver": driver,
+        "operator": operator,
+        "charger": charger,
+        "session": session,
+        "site": site,
+    }
 
 
 def _sign_in(server: Server, account: int) -> str:
