@@ -49,8 +49,10 @@ TEMPLATE = """
         <p v-if="!charger.blocks.length" class="p-muted p-small p-cal-free">{{ props.row.free }}</p>
         <ul v-else>
           <li v-for="block in charger.blocks" :key="block.id"
-            :style="{ '--left': block.left, '--width': block.width, '--lane': block.lane }">
-            <a :href="block.path" class="p-cal-block" :class="'is-' + block.kind" :title="block.spoken">
+            :style="{ '--left': block.left, '--width': block.width, '--lane': block.lane,
+              '--room': block.room }">
+            <a :href="block.path" class="p-cal-block" :class="['is-' + block.kind, 'is-' + block.side]"
+              :title="block.spoken">
               <i class="p-icon" :class="'p-i-' + block.icon" aria-hidden="true"></i>
               <span><strong>{{ block.driver }}</strong>
                 <span>{{ block.times }}</span><span>{{ block.place }}</span>
@@ -72,6 +74,8 @@ TEMPLATE = """
 """
 EVERY = 3
 """Hours between the marks of the axis."""
+WIDE_ENOUGH = 0.2
+"""The part of a day from which on the words of a block have room within it."""
 _QUARTER = timedelta(minutes=15)
 _DAY = timedelta(days=1)
 
@@ -134,6 +138,8 @@ class Calendar(Card):
         blocks = []
         for held, lane in zip(charger.held, placed, strict=True):
             first, end = max(held.starts_at, site.starts_at), min(held.ends_at, site.ends_at)
+            beside = [other for other, its in zip(charger.held, placed, strict=True) if its == lane]
+            side, room = _label(site, held, beside)
             state = standing(there, held, now)
             shown = {
                 "driver": held.driver_name,
@@ -150,6 +156,8 @@ class Calendar(Card):
                     "left": _part(site, first),
                     "width": _share(site, end - first),
                     "lane": lane,
+                    "side": side,
+                    "room": room,
                     "spoken": ", ".join(shown.values()),
                     **shown,
                 }
@@ -196,7 +204,27 @@ def ticks(site: SiteDay) -> list[tuple[str, str]]:
         if local.minute == 0 and local.hour % EVERY == 0:
             marks.append((f"{local.hour:02d}", _part(site, moment)))
         moment += _QUARTER
-    return marks
+    return [*marks, ("24", "100%")]
+
+
+def _label(site: SiteDay, held: Held, beside: Sequence[Held]) -> tuple[str, float]:
+    """Where the words of a block stand, and how much of the day is free there, in percent.
+
+    Within it if it is long enough for them, else beside it, where the next one leaves more room.
+    """
+    whole = site.ends_at - site.starts_at
+    first, end = max(held.starts_at, site.starts_at), min(held.ends_at, site.ends_at)
+    if end - first >= whole * WIDE_ENOUGH:
+        return "inside", 0.0
+    after = min(
+        (other.starts_at for other in beside if other.starts_at >= held.ends_at), default=site.ends_at
+    )
+    before = max(
+        (other.ends_at for other in beside if other.ends_at <= held.starts_at), default=site.starts_at
+    )
+    right, left = min(after, site.ends_at) - end, first - max(before, site.starts_at)
+    side = "right" if right >= min(left, whole * WIDE_ENOUGH) else "left"
+    return side, round(max(right if side == "right" else left, timedelta(0)) / whole * 100, 2)
 
 
 def _part(site: SiteDay, moment: datetime) -> str:
