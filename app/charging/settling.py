@@ -97,6 +97,7 @@ class Settlement:
         )
         self._waiting: dict[int, datetime] = {}
         """Sessions that were looked at, and when they are due."""
+        self._failed: tuple[datetime, str] | None = None
         self._woken = asyncio.Event()
 
     def listen(self, live: Live) -> Callable[[], None]:
@@ -107,13 +108,20 @@ class Settlement:
 
         return live.listen(Topic.ATTENTION, wake)
 
+    def failing(self, now: datetime) -> str:
+        """The kind of error that something failed with lately; empty if all goes well."""
+        if self._failed is None or now - self._failed[0] > 2 * AFTER_FAILURE:
+            return ""
+        return self._failed[1]
+
     async def run(self) -> None:
         """Settle, until cancelled."""
         while True:
             now = clock.now()
             try:
                 due = await self.tick(now)
-            except Exception:
+            except Exception as error:
+                self._failed = now, type(error).__name__
                 log.exception("settlement failed and goes on")
                 due = now + LOOK_EVERY
             pause = max(GATHER, (due - clock.now()) / timedelta(seconds=1))
@@ -149,7 +157,8 @@ class Settlement:
     async def _settle(self, session_id: int, now: datetime) -> None:
         try:
             due = await self._database.change(settle, session_id, now, self._rules)
-        except Exception:
+        except Exception as error:
+            self._failed = now, type(error).__name__
             log.exception("a session could not be settled session=%d", session_id)
             due = now + AFTER_FAILURE
         if due is not None:
@@ -160,7 +169,8 @@ class Settlement:
             return
         try:
             await settle_late(self._database, session_id, now, self._rules.default_zone)
-        except Exception:
+        except Exception as error:
+            self._failed = now, type(error).__name__
             log.exception("late data could not be settled session=%d", session_id)
             self._waiting[-session_id] = now + AFTER_FAILURE
 

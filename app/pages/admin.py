@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -35,6 +35,8 @@ BEAT = 1.0
 ENERGY_BEAT = 30.0
 BACKLOG = 500
 """Changes that wait for the database and are too many: at a moment's load there are some dozen."""
+SETTLING_LATE = timedelta(hours=1)
+"""How much later than it should be a session is settled before somebody is told."""
 TROUBLE = (
     Topic.ATTENTION,
     Topic.CHARGERS,
@@ -90,11 +92,14 @@ class Looks:
         return Machine(
             disk_free=self._portal.watch.scarce(),
             backlog=backlog if backlog > BACKLOG else 0,
+            settlement_fails=self._portal.settlement.failing(clock.now()),
             setup=tuple(step.value for step in setup.open_steps(db)),
         )
 
     def _terms(self) -> Terms:
-        return Terms(passwords=password_sign_in(self._portal.settings))
+        settings = self._portal.settings
+        settled_by = timedelta(minutes=settings.settle_after_minutes, hours=settings.settle_incomplete_hours)
+        return Terms(passwords=password_sign_in(settings), settling=settled_by + SETTLING_LATE)
 
 
 def _at_beats(topics: Iterable[Topic]) -> list[When]:

@@ -146,6 +146,7 @@ def _settling(db: Connection, now: datetime, too_long: timedelta) -> Matters | N
         .where(
             ChargingSession.ended_at.is_not(None),
             ChargingSession.finalized_at.is_(None),
+            ChargingSession.account_id.is_not(None),  # what is nobody's waits for its tag
             ChargingSession.ended_at < now - too_long,
         )
         .order_by(ChargingSession.ended_at, ChargingSession.id)

@@ -204,6 +204,7 @@ def test_sessions_without_end_are_silent_for_long_or_at_a_charger_that_is(yard: 
 def test_sessions_that_wait_to_be_settled_too_long_the_oldest_first(yard: Yard) -> None:
     late = session(yard, started_at=NOW - 3 * DAY, finalized=False)
     session(yard, started_at=NOW - 5 * HOUR, finalized=False)
+    session(yard, started_at=NOW - 4 * DAY, finalized=False, account=None, id_tag="DANA")  # waits for its tag
     settling = yard.found(settling=DAY)[Kind.SETTLING]
     assert settling == Matters(Kind.SETTLING, 1, (Matter(late, "Bay 1", since=NOW - 3 * DAY + HOUR),))
     assert yard.found(settling=HOUR)[Kind.SETTLING].number == 2
