@@ -1,7 +1,7 @@
 """Many chargers at once, from a table of text: looked at first, then written in one go, and repeatable.
 
-A table has the columns identity, name, site, connectors (``Type 2:22|CCS:150``) and group (``A|B``), parted
-by commas, semicolons or tabs, as spreadsheets write them.
+A table has the columns identity, name, site, connectors (``Type 2:22|CCS:150``) and group (``A|B``), in this
+order or in that of a first line with their names; parted by commas, semicolons or tabs, as spreadsheets do.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class ChargerImport:
         since a moment ago, stay as they are. Raises `TooMany` or `IdentityTaken`.
         """
         wanted = (await self.plan(text)).new
-        passwords = [secrets.token_urlsafe(PASSWORD_BYTES) for _ in wanted]
+        passwords = [_password() for _ in wanted]
         hashes = await _hashed(passwords, progress)
         try:
             return await self._database.change(_write, caller, wanted, passwords, hashes)
@@ -140,7 +140,7 @@ class ChargerImport:
 def plan(db: Connection, text: str) -> Plan:
     """See `ChargerImport.plan`."""
     rows = _read(text)
-    sites = {name.casefold(): id_ for id_, name in db.execute(select(Site.id, Site.name)).tuples()}
+    sites = {name.casefold(): id_ for id_, name in db.execute(select(Site.id, Site.name))}
     groups = set(db.execute(select(ChargerGroup.name)).scalars())
     known = set(db.execute(select(Charger.identity)).scalars())
     seen: set[str] = set()
@@ -166,15 +166,20 @@ def _read(text: str) -> list[tuple[int, tuple[str, ...]]]:
     first = text.lstrip().partition("\n")[0]
     between = max("\t;,", key=first.count)
     rows: list[tuple[int, tuple[str, ...]]] = []
+    order: Sequence[str] = COLUMNS
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
     try:
         for cells in reader:
-            told = tuple(cell.strip() for cell in cells[: len(COLUMNS)])
-            if not any(told) or (not rows and told[0].casefold() == COLUMNS[0]):
+            told = [cell.strip() for cell in cells]
+            if not any(told):
+                continue
+            if not rows and COLUMNS[0] in (heads := [cell.casefold() for cell in told]):
+                order = heads
                 continue
             if len(rows) == LINES_AT_MOST:
                 raise TooMany
-            rows.append((reader.line_num, told + ("",) * (len(COLUMNS) - len(told))))
+            by_name = dict(zip(order, told, strict=False))
+            rows.append((reader.line_num, tuple(by_name.get(column, "") for column in COLUMNS)))
     except csv.Error:
         rows.append((reader.line_num, ("", "", "", "", "")))
     return rows
@@ -211,6 +216,13 @@ def _plug(text: str) -> tuple[str | None, int | None]:
     except (ValueError, OverflowError):
         watts = 0
     return plug(kind.strip(), watts)
+
+
+def _password() -> str:
+    """A password that no spreadsheet takes for a formula: it would be changed on its way (T46)."""
+    while (password := secrets.token_urlsafe(PASSWORD_BYTES)).startswith("-"):
+        pass
+    return password
 
 
 async def _hashed(passwords: Sequence[str], progress: Callable[[int, int], None]) -> list[str]:

@@ -162,7 +162,6 @@ class ImportPage:
         heads = [reader.text("chargerimport.head." + one) for one in ("identity", "address", "password")]
         lines = [sessions_csv.BOM + sessions_csv.line(heads, reader)]
         for one in self.made:
-            # A password is copied into a charger as it is: it has no sign that a formula begins with.
             cells = (one.identity, ocpp_address(settings, one.identity, base), one.password)
             lines.append(sessions_csv.line(cells, reader))
         ui.download.content("".join(lines).encode(), "chargers.csv", "text/csv")

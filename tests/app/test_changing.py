@@ -27,6 +27,7 @@ from data.caller import Caller, NotAllowed, ReadOnly
 from data.database import Change
 from data.models import AuditEntry, ChargerGroup, Connector, Identity, QuarantinedMessage, SignIn
 from data.models.base import Base
+from data.queries import audit_log
 from data.queries.session_list import Wanted
 from data.types import HowSignedIn, Role
 from tests import world
@@ -219,6 +220,9 @@ TRIES = {
     "session.assign": Try("operator", lambda s, c: s.portal.care.assign(c, s.over, s.gus, WHY)),
     "session.review": Try("operator", lambda s, c: s.portal.care.review(c, s.over)),
     "quarantine.resolve": Try("operator", lambda s, c: s.portal.care.resolve(c, s.kept)),
+    "audit.csv": Try(
+        "operator", lambda s, c: s.portal.audit_log.csv(c, audit_log.Wanted(), words.reader("en", None))
+    ),
     "plan.add": Try("operator", lambda s, c: s.portal.plans.add(c, Terms("Home", "EUR"))),
     "subscription.begin": Try("operator", lambda s, c: s.portal.plans.subscribe(c, s.dana, 1)),
     "plan.change": Try("operator", lambda s, c: s.portal.plans.change(c, 1, Terms("Home", "CHF"))),

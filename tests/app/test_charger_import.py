@@ -1,0 +1,181 @@
+"""Many chargers from a table: the dry run, the import, the passwords, and that it can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from argon2 import PasswordHasher
+from nicegui import ui
+from nicegui.testing.user import User
+from sqlalchemy import func, select
+
+from app.operating.charger_import import ChargerImport, Plan, TooMany
+from app.portal import Portal
+from components.drawn import Drawn
+from data.caller import Caller
+from data.database import Change, Database
+from data.models import AuditEntry, Charger, ChargerGroup, Connector, GroupCharger
+from data.types import Role
+from tests.app.test_admin_people import press
+from tests.world import add_account, add_charger, add_site
+
+Visit = Callable[..., Awaitable[User]]
+TABLE = """identity,name,site,connectors,group
+CP-1,Here already,North,,
+CP-2,"Bay 2, left",north,Type 2:22|CCS:150,Staff|Guests
+CP-3,,South,type2:3.7,
+
+CP-3,again,South,,
+CP 4,blank within,North,,
+CP-5,,East,,
+CP-6,,,,
+CP-7,,North,Type 9:22,
+CP-8,,North,CCS:abc,
+=CP-9,,North,CCS,
+"""
+
+
+def fill(change: Change) -> tuple[int, int]:
+    """Two sites, a charger at one, an operator."""
+    north = add_site(change, "North")
+    add_site(change, "South")
+    return add_charger(change, "CP-1", site=north, name="As it was"), add_account(
+        change, "Olga Operator", Role.OPERATOR
+    )
+
+
+def outcomes(plan: Plan) -> list[tuple[int, str]]:
+    """Each line's number and what would become of it."""
+    return [(line.number, line.problem or ("known" if line.exists else "new")) for line in plan.lines]
+
+
+async def test_the_dry_run_says_what_would_become_of_each_line(database: Database) -> None:
+    """And writes nothing; lines have the numbers that an editor shows."""
+    database.change_now(fill)
+    plan = await ChargerImport(database).plan(TABLE)
+    assert outcomes(plan) == [
+        (2, "known"),
+        (3, "new"),
+        (4, "new"),
+        (6, "repeated"),
+        (7, "identity"),
+        (8, "no_site"),
+        (9, "site_missing"),
+        (10, "plug"),
+        (11, "plug"),
+        (12, "new"),
+    ]
+    assert plan.lines[1].new_groups == ("Staff", "Guests")
+    assert plan.lines[1].plugs == (("Type 2", 22_000), ("CCS", 150_000))
+    assert (len(plan.new), plan.known, plan.wrong) == (3, 1, 6)
+    assert database.ask_now(lambda db: db.scalar(select(func.count(Charger.id)))) == 1
+
+
+@pytest.mark.parametrize("between", ["\t", ";", ","], ids=["tab", "semicolon", "comma"])
+async def test_tables_come_in_several_ways(sqlite_database: Database, between: str) -> None:
+    """With or without heads, with the sign that some programs begin a file with, with their line ends."""
+    sqlite_database.change_now(fill)
+    lines = ["identity\tname\tsite", "A\tBay 1\tNorth", "B\tBay 2\tSouth"]
+    text = "\ufeff" + "\r\n".join(lines).replace("\t", between)
+    service = ChargerImport(sqlite_database)
+    assert outcomes(await service.plan(text)) == [(2, "new"), (3, "new")]
+    assert outcomes(await service.plan(text.split("\r\n", 1)[1])) == [(1, "new"), (2, "new")]
+    other = await service.plan("Site,Remark,Identity\nNorth,the last one,A")
+    assert other.lines[0].cells == ("A", "", "North", "", "")
+    for nothing in ("", "\n\n", "identity,name\n", '"'):
+        assert (await service.plan(nothing)).new == ()
+    with pytest.raises(TooMany):
+        await service.plan("A\n" * 2_001)
+
+
+async def test_an_import_writes_all_of_it_and_can_be_repeated(database: Database) -> None:
+    """T50: each charger has a password of its own, kept hashed; what is there already stays as it is."""
+    _, olga = database.change_now(fill)
+    caller = Caller(olga, Role.OPERATOR, olga)
+    service = ChargerImport(database)
+    told: list[tuple[int, int]] = []
+    made = await service.add(caller, TABLE, lambda done, all_: told.append((done, all_)))
+    assert [one.identity for one in made] == ["CP-2", "CP-3", "=CP-9"]
+    assert told[-1] == (3, 3)
+    assert len({one.password for one in made}) == 3
+    rows = database.ask_now(
+        lambda db: db.execute(
+            select(Charger.identity, Charger.name, Charger.password_hash, Charger.visible_to_all)
+        ).all()
+    )
+    by_identity = {row.identity: row for row in rows}
+    assert by_identity["CP-1"].name == "As it was"
+    assert (by_identity["CP-2"].name, by_identity["CP-2"].visible_to_all) == ("Bay 2, left", False)
+    assert (by_identity["CP-3"].name, by_identity["CP-3"].visible_to_all) == ("CP-3", True)
+    assert PasswordHasher().verify(by_identity["CP-3"].password_hash, made[1].password)
+
+    def counts() -> tuple[int, ...]:
+        tables = (Charger, Connector, ChargerGroup, GroupCharger)
+        return tuple(
+            database.ask_now(lambda db, of=of: db.scalar(select(func.count()).select_from(of)))  # type: ignore[misc]
+            for of in tables
+        )
+
+    before = counts()
+    assert before == (4, 1 + 2 + 1 + 1, 2, 2)
+    assert await service.add(caller, TABLE) == ()
+    assert counts() == before
+    audited = database.ask_now(
+        lambda db: list(db.scalars(select(AuditEntry.about).where(AuditEntry.action == "charger.add")))
+    )
+    assert sorted(audited) == ["charger =CP-9", "charger CP-2", "charger CP-3"]
+
+
+async def test_the_page_looks_first_and_gives_the_passwords_once(
+    visit: Visit, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T46, T62: the file holds no formula; nothing is written by looking."""
+    _, olga = portal.database.change_now(fill)
+    user = await visit(olga, "/admin/chargers/import")
+    assert user.client is not None
+    (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
+    press(user, "See what would happen")
+    await user.should_see("There is no line with a charger in it.", retries=20)
+    box.set_value(TABLE)
+    press(user, "See what would happen")
+    await user.should_see(
+        "3 new chargers · 1 is there already · 6 lines are wrong and are left out", retries=20
+    )
+    for sentence in (
+        "There is no site of this name.",
+        "There are several sites: name one.",
+        "An earlier line has the same identity.",
+        "makes the group Staff, Guests",
+    ):
+        await user.should_see(sentence)
+    press(user, "Import 3 chargers")
+    await user.should_see("3 chargers were added", retries=100)
+    press(user, "Save the passwords (CSV)")
+    response = await user.download.next()
+    text = response.content.decode()
+    assert '"CP-2","ws://127.0.0.1/ocpp/CP-2"' in text
+    assert "'=CP-9" in text
+    hashes = portal.database.ask_now(
+        lambda db: {
+            row.identity: row.password_hash
+            for row in db.execute(select(Charger.identity, Charger.password_hash))
+        }
+    )
+    password = next(line for line in text.splitlines() if line.startswith('"CP-3"')).split(",")[2].strip('"')
+    assert PasswordHasher().verify(hashes["CP-3"], password)
+    again = await visit(olga, "/admin/chargers/import")
+    await again.should_not_see(password)
+
+
+async def test_t41_hostile_cells_are_text(visit: Visit, portal: Portal) -> None:
+    _, olga = portal.database.change_now(fill)
+    hostile = "<img src=x onerror=alert(1)>"
+    user = await visit(olga, "/admin/chargers/import")
+    assert user.client is not None
+    (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
+    box.set_value(f"{hostile},{hostile},{hostile},{hostile},{hostile}")
+    press(user, "See what would happen")
+    await user.should_see("1 line is wrong", retries=20)
+    drawn = [one for one in user.client.elements.values() if isinstance(one, Drawn)]
+    assert any(hostile in str(one.props["rows"]) for one in drawn)
