@@ -15,6 +15,7 @@ from app.access.account_forms import AccountForms
 from app.access.acting import ActingAs
 from app.access.acting_forms import ActingForms
 from app.access.all_sessions import AllSessions
+from app.access.audit_log import AuditLog
 from app.access.by_provider import ByProvider, configured
 from app.access.one_time_links import Links
 from app.access.own_account import OwnAccount
@@ -77,6 +78,7 @@ class Portal:
     own_data: OwnData
     all_sessions: AllSessions
     plans: Plans
+    audit_log: AuditLog
     sites: Sites
     chargers: Chargers
     charger_import: ChargerImport
@@ -130,6 +132,7 @@ def install(settings: Settings) -> Portal:
         own_data=OwnData(database),
         all_sessions=AllSessions(database),
         plans=Plans(database, settings),
+        audit_log=AuditLog(database),
         sites=Sites(database),
         chargers=Chargers(database, settings),
         charger_import=ChargerImport(database),

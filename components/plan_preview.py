@@ -15,7 +15,7 @@ from components.words import UNKNOWN, Reader
 PREVIEW = """
 <p v-if="props.row.empty" class="p-empty" role="status">{{ props.row.empty }}</p>
 <template v-else>
-  <div class="p-month-bar" aria-hidden="true">
+  <div v-if="props.row.parts.length" class="p-month-bar" aria-hidden="true">
     <div v-for="part in props.row.parts" :key="part.key" :class="'is-' + part.shade"
         :style="{ width: part.percent + '%' }"></div>
   </div>

@@ -125,6 +125,8 @@ ROWS = (
     page("/admin/quarantine", To.OPERATORS),
     page("/admin/cards", To.OPERATORS),
     page("/admin/operators/{operator_id}", To.OPERATORS),
+    page("/admin/audit", To.OPERATORS),
+    Row("/admin/audit.csv", Kind.DOWNLOAD, To.OPERATORS.value),
     page("/admin/plans", To.OPERATORS),
     page("/admin/plans/new", To.OPERATORS),
     page("/admin/plans/{plan_id}", To.OPERATORS),

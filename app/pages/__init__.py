@@ -9,6 +9,7 @@ from app.pages import (
     account_data,
     acting_banner,
     admin,
+    admin_audit,
     admin_cards,
     admin_charger,
     admin_charger_import,
@@ -56,6 +57,7 @@ def install(portal: Portal) -> None:
     admin_people.install(portal)  # /admin/drivers, /admin/operators
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}
+    admin_audit.install(portal)  # /admin/audit, /admin/audit.csv
     admin_plans.install(portal)  # /admin/plans
     plan_editor.install(portal)  # /admin/plans/new, /admin/plans/{plan_id}/edit
     admin_plan.install(portal)  # /admin/plans/{plan_id}

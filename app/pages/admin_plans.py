@@ -52,7 +52,7 @@ class PlansPage:
         with self.console.page(reader.text("shell.plans")) as frame:
             with frame.title:
                 add = ui.link(reader.text("plans.new"), "/admin/plans/new")
-                add.classes("p-act is-add")
+                add.classes("p-submit")
             self.found.draw(self.draw_plans)
 
     def draw_plans(self, found: Found) -> Show[Found]:
@@ -71,11 +71,11 @@ def listed(found: Found, reader: Reader) -> Page:
     """The rows: a plan each, as its newest version is."""
     columns = [
         Column(reader.text("plans.name")),
+        Column(reader.text("plans.state")),
         Column(reader.text("plans.price")),
         Column(reader.text("plans.included")),
         Column(reader.text("plans.base_fee"), number=True),
         Column(reader.text("plans.drivers"), number=True),
-        Column(reader.text("plans.state")),
     ]
     current = sum(one.newest.retired_at is None for one in found)
     return Page(
@@ -96,17 +96,17 @@ def _line(family: Family, reader: Reader) -> Line:
         plan.id,
         (
             Cell(plan.name, meta=version, href=f"/admin/plans/{plan.id}"),
-            Cell(first, meta=" · ".join(more)),
-            plan_words.included(plan, reader),
-            "" if plan.base_fee is None else reader.money(plan.base_fee, plan.currency),
-            Cell(
-                reader.integer(plan.drivers),
-                meta=reader.count("plans.drivers.earlier", earlier) if earlier else "",
-            ),
             Cell(
                 reader.text("plans.retired" if is_retired else "plans.current"),
                 kind="offline" if is_retired else "online",
                 icon="block" if is_retired else "check_circle",
+            ),
+            Cell(first, meta=" · ".join(more)),
+            plan_words.included(plan, reader),
+            reader.money(plan.base_fee, plan.currency) if plan.base_fee else reader.text("plans.fee.none"),
+            Cell(
+                reader.integer(plan.drivers),
+                meta=reader.count("plans.drivers.earlier", earlier) if earlier else "",
             ),
         ),
     )

@@ -25,12 +25,14 @@ from sqlalchemy import (
 )
 
 from data.models import Account, AuditEntry
+from data.queries.accounts import holds, words_of
 from data.types import Role
 
 SHOWN = 50
 """Rows on a page."""
 MOST_ACCOUNTS = 10
 """That a search for whom it concerns reaches; whoever has more in mind writes more of the name."""
+MOST_OPERATORS = 200
 MOST_STEPS = 200
 """SQLite puts no more than 500 selects into one."""
 PROGRAM = 0
@@ -107,17 +109,41 @@ def page(
     """The *limit* newest rows, or the ones that follow *after*, or those that stand just before *before*."""
     forward = before is None
     found = _rows(db, wanted, after if forward else before, limit + 1, forward=forward)
-    more = len(found) > limit
-    found = found[:limit]
+    rows = _rows(db, wanted, after if forward else before, limit + 1, forward=forward)
+    more = len(rows) > limit
+    rows = rows[:limit]
     if forward:
-        return LogPage(found, newer=after is not None, older=more)
-    return LogPage(found[::-1], newer=more, older=bool(found))
+        return LogPage(rows, newer=after is not None, older=more)
+    return LogPage(rows[::-1], newer=more, older=bool(rows))
 
 
 def place(db: Connection, row_id: int) -> Place | None:
     """Where the row *row_id* stands; ``None`` if there is none."""
     found = db.execute(select(AuditEntry.at, AuditEntry.id).where(AuditEntry.id == row_id)).first()
     return None if found is None else Place(*found)
+
+
+def operators(db: Connection) -> tuple[tuple[int, str], ...]:
+    """Who may have done it: all who keep or kept the console, by name."""
+    rows = db.execute(
+        select(Account.id, Account.name)
+        .where(Account.role == Role.OPERATOR)
+        .order_by(Account.name, Account.id)
+        .limit(MOST_OPERATORS)
+    )
+    return tuple((id_, name) for id_, name in rows)
+
+
+def found(db: Connection, search: str) -> tuple[int, ...]:
+    """The accounts whose name or address holds all words of *search*; of ``#12`` the one with that number."""
+    number = search.removeprefix("#")
+    if number != search and number.isascii() and number.isdecimal() and len(number) <= 9:
+        return (int(number),)
+    words = words_of(search)
+    if not words:
+        return ()
+    query = select(Account.id).where(*(holds(word) for word in words)).order_by(Account.name, Account.id)
+    return tuple(db.scalars(query.limit(MOST_ACCOUNTS)))
 
 
 def actions(db: Connection) -> tuple[str, ...]:
