@@ -77,8 +77,11 @@ class CardsPage:
         """The page."""
         await self.cards.load()
         reader = self.console.reader
-        with self.console.page(reader.text("cards.title")):
+        with self.console.page(reader.text("cards.title")) as frame:
             ui.add_head_html('<link rel="stylesheet" href="/look/cards.css">')
+            with frame.title:
+                add = ui.button(reader.text("cards.add"), color=None).classes("p-button is-main")
+                add.on_click(lambda: card_dialogs.add(self.console))
             values = {"search": self.search, "state": self.state.value if self.state else ""}
             filters = Filters(reader, values, self.look)
             filters.search("search", reader.text("cards.search"))

@@ -18,6 +18,7 @@ from components.words import Reader
 from data.caller import Caller
 from data.periods import day_start
 from data.queries import accounts, cards
+from data.queries.accounts import AccountFacts
 from data.queries.cards import Card, CardDetails, State
 
 Do = Callable[[], Awaitable[object]]
@@ -280,21 +281,23 @@ class WhichSessions:
             self._told.set_text(told)
 
 
-async def add(console: Console, account_id: int, name: str) -> None:
-    """Ask which card the driver is to have: typed, or one that was lately held to a charger."""
+async def add(console: Console, facts: AccountFacts | None = None) -> None:
+    """Ask which card a driver is to have: typed, or one that was lately held to a charger.
+
+    Without *facts* of a driver, whose it is to be is asked too.
+    """
     reader, now = console.reader, clock.now()
     found = await console.portal.database.ask(cards.listed, "", State.UNKNOWN)
     recent = {
         one.id_tag: reader.text(
-            "cards.add.recent.one",
-            tag=one.id_tag,
-            place=one.charger,
-            ago=reader.ago(one.last_seen_at, now),
+            "cards.add.recent.one", tag=one.id_tag, place=one.charger, ago=reader.ago(one.last_seen_at, now)
         )
         for one in found.cards[:RECENT]
         if one.last_seen_at is not None
     }
-    with dialogs.dialog(reader.text("cards.add.title", name=name)) as box:
+    draw_choice = None if facts is not None else await _driver_choice(console)
+    title = reader.text("cards.add") if facts is None else reader.text("cards.add.title", name=facts.name)
+    with dialogs.dialog(title) as box:
         dialogs.paragraph(reader.text("cards.add.text"))
         tag = dialogs.field(reader.text("cards.add.number"), longest=LONGEST_TAG)
         tag.props("autocomplete=off spellcheck=false")
@@ -302,8 +305,13 @@ async def add(console: Console, account_id: int, name: str) -> None:
             offered = ui.select(recent, label=reader.text("cards.add.recent"))
             offered.classes("p-card-choice").props("outlined options-dense behavior=menu")
             offered.on_value_change(lambda event: tag.set_value(event.value))
+        choice = None if draw_choice is None else draw_choice()
 
         async def act() -> Problem:
-            return await _link(console, tag.value or "", account_id, name, Along())
+            if facts is not None:
+                return await _link(console, tag.value or "", facts.id, facts.name, Along())
+            if choice is None or choice.value is None:
+                return reader.text("cards.driver.missing")
+            return await _link(console, tag.value or "", choice.value, choice.name, Along())
 
         dialogs.actions(reader, box, reader.text("cards.add.do"), act, fields=[tag])

@@ -86,7 +86,7 @@ class DriverParts:
         )
         with table.actions:
             add = ui.button(reader.text("cards.add"), color=None).classes("p-button").props("flat")
-            add.on_click(lambda: card_dialogs.add(self.console, self.id, self.facts().name))
+            add.on_click(lambda: card_dialogs.add(self.console, self.facts()))
 
         def show(found: Sequence[cards.Card]) -> None:
             table.show(found, clock.now(), empty=reader.text("cards.of_driver.empty"))

@@ -1934,7 +1934,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "driver.sessions.empty": "Noch keine Ladungen.",
     "driver.sessions.when": "Wann",
     "driver.sessions.charger": "Ladepunkt",
-    "driver.sessions.energy": "kWh",
+    "driver.sessions.energy": "Energie",
     "driver.sessions.state": "Status",
     "driver.sessions.billed": "Berechnet",
     "driver.reservations": "Nächste Reservierungen",

@@ -1903,7 +1903,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "driver.sessions.empty": "No sessions yet.",
     "driver.sessions.when": "When",
     "driver.sessions.charger": "Charger",
-    "driver.sessions.energy": "kWh",
+    "driver.sessions.energy": "Energy",
     "driver.sessions.state": "State",
     "driver.sessions.billed": "Billed",
     "driver.reservations": "Next reservations",
