@@ -133,6 +133,7 @@ class Waiting(Card):
                 (reader.text("new_charger.protocol"), protocol or UNKNOWN),
                 (reader.text("new_charger.connectors"), reader.integer(charger.connectors)),
             ]
+        told = [] if here else [*self._tries(heard.tries, now), *self._pending(heard.pending)]
         self._drawn.show(
             {
                 "title": charger.name if charger is not None else UNKNOWN,
@@ -141,8 +142,8 @@ class Waiting(Card):
                 "icon": "check_circle" if here else "hourglass_top",
                 "text": reader.text("new_charger.connected.text" if here else "new_charger.waiting.text"),
                 "facts": facts,
-                "tries_title": reader.text("new_charger.tries"),
-                "tries": [] if here else [*self._tries(heard.tries, now), *self._pending(heard.pending)],
+                "tries_title": reader.text("new_charger.tries") if told else "",
+                "tries": told,
             }
         )
 
