@@ -255,7 +255,13 @@ async def test_the_estimate_at_the_end_is_what_is_billed(
 async def test_many_sessions_are_settled_in_batches(sqlite_database: Database) -> None:
     """Issue: bounded ones; sessions of nobody and such that wait are passed."""
     bills = Bills(sqlite_database)
-    where = {"charger": bills.charger, "connector": 1, "finalized": False, "steps": [], "minutes": 1}
+    where: dict[str, Any] = {
+        "charger": bills.charger,
+        "connector": 1,
+        "finalized": False,
+        "steps": [],
+        "minutes": 1,
+    }
 
     def fill(change: Change) -> None:
         for number in range(230):
@@ -310,7 +316,7 @@ async def test_two_workers_never_bill_twice(postgres_database: Database) -> None
 async def test_killed_at_any_moment_it_never_bills_twice(database: Database) -> None:
     """Issue: a crash never bills twice: SIGKILL in the midst of it; then the rest."""
     bills = Bills(database, included_wh=100_000)
-    where = {"charger": bills.charger, "connector": 1, "finalized": False, "steps": []}
+    where: dict[str, Any] = {"charger": bills.charger, "connector": 1, "finalized": False, "steps": []}
 
     def fill(change: Change) -> None:
         for number in range(150):
