@@ -401,7 +401,7 @@ async def test_the_first_operator_comes_in_by_a_link_that_works_once(here: Site,
         for _ in range(2):
             assert "Become the first operator" in (await browser.get(link)).text
         made = await browser.post("/auth/welcome", data={**OPERATOR, "token": token})
-        assert (made.status_code, made.headers["location"]) == (303, "/admin")
+        assert (made.status_code, made.headers["location"]) == (303, "/admin/setup")
         assert (await browser.get("/admin")).status_code == 200
     async with here.browser() as late:
         assert (await late.get(link)).headers["location"] == "/sign-in?problem=link"

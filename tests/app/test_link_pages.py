@@ -268,7 +268,7 @@ async def test_with_an_identity_provider_passwords_are_off_and_the_break_glass_w
             assert "problem=off" in (await browser.post("/auth/invitation", data=form)).headers["location"]
             assert "new-password" not in (await browser.get(f"/welcome/{first}")).text
             form = {"token": str(first), "name": "Olga", "email": "olga@example.org"}
-            assert (await browser.post("/auth/welcome", data=form)).headers["location"] == "/admin"
+            assert (await browser.post("/auth/welcome", data=form)).headers["location"] == "/admin/setup"
         link = await here.links.sign_in_link(COMMAND_LINE, 3)
         async with here.browser() as browser:
             assert "signs Olga in, once" in (await browser.get(f"/enter/{token_of(link)}")).text

@@ -74,7 +74,7 @@ async def test_a_double_click_makes_one_sign_in_and_one_operator(here: Site) -> 
         fields = {"token": token, "name": "Olga", "email": "olga@example.org", "password": NEW}
         form = await form_of(browser, f"/welcome/{token}", **fields)
         answers = await asyncio.gather(*(browser.post("/auth/welcome", data=form) for _ in range(2)))
-        assert [answer.headers["location"] for answer in answers] == ["/admin"] * 2
+        assert [answer.headers["location"] for answer in answers] == ["/admin/setup"] * 2
     await here.driver()
     async with here.browser() as browser:
         form = await form_of(browser, "/sign-in", **SIGN_IN)
