@@ -84,6 +84,7 @@ def run_demo(
             extra_hosts="",
             trusted_proxies="",
             default_time_zone="Europe/Berlin",
+            settle_after_minutes=1,  # nobody watches a demo for longer
             log_level="warning",  # 56 chargers that come and go would push the sign-ins off the screen
         )
         database = open_database(settings)
