@@ -122,6 +122,7 @@ LEAKS: list[Any] = [
         },
     ],
     [2, "1", "ChangeConfiguration", {"key": "Wifi.Password", "value": SECRET}],
+    [2, "1", "Odd", {"headers": {"Authorization": f"Basic {SECRET}"}}],
     [2, "1", "GetDiagnostics", {"location": f"ftp://user:{SECRET}@files.example/up"}],
 ]
 
@@ -153,7 +154,7 @@ def test_an_answer_bears_the_name_of_what_it_answers() -> None:
         (False, '[3,"?",{}]'),
         (False, "hello"),
         (False, "[]"),
-        (False, '[2,7,"Heartbeat",{}]'),
+        (False, '[2,"0b7e2f6a-3c1d-4e5f-8a9b-0c1d2e3f4a5b","Heartbeat",{}]'),
     ):
         log.add(text, sent=sent)
     found = [(frame.kind, frame.action, frame.message_id) for frame in shown(log.frames())]
@@ -165,7 +166,7 @@ def test_an_answer_bears_the_name_of_what_it_answers() -> None:
         ("result", "", "?"),
         ("other", "", ""),
         ("other", "", ""),
-        ("call", "Heartbeat", "7"),
+        ("call", "Heartbeat", "0b7e2f6a-3c1d-4e5f-8a9b-0c1d2e3f4a5b"),
     ]
     assert shown(log.frames())[0].payload == '{"chargePointModel":"X"}'
 
