@@ -48,9 +48,7 @@ TEMPLATE = """
         <b v-if="site.now" :style="{ left: site.now[1] }" aria-hidden="true"></b>
         <p v-if="!charger.blocks.length" class="p-muted p-small p-cal-free">{{ props.row.free }}</p>
         <ul v-else>
-          <li v-for="block in charger.blocks" :key="block.id"
-            :style="{ '--left': block.left, '--width': block.width, '--lane': block.lane,
-              '--room': block.room }">
+          <li v-for="block in charger.blocks" :key="block.id" :style="block.style">
             <a :href="block.path" class="p-cal-block" :class="['is-' + block.kind, 'is-' + block.side]"
               :title="block.spoken">
               <i class="p-icon" :class="'p-i-' + block.icon" aria-hidden="true"></i>
@@ -153,11 +151,13 @@ class Calendar(Card):
                     "path": self._path(day.date, held.id),
                     "kind": state.kind,
                     "icon": state.icon,
-                    "left": _part(site, first),
-                    "width": _share(site, end - first),
-                    "lane": lane,
                     "side": side,
-                    "room": room,
+                    "style": {
+                        "--left": _part(site, first),
+                        "--width": _share(site, end - first),
+                        "--lane": lane,
+                        "--room": room,
+                    },
                     "spoken": ", ".join(shown.values()),
                     **shown,
                 }

@@ -97,6 +97,25 @@ REVIEWED = {
     ),
     ("components.plan", ":style=\"{ width: props.row.filled + '%' }\""),
     ("components.plan_preview", ":style=\"{ width: part.percent + '%' }\""),
+    ("app.pages.admin_reservations", "to(self.path(day, None))"),
+    ("app.pages.reservation_dialogs", ':href="href"'),
+    *(
+        ("components.reservation_calendar", f':href="{path}"')
+        for path in (
+            "block.path",
+            "charger.path",
+            "one.path",
+            "site.path",
+            "props.row.next[1]",
+            "props.row.previous[1]",
+            "props.row.today[1]",
+        )
+    ),
+    # Numbers and percentages.
+    ("components.reservation_calendar", ':style="block.style"'),
+    ("components.reservation_calendar", ":style=\"{ '--lanes': charger.lanes }\""),
+    ("components.reservation_calendar", ':style="{ left: left }"'),
+    ("components.reservation_calendar", ':style="{ left: site.now[1] }"'),
     ("components.shell", ':action="props.row.end_path"'),
     ("components.shell", ':href="place.path"'),
 }

@@ -75,7 +75,7 @@ class Reservations:
         return made
 
     @changing("reservation.change")
-    async def change(
+    async def move(
         self,
         caller: Caller,
         /,

@@ -20,7 +20,7 @@ from components.reservation_words import overlap, place, standing
 from components.words import Reader, reader
 from data import wall_time
 from data.queries import reservation_day
-from data.queries.accounts import Choice as Card
+from data.queries.accounts import Choice as Found
 from data.queries.reservation_day import Bookable, Held
 from data.queries.reservations import Overlap, overlaps
 from data.types import ReservationStatus
@@ -72,7 +72,7 @@ class Form:
         self,
         console: Console,
         chargers: tuple[Bookable, ...],
-        cards: tuple[Card, ...],
+        cards: tuple[Found, ...],
         day: date,
         held: Held | None,
     ) -> None:
@@ -90,7 +90,7 @@ class Form:
         self.place = Choice({}, label=words.text("reservations.place"))
         self.place.props("outlined options-dense behavior=menu")
         if held is None or all(one.id != held.mapping_id for one in cards):
-            known = () if held is None else (Card(held.mapping_id, held.driver_name, held.id_tag),)
+            known = () if held is None else (Found(held.mapping_id, held.driver_name, held.id_tag),)
             cards = (*known, *cards)
         self.card = DriverChoice(words, self._find, cards, label=words.text("reservations.find.card"))
         self.zone = dialogs.paragraph("").classes("p-muted p-small")
@@ -140,7 +140,7 @@ class Form:
         number = self.place.value or None
         return Typed(Booking(int(self.card.value), chosen.id, number, moments[0], moments[1]))
 
-    async def _find(self, typed: str) -> tuple[Card, ...]:
+    async def _find(self, typed: str) -> tuple[Found, ...]:
         return await self._console.portal.database.ask(reservation_day.cards, typed)
 
     def _box(self, key: str, kind: str) -> ui.input:
@@ -238,7 +238,7 @@ async def _form(console: Console, day: date, saved: Saved, held: Held | None, si
                 if held is None:
                     await reservations.create(caller, *given)
                 else:
-                    await reservations.change(caller, held.id, *given)
+                    await reservations.move(caller, held.id, *given)
             except CannotReserve as error:
                 return problem(form.there, error, clock.now())
             saved(form.there.local(wish.starts_at).date())

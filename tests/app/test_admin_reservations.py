@@ -118,7 +118,7 @@ async def test_c15_a_day_by_charger_in_each_sites_own_hours(noon: None, visit: V
     [harbour, zoo] = shown(user)["sites"]
     assert (harbour["zone"], harbour["now"][0], zoo["now"][0]) == ("Europe/Berlin", "Now 13:00", "Now 07:00")
     [block, _] = harbour["chargers"][0]["blocks"]
-    assert (block["left"], block["width"], block["lane"]) == ("58.333%", "6.250%", 0)
+    assert block["style"] == {"--left": "58.333%", "--width": "6.250%", "--lane": 0, "--room": 58.33}
     assert harbour["chargers"][0]["lanes"] == 2
     user = await visit(yard.olga, f"{TODAY}&site={yard.here}")
     assert blocks(user)["Charger CP2"] == []
@@ -157,7 +157,7 @@ async def test_c15_one_is_made_in_the_sites_time_and_a_conflict_is_said_first(
     await user.should_see("Choose a charger and a card", retries=20)
     _card(user).set_value(yard.card)
     _when(user, "2026-11-23", "10:30", "2026-11-23", "12:00")
-    told = "This overlaps another reservation: Eve Other · Whole charger · Tomorrow, 10:00–11:30"
+    told = "This overlaps 1 other reservation: Eve Other · Whole charger · Tomorrow, 10:00–11:30"
     await user.should_see(told, retries=40)
     press(user, "Reserve")
     await until(lambda: len([one for one in _labels(user) if one == told]) == 2)  # and nothing is saved

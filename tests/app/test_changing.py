@@ -132,7 +132,7 @@ TRIES = {
     ),
     "reservation.change": Try(
         "driver",
-        lambda s, c: s.portal.reservations.change(
+        lambda s, c: s.portal.reservations.move(
             c,
             s.moved,
             s.card,
