@@ -148,6 +148,8 @@ class Ledger:
             if shown:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
             writing.announcements.append(running.reading().announcement(running.account_id))
+        elif running.account_id is None and not running.replayed:  # nobody's: for operators alone
+            writing.announcements.append(running.reading().announcement(None))
         await self.memory.change(writing)
         if shown:
             self.hidden.drop(running.id)

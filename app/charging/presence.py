@@ -208,7 +208,12 @@ class Presence:
             received_at=clock.now(),
             session_id=session_id,
         )
-        await self._database.change(lambda change: change.later(quarantine.KEEP, row))
+
+        def keep(change: Change) -> None:
+            change.later(quarantine.KEEP, row)
+            change.announce(Announcement(Topic.ATTENTION))
+
+        await self._database.change(keep)
 
     async def run(self) -> None:
         """Let time pass, until cancelled."""

@@ -15,8 +15,9 @@ from typing import Any, cast
 from sqlalchemy import Dialect, Executable, Table, bindparam, delete, select, text, update
 
 from app.charging.metering.meter import Progress, Step
+from app.charging.quarantine import KEEP
 from app.charging.reports import Sample
-from data.announcements import Announcement
+from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Charger, ChargingSession, EnergyStep
 from data.types import Utc
@@ -212,4 +213,6 @@ class Writing:
             later(PROGRESS, self.progress)
         for statement, row in self.others:
             later(statement, row)
+        if any(statement is FLAGS or statement is KEEP for statement, _ in self.others):
+            change.announce(Announcement(Topic.ATTENTION))  # there may be more for an operator to see to
         change.announcements.extend(self.announcements)
