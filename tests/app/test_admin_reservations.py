@@ -118,7 +118,7 @@ async def test_c15_a_day_by_charger_in_each_sites_own_hours(noon: None, visit: V
     [harbour, zoo] = shown(user)["sites"]
     assert (harbour["zone"], harbour["now"][0], zoo["now"][0]) == ("Europe/Berlin", "Now 13:00", "Now 07:00")
     [block, _] = harbour["chargers"][0]["blocks"]
-    assert block["style"] == {"--left": "58.333%", "--width": "6.250%", "--lane": 0, "--room": 58.33}
+    assert block["style"] == {"--left": "58.333%", "--width": "6.250%", "--lane": 0, "--room": 35.42}
     assert harbour["chargers"][0]["lanes"] == 2
     user = await visit(yard.olga, f"{TODAY}&site={yard.here}")
     assert blocks(user)["Charger CP2"] == []
