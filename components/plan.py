@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from components import plan_words
 from components.drawn import Card, Drawn
 from components.words import Reader
 from data.queries.plans import PlanUse
@@ -99,7 +100,12 @@ def _values(use: PlanUse, reader: Reader) -> dict[str, Any]:
     if plan.price_per_kwh is not None and not plan.unlimited:
         key = "plan.price" if not plan.included_wh else "plan.beyond_now" if over else "plan.beyond"
         terms.append(reader.text(key, price=reader.price(plan.price_per_kwh, plan.currency)))
-    terms.append(reader.text("plan.renews", date=reader.full_date(reader.local(use.renews_at).date())))
+        terms += plan_words.others(plan, reader)
+    renews = reader.local(use.renews_at).date()
+    if plan.ended_on is not None and plan.ended_on <= renews:
+        terms.append(reader.text("plan.ends", date=reader.full_date(plan.ended_on)))
+    else:
+        terms.append(reader.text("plan.renews", date=reader.full_date(renews)))
     terms.append(reader.text("plan.currency", currency=plan.currency))
     fee = "" if plan.base_fee is None else reader.money(plan.base_fee, plan.currency)
     return {

@@ -108,7 +108,6 @@ def page(
 ) -> LogPage:
     """The *limit* newest rows, or the ones that follow *after*, or those that stand just before *before*."""
     forward = before is None
-    found = _rows(db, wanted, after if forward else before, limit + 1, forward=forward)
     rows = _rows(db, wanted, after if forward else before, limit + 1, forward=forward)
     more = len(rows) > limit
     rows = rows[:limit]

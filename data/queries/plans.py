@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from data.models import Plan, Subscription
 from data.periods import Period, Window, local_day, window
@@ -28,6 +29,8 @@ class CurrentPlan:
     started_on: date
     tiers: Sequence[Mapping[str, int]] = ()
     windows: Sequence[Mapping[str, int]] = ()
+    ended_on: date | None = None
+    """The first day without it, if it ends and no other one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ _held = and_(
     Subscription.started_on <= bindparam("day"),
     or_(Subscription.ended_on.is_(None), Subscription.ended_on > bindparam("day")),
 )
+_following = aliased(Subscription)
+_followed = exists().where(
+    _following.account_id == Subscription.account_id,
+    _following.started_on == Subscription.ended_on,
+    or_(_following.ended_on.is_(None), _following.ended_on > _following.started_on),
+)
 _current = (
     select(
         Plan.name,
@@ -57,6 +66,7 @@ _current = (
         Subscription.started_on,
         Plan.tiers,
         Plan.windows,
+        case((_followed, None), else_=Subscription.ended_on).label("ended_on"),
     )
     .join(Plan, Plan.id == Subscription.plan_id)
     .where(_held)

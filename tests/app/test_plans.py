@@ -294,3 +294,10 @@ async def test_p18_a_plan_begins_and_ends_on_its_day_in_every_query(office: Offi
     assert name(date(2026, 11, 30)) == "Home"
     assert name(date(2026, 12, 1)) == name(date(2026, 12, 10)) == "Other"
     assert name(date(2026, 12, 11)) is None
+
+    def ends(day: date) -> date | None:
+        plan = office.database.ask_now(current_plan, dana, day)
+        return None if plan is None else plan.ended_on
+
+    assert ends(date(2026, 11, 30)) is None  # another one follows
+    assert ends(date(2026, 12, 1)) == date(2026, 12, 11)

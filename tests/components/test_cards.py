@@ -237,6 +237,24 @@ RENEWAL = datetime(2026, 11, 30, 23, tzinfo=UTC)
             id="unlimited",
         ),
         pytest.param(
+            replace(PLAN, tiers=[{"above_wh": 100_000, "price_per_kwh": 3_500}]),
+            12_300,
+            ["Then €0.28 per kWh", "€0.35 per kWh above 300 kWh", "Renews on Dec 1, 2026"],
+            ["Ends on"],
+            id="tiers",
+        ),
+        pytest.param(
+            replace(
+                PLAN,
+                windows=[{"from_minute": 1_320, "to_minute": 360, "price_per_kwh": 1_900}],
+                ended_on=date(2026, 11, 28),
+            ),
+            12_300,
+            ["€0.19 per kWh from 22:00 to 06:00", "Ends on Nov 28, 2026"],
+            ["Renews"],
+            id="windows, and an end",
+        ),
+        pytest.param(
             replace(PLAN, price_per_kwh=None), 1_000, ["199.0 kWh left"], ["per kWh"], id="no price"
         ),
     ],
