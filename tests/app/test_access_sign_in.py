@@ -424,7 +424,7 @@ async def test_of_two_who_use_the_link_at_the_same_moment_one_becomes_operator(h
             )
         )
     went = sorted(answer.headers["location"] for answer in answers)
-    assert went == ["/admin"] + ["/sign-in?problem=link"] * 3
+    assert went == ["/admin/setup"] + ["/sign-in?problem=link"] * 3
     accounts = await here.database.ask(lambda db: len(db.execute(select(Account.id)).all()))
     assert accounts == 1
 
