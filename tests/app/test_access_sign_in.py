@@ -461,7 +461,7 @@ async def test_the_first_operator_s_form_says_what_is_missing(here: Site, link: 
             assert page.status_code == 200
             assert "Please " in page.text
         done = await browser.post("/auth/welcome", data={**OPERATOR, "token": token})
-        assert done.headers["location"] == "/admin"
+        assert done.headers["location"] == "/admin/setup"
 
 
 async def test_hostile_tokens_lead_nowhere(here: Site) -> None:
