@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -112,11 +113,11 @@ def without_secrets(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         return HIDDEN
     if isinstance(value, dict):
-        named = " ".join(_plain(_named(value.get(key))) for key in value if _plain(key) in _NAMES)
+        named = " ".join(_plain(_named(value.get(key))) for key in value if _short(key) in _NAMES)
         secret = bool(named) and any(_SECRET.search(word) for word in named.split())
         return {
             key: HIDDEN
-            if _plain(key) in _VALUES and secret and part is not None
+            if secret and _short(key) in _VALUES and part is not None
             else _of_key(key, part, depth)
             for key, part in value.items()
         }
@@ -131,13 +132,21 @@ def is_secret(key: str) -> bool:
 
 
 def _of_key(key: str, part: Any, depth: int) -> Any:
-    plain = _plain(key)
     if isinstance(part, (str, int)) and not isinstance(part, bool):
-        if plain in _TAGS or plain.endswith("idtag"):
+        if (holds := _holds(key)) == "tag":
             return masked(str(part))
-        if _SECRET.search(plain):
+        if holds == "secret":
             return HIDDEN
     return without_secrets(part, depth + 1)
+
+
+@lru_cache(maxsize=4096)
+def _holds(key: str) -> str:
+    """What stands under *key*: a ``tag``, a ``secret``, or neither."""
+    plain = _plain(key)
+    if plain in _TAGS or plain.endswith("idtag"):
+        return "tag"
+    return "secret" if _SECRET.search(plain) else ""
 
 
 def _named(value: Any) -> str:
@@ -145,6 +154,12 @@ def _named(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("name")
     return value if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=4096)
+def _short(key: str) -> str:
+    """As `_plain`, for the names of JSON, which are always the same ones."""
+    return _plain(key)
 
 
 def _plain(key: str) -> str:
