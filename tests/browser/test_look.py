@@ -115,10 +115,10 @@ def dashboard(
     return dashboard
 
 
-def violations(browser: webdriver.Chrome) -> list[str]:
-    """What axe-core finds, one line each."""
+def violations(browser: webdriver.Chrome, within: str = "html") -> list[str]:
+    """What axe-core finds, one line each; *within* an open dialog, what is behind it is not looked at."""
     browser.execute_script(AXE)
-    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    found = browser.execute_async_script("axe.run(arguments[0]).then(arguments[1])", within)
     return [
         f"{v['id']} ({v['impact']}): {node['html'][:160]} — {node['failureSummary'][:300]}"
         for v in found["violations"]
