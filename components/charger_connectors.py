@@ -100,6 +100,8 @@ class _Row:
 
     def _told(self, reading: Reading) -> str:
         reader = self._reader
+        if reading.energy_wh is None and reading.power_w is None:
+            return reader.text("charger.waiting")
         energy = f"{reader.live_kwh(reading.energy_wh)} kWh"
         if reading.power_w is None:
             return energy

@@ -1638,6 +1638,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.configuration.no_key": "Wählen Sie einen Schlüssel.",
     "charger.configuration.text": "Was daraus wurde, und ob es einen Neustart braucht, steht unter Anfragen. Lesen Sie die Konfiguration erneut, um den neuen Wert zu sehen.",
     "charger.configuration.do": "{name} ändern",
+    "charger.waiting": "wartet auf einen Zählerwert",
     "checkins.title": "Meldungen der letzten 7 Tage",
     "checkins.label": "Meldungen der letzten 7 Tage, halbe Stunde für halbe Stunde",
     "checkins.never": "Von ihr wurde noch nie etwas gehört.",

@@ -1610,6 +1610,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.configuration.no_key": "Choose a key.",
     "charger.configuration.text": "What became of it, and whether it takes a restart, is said under Requests. Read the configuration again to see the new value.",
     "charger.configuration.do": "Change {name}",
+    "charger.waiting": "waiting for a reading",
     "checkins.title": "Check-ins of the last 7 days",
     "checkins.label": "Check-ins of the last 7 days, half hour by half hour",
     "checkins.never": "It has never been heard of.",
