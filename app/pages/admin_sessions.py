@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 PATH, FILE = "/admin/sessions", "/admin/sessions.csv"
 AT_MOST_EVERY = 1.0
 """Seconds between the questions of an open list, and between its showing what chargers say."""
+MOST_CHARGERS = 100
+"""Chargers to choose among; where there are more a site is to be chosen first, for choices cost the page."""
 MOST_DRIVERS = 20
 """Drivers that a search among them lists the sessions of."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -196,7 +198,7 @@ class Answer:
     """Name of the one driver whose sessions these are; empty without one."""
     sites: tuple[tuple[int, str], ...]
     chargers: tuple[tuple[int, str], ...]
-    """Those of the site, if one is chosen."""
+    """Those to choose among, of the site if one is chosen."""
 
 
 class SessionsPage:
@@ -233,6 +235,9 @@ class SessionsPage:
         chargers = select(Charger.id, Charger.name).order_by(Charger.name, Charger.id)
         if wanted.site is not None:
             chargers = chargers.where(Charger.site_id == wanted.site)
+        offered = db.execute(chargers.limit(MOST_CHARGERS + 1)).all()
+        if len(offered) > MOST_CHARGERS:
+            offered = db.execute(chargers.where(Charger.id == (wanted.charger or 0))).all()
         return Answer(
             asked,
             wanted,
@@ -240,7 +245,7 @@ class SessionsPage:
             matching,
             driver,
             tuple((id_, name) for id_, name in sites),
-            tuple((id_, name) for id_, name in db.execute(chargers)),
+            tuple((id_, name) for id_, name in offered),
         )
 
     async def draw(self) -> None:

@@ -174,6 +174,18 @@ async def test_choosing_a_filter_changes_address_rows_and_file(visit: Visit, wor
     assert str(link.props["href"]).startswith("/admin/sessions.csv?state=charging&progress=")
 
 
+async def test_of_very_many_chargers_a_site_is_chosen_first(
+    visit: Visit, world: World, olga: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Choices cost a page: beyond so many chargers there are those of a chosen site, and the chosen one."""
+    monkeypatch.setattr("app.pages.admin_sessions.MOST_CHARGERS", 1)
+    for query, offered in (("", False), (f"?charger={world.right}", True)):
+        user = await visit(olga, f"/admin/sessions{query}")
+        assert user.client is not None
+        selects = [one for one in user.client.elements.values() if isinstance(one, ui.select)]
+        assert ("Charger" in [one.props.get("label") for one in selects]) is offered
+
+
 async def test_the_file_is_the_list_and_its_page_says_how_far_it_is(
     visit: Visit, world: World, olga: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

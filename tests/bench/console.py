@@ -39,6 +39,8 @@ async def console(sessions: int = history.LARGE) -> list[Result]:
             await until_up(http, process.url)
             cookie = await cookies(http, process, operator)
             headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookie.items()), "Accept-Encoding": "gzip"}
+            empty = await _cost(http, process, "/bench/empty", headers)
+            print(f"an empty page costs {empty:.1f} ms now", end=", ", flush=True)
             for what, path in paths:
                 what = f"server CPU of {what}, {sessions:,} sessions"
                 cost = await _cost(http, process, path, headers)

@@ -131,6 +131,36 @@ def test_every_filter_with_every_other_in_every_order_page_by_page(database: Dat
     assert database.ask_now(session_list.page, unserved).sessions == ()
 
 
+def test_ways_that_are_merged_miss_nothing_wherever_the_next_session_is(database: Database) -> None:
+    """More chargers than a page has rows, one of them with most sessions: the order is that of all."""
+
+    def busy(change: Change) -> list[int]:
+        site = add_site(change)
+        made = []
+        for n in range(12):
+            charger = add_charger(change, f"CP{n}", site=site)
+            plug = change.execute(select(Connector.id).where(Connector.charger_id == charger)).scalar_one()
+            for back in range(30 if n == 4 else 1):
+                at = NOW - timedelta(minutes=n if n != 4 else 2 + back // 4)
+                made.append(
+                    (at, add_session(change, charger=charger, connector=plug, account=None, started_at=at))
+                )
+        return [id_ for _, id_ in sorted(made, reverse=True)]
+
+    right = database.change_now(busy)
+    found, after = list[int](), None
+    while True:
+        page = database.ask_now(session_list.page, Wanted(site=1), after, limit=7)
+        found += [one.id for one in page.sessions]
+        if page.next is None:
+            break
+        after = page.next
+    assert found == right
+    beyond = page.sessions[-1].place
+    empty = database.ask_now(session_list.page, Wanted(site=1), beyond)
+    assert (empty.sessions, empty.previous, empty.next) == ((), beyond, None)
+
+
 def test_a_download_goes_on_where_its_last_piece_ended(database: Database, town: Town) -> None:
     """The pieces are the list; and its end is known from one step in an index."""
     wanted = Wanted(site=town.sites[0])
@@ -201,6 +231,7 @@ FILTERS = (
     *(Wanted(state=state) for state in State),
     *(Wanted(site=2, state=state) for state in State),
     Wanted(since=NOW - 200 * DAY, until=NOW - 100 * DAY),
+    Wanted(since=NOW - 400 * DAY, until=NOW + 800 * DAY),
     Wanted(2, 3, (5,), State.REVIEW, NOW - 300 * DAY, NOW),
     Wanted(site=1, drivers=(5, 6), state=State.FINALIZED, since=NOW - 300 * DAY),
     Wanted(charger=4, state=State.NOBODY),
