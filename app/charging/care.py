@@ -211,7 +211,10 @@ def _assign(
     for one in (row.account_id, account_id):
         if one is not None:  # PEOPLE: whoever keeps the session in memory asks whose it is
             change.announce(Announcement(Topic.SESSIONS, one), Announcement(Topic.PEOPLE, one))
-    change.announce(Announcement(Topic.CHARGERS, row.charger_id), Announcement(Topic.ATTENTION))
+    change.announce(
+        Announcement(Topic.CHARGERS, row.charger_id),
+        Announcement(Topic.ATTENTION, values={"assigned": session_id}),
+    )
 
 
 def _correct(

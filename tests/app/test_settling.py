@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
+from app.charging import settling
 from app.charging.cost import costs
 from app.charging.settling import Settlement
 from data.announcements import Topic
@@ -22,6 +23,7 @@ from data.models import Charge, ChargingSession, Subscription, TransactionEvent
 from data.money import minor_digits
 from tests import world
 from tests.app.bills import LONG_AGO, SETTINGS, Bills
+from tests.data.test_queries_cost import plans
 from tests.world import NOW
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -272,6 +274,29 @@ async def test_many_sessions_are_settled_in_batches(sqlite_database: Database) -
     await bills.worker.tick(NOW)
     billed = await bills.database.ask(lambda db: db.scalar(select(func.count(Charge.id))))
     assert billed == 207
+
+
+async def test_it_is_found_by_its_index(bills: Bills) -> None:
+    """Issue: the same with any number of sessions: by indexes that hold what waits, and nothing else."""
+    bills.session()
+    where: dict[str, Any] = {"charger": bills.charger, "connector": 1, "account": bills.dana, "steps": []}
+
+    def fill(change: Change) -> None:
+        for number in range(400):
+            world.add_session(change, started_at=LONG_AGO - number * DAY, **where)
+
+    await bills.database.change(fill)
+
+    def ask(db: Connection, account: int) -> None:
+        settling._candidates(db, NOW, LONG_AGO, 0)
+        settling._next(db, NOW)
+        settling._late(db, NOW)
+
+    first, *following, late = plans(bills.database, ask, bills.dana)
+    assert "ix_sessions_settling" in first, first
+    assert "ix_sessions_settling" in following[0], following
+    assert "ix_sessions_late" in following[1], following
+    assert "ix_sessions_late" in late, late
 
 
 async def test_one_that_fails_keeps_no_other_from_being_settled(sqlite_database: Database) -> None:
