@@ -77,7 +77,7 @@ class Address(Card):
                 qr_code(address, reader.text("new_charger.qr", address=address))
 
 
-SHORT = 24
+SHORT = 16
 """Characters that a phone has room for beside a button."""
 
 

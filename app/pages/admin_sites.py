@@ -182,10 +182,10 @@ class SitesPage:
                 return ""
 
             buttons(reader.text("settings.save"), save, fields=[name])
-            remove = ui.button(
-                reader.text("groups.remove", name=group.name), on_click=lambda: self.remove(group), color=None
-            )
-            remove.classes("p-button is-danger").props("flat")
+            with Element("div").classes("p-setup-actions"):
+                words = reader.text("groups.remove", name=group.name)
+                remove = ui.button(words, on_click=lambda: self.remove(group), color=None)
+                remove.classes("p-button is-danger").props("flat")
 
     def _members(self, key: str, all_of_them: tuple[Member, ...], chosen: tuple[Member, ...]) -> ui.select:
         options = {one.id: f"{one.name} · {one.more}" for one in (*chosen, *all_of_them)}

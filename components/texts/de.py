@@ -1229,7 +1229,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.site.open": "Noch kein Standort.",
     "setup.site.works": "Standorte geben Zeiten und Preisen Zeitzone und Währung.",
     "setup.charger": "Die erste Ladestation verbinden",
-    "setup.charger.short": "Ladestation",
+    "setup.charger.short": "Station",
     "setup.charger.text": "Legen Sie sie hier an, und tragen Sie dann Adresse und Passwort in der Ladestation ein.",
     "setup.charger.there": "Ihre Ladestation:",
     "setup.charger.look": "Alle Ladestationen",

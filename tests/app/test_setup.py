@@ -184,7 +184,7 @@ async def test_a_driver_is_invited_and_the_end_says_what_is_open(
     hans = portal.database.change_now(add_account, "Hans Betreiber", Role.OPERATOR, language="de")
     german = await visit(hans, "/admin/setup")
     await sees(german, "Wo stehen Ihre Ladestationen?")
-    await sees(german, "Überspringen, weiter zu: Ladestation")
+    await sees(german, "Überspringen, weiter zu: Station")
 
 
 async def test_ready_follows_what_others_do(visit: Visit, portal: Portal, olga: int) -> None:
