@@ -118,6 +118,7 @@ async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
     ids["session_id"] = await portal.database.change(a_session, driver)
     ids["plan_id"] = await portal.database.change(world.add_plan, driver)
     ids["site_id"] = await portal.database.change(world.add_site, "Airport")
+    ids["charger_id"] = await portal.database.change(world.add_charger, "CP-ROUTES", site=ids["site_id"])
 
     async def cookie(visitor: str) -> str | None:
         if visitor == "nobody":
