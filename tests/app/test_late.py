@@ -48,24 +48,28 @@ async def samples(bills: Bills) -> int:
 
 
 async def test_what_comes_late_is_a_further_line(bills: Bills) -> None:
-    """Issue: late data after finalization is a correction line; the values before stay."""
+    """Issue: late data after finalization is a correction line; the values before stay.
+
+    P25: the lines of a session in a billing period are rounded together: 4.6 kWh cost 179.86 ct.
+    """
+    bills.terms(price_per_kwh=3_910)
     session = await charged(bills, stop=False)
     await bills.worker.tick(NOW)
     assert bills.money(session) == [(4_000, 156)]
-    await read(bills, session, THEN + 50 * MIN, 7_500, late=6 * HOUR)
+    await read(bills, session, THEN + 50 * MIN, 5_600, late=6 * HOUR)
     row = bills.row(session)
     assert (row.energy_wh, row.late_at, row.reviewed_at) == (4_000, THEN + 50 * MIN + 6 * HOUR, None)
     await bills.worker.tick(row.late_at + 14 * MIN)  # more may come
     assert bills.money(session) == [(4_000, 156)]
     await bills.worker.tick(row.late_at + 15 * MIN)
     row = bills.row(session)
-    assert (row.energy_wh, row.late_at, row.ended_at) == (6_500, None, THEN + 50 * MIN)
+    assert (row.energy_wh, row.late_at, row.ended_at) == (4_600, None, THEN + 50 * MIN)
     assert "late_after_final" in row.flags
-    assert bills.steps_wh(session) == 6_500
-    assert bills.money(session) == [(4_000, 156), (2_500, 98)]  # 253.5 in all, half-even
+    assert bills.steps_wh(session) == 4_600
+    assert bills.money(session) == [(4_000, 156), (600, 24)]
     assert [(line.revision, line.reason) for line in bills.lines(session)] == [(0, ""), (1, "late data")]
     (kept,) = await bills.database.ask(corrections_of, session)
-    assert (kept.by, kept.before["energy_wh"], kept.after["energy_wh"]) == ("late data", 4_000, 6_500)
+    assert (kept.by, kept.before["energy_wh"], kept.after["energy_wh"]) == ("late data", 4_000, 4_600)
     assert [one[:2] for one in bills.audit()] == [
         ("session.settle", "settlement"),
         ("session.late", "settlement"),
@@ -121,17 +125,17 @@ async def test_late_data_that_says_nothing_new_leaves_no_line(bills: Bills) -> N
 async def test_less_energy_takes_back_the_last_of_the_billing_period(bills: Bills) -> None:
     """Issue: the included amount is used exactly once, whichever session shrinks.
 
-    Of 10 kWh included the first session had 8: with less of them the second one's come into reach.
+    Of 15 kWh included the first session had 8: with less of them the second one's come into reach.
     """
-    bills.terms(included_wh=10_000)
+    bills.terms(included_wh=15_000)
     first = await charged(bills)
     second = bills.session(THEN + 2 * HOUR)
     await bills.worker.tick(NOW)
-    assert (bills.money(first), bills.money(second)) == ([(8_000, 0)], [(10_000, 312)])
+    assert (bills.money(first), bills.money(second)) == ([(8_000, 0)], [(10_000, 117)])
     await bills.care.correct(bills.olga, first, 3_000, "the meter was swapped")
-    assert bills.money(first) == [(8_000, 0), (-5_000, -195)]  # 13 kWh in all, of which 10 are included
+    assert bills.money(first) == [(8_000, 0), (-5_000, -117)]  # 13 kWh in all, and all are included
     await bills.care.correct(bills.olga, first, 9_000, "it was not")
-    assert bills.money(first)[2:] == [(6_000, 234)]
+    assert bills.money(first)[2:] == [(6_000, 156)]
     await bills.care.correct(bills.olga, first, 8_000, "as at first")
     assert sum(amount or 0 for _, amount in bills.money(first)) == 0
     assert [line.revision for line in bills.lines(first)] == [0, 1, 2, 3]
