@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping as Mapping_
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -66,18 +68,34 @@ def note(
     tag = tags.normal(id_tag)
     if not tag:
         return
-    change.execute(
-        _upsert(change.connection.dialect.name),
-        {
-            "id_tag": tag,
-            "first_seen_at": at,
-            "last_seen_at": at,
-            "charger_id": charger_id,
-            "connector_number": connector_number or None,
-            "times": 1,
-        },
-    )
+    row = _row(tag, charger_id, at, connector_number)
+    change.execute(_upsert(change.connection.dialect.name), row)
     change.announce(Announcement(Topic.TAGS, values={"id_tag": tag, "charger_id": charger_id}))
+
+
+def note_past(change: Change, sessions: Sequence[Mapping_[str, Any]]) -> None:
+    """Write that the tags of *sessions*, rows that are brought along from elsewhere, were seen with them."""
+    latest: dict[str, Mapping_[str, Any]] = {}
+    for row in sessions:
+        tag = tags.normal(row["id_tag"])
+        if tag and (tag not in latest or row["started_at"] > latest[tag]["started_at"]):
+            latest[tag] = row
+    if latest:
+        change.execute(
+            _upsert(change.connection.dialect.name),
+            [_row(tag, row["charger_id"], row["started_at"], None) for tag, row in latest.items()],
+        )
+
+
+def _row(tag: str, charger_id: int, at: datetime, connector_number: int | None) -> dict[str, Any]:
+    return {
+        "id_tag": tag,
+        "first_seen_at": at,
+        "last_seen_at": at,
+        "charger_id": charger_id,
+        "connector_number": connector_number or None,
+        "times": 1,
+    }
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from app.charging import sightings
 from app.commands.import_rows import FLAGS, Noted, Refused, Row
 from app.commands.opening import inserted
 from data.announcements import Announcement, Topic
@@ -135,6 +136,7 @@ class Store:
         stored.sessions = len(sessions)
         if sessions:
             change.execute(insert(ChargingSession), sessions)
+            sightings.note_past(change, sessions)
             owners = {session["account_id"] for session in sessions} - {None}
             change.announce(*(Announcement(Topic.SESSIONS, owner) for owner in sorted(owners)))
         if self._policy.dry_run:

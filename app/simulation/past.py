@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 
+from app.charging import sightings
 from app.simulation.car import Car, is_dc
 from data.database import Change
 from data.models import ChargingSession, EnergyStep
@@ -130,6 +131,7 @@ def store(
     if not rows:
         return
     change.execute(insert(ChargingSession), rows)
+    sightings.note_past(change, rows)
     mine = select(ChargingSession.started_at, ChargingSession.id).where(ChargingSession.mapping_id == mapping)
     ids = {row.started_at: row.id for row in change.execute(mine)}
     change.execute(

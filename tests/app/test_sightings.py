@@ -118,3 +118,15 @@ async def test_an_answer_does_not_wait_for_a_note_that_fails(
     assert "CARD1" not in caplog.text
     await held.hold("CARD1")  # the next one is noted, without waiting
     assert held.seen("CARD1") is not None
+
+
+async def test_cards_of_sessions_from_elsewhere_were_seen_too(held: Held) -> None:
+    """An import and the demo: by the latest session of each tag, and no newer sighting is forgotten for it."""
+    await held.hold("CARD1")
+    rows = [
+        {"id_tag": tag, "charger_id": held.other, "started_at": NOW - timedelta(days=days)}
+        for tag, days in (("past", 3), ("PAST", 1), ("CARD1", 2), ("", 1))
+    ]
+    held.database.change_now(sightings.note_past, rows)
+    assert held.seen("PAST").last_seen_at == NOW - timedelta(days=1)
+    assert (held.seen("CARD1").last_seen_at, held.count()) == (NOW, 2)
