@@ -128,8 +128,9 @@ class Reservations:
     def _heard(self, announcement: Announcement) -> None:
         """A charger that has connected or booted may have been away when a reservation of it began."""
         if announcement.values is None and announcement.about is not None:
+            if not self._back:  # else somebody waits already, for the first of them
+                self._wake.set()
             self._back[announcement.about] = clock.now() + self._settled
-            self._wake.set()
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
