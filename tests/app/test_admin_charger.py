@@ -13,6 +13,7 @@ import pytest
 from nicegui import ui
 from nicegui.testing.user import User
 from sqlalchemy import insert, select, update
+from starlette.websockets import WebSocket
 
 from app import clock
 from app.charging.ocpp.desk import Desk
@@ -67,14 +68,21 @@ class Yard:
     def actions(self) -> list[str]:
         return self.portal.database.ask_now(lambda db: list(db.scalars(select(AuditEntry.action))))
 
-    def connect(self) -> Line:
-        """A line as the endpoint keeps it while the charger is connected."""
-        endpoint = self.portal.endpoint
+    async def connect(self) -> Line:
+        """A line as the endpoint keeps it while the charger is connected; this one never answers."""
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        socket = WebSocket({"type": "websocket", "headers": [], "path": "/"}, receive, send)
+        await socket.accept()
         line = Line(self.charger, Pace(10, 200))
         desk = Desk(self.charger, "CP-1", "UTC", False, 300, self.portal.sessions, self.portal.presence)
-        socket: Any = None
         line.connection = Connection(socket, "ocpp1.6", desk, None, line.log)
-        endpoint._lines[self.charger] = line
+        self.portal.endpoint._lines[self.charger] = line
         return line
 
 
@@ -246,7 +254,7 @@ async def test_nothing_is_asked_of_a_charger_that_is_not_there(visit: Visit, yar
         ]
         assert not starts[0].enabled
         async with gone(yard):
-            yard.connect()
+            await yard.connect()
             yard.portal.live.announce([Announcement(Topic.COMMANDS, yard.charger)])
             await user.should_not_see("The charger is not connected", retries=40)
             assert starts[0].enabled
@@ -267,10 +275,7 @@ def choose(user: User, label: str, value: Any) -> None:
 async def test_c16_requests_are_made_by_dialogs_that_name_the_charger(visit: Visit, yard: Yard) -> None:
     """C16, T59: each with what was chosen; no answer comes in this test, and the list says how it stands."""
     async with gone(yard):
-        yard.connect()
-        yard.portal.endpoint.connected = frozenset  # type: ignore[method-assign]  # so that nothing is sent
-        line = yard.portal.endpoint._lines[yard.charger]
-        yard.portal.endpoint.connected = lambda: frozenset({yard.charger}) if line else frozenset()  # type: ignore[method-assign]
+        await yard.connect()
         user = await visit(yard.olga, yard.path)
         press(user, "Start")
         await user.should_see("Start charging at Garage left", retries=20)
@@ -380,7 +385,7 @@ async def test_the_strip_of_check_ins(visit: Visit, yard: Yard) -> None:
 async def test_t63_messages_are_shown_without_tags_filtered_and_followed(visit: Visit, yard: Yard) -> None:
     """T63, T41: live while the page is open; the log is this process's own, since its start."""
     async with gone(yard):
-        log = yard.connect().log
+        log = (await yard.connect()).log
         log.add('[2,"1","Authorize",{"idTag":"04A1B2C3D4E5F6"}]', sent=False)
         log.add('[3,"1",{"idTagInfo":{"status":"Accepted"}}]', sent=True)
         user = await visit(yard.olga, yard.path)
