@@ -20,12 +20,13 @@ from components import words
 from components.drawn import Drawn
 from components.session_list import SessionList
 from data.caller import Caller
+from data.database import Change
 from data.models import AuditEntry
 from data.queries.session_list import Wanted
 from data.types import Role
 from tests.app.dashboard_world import HOUR, World
 from tests.conftest import Visit
-from tests.world import NOW, add_account
+from tests.world import NOW, add_account, add_charger
 
 DAY = timedelta(days=1)
 
@@ -174,11 +175,14 @@ async def test_choosing_a_filter_changes_address_rows_and_file(visit: Visit, wor
     assert str(link.props["href"]).startswith("/admin/sessions.csv?state=charging&progress=")
 
 
-async def test_of_very_many_chargers_a_site_is_chosen_first(
-    visit: Visit, world: World, olga: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_very_many_chargers_a_site_is_chosen_first(visit: Visit, world: World, olga: int) -> None:
     """Choices cost a page: beyond so many chargers there are those of a chosen site, and the chosen one."""
-    monkeypatch.setattr("app.pages.admin_sessions.MOST_CHARGERS", 1)
+
+    def many(change: Change) -> None:
+        for number in range(101):
+            add_charger(change, f"CP {number}", site=world.site)
+
+    world.database.change_now(many)
     for query, offered in (("", False), (f"?charger={world.right}", True)):
         user = await visit(olga, f"/admin/sessions{query}")
         assert user.client is not None
