@@ -178,3 +178,25 @@ async def test_t3_what_a_browser_sends_is_anything(visit: Visit, garage: Garage)
     ):
         clicked(user, table._table, sent)
     await user.should_see("This card is gone.")
+
+
+async def test_a_driver_s_page_adds_a_card_that_somebody_has_only_on_purpose(
+    visit: Visit, garage: Garage
+) -> None:
+    """Issue 4: it asks, with both names; plan, sessions, reservations and groups stand beside."""
+    user = await visit(garage.olga, f"/admin/drivers/{garage.eve}")
+    for words in ("No cards yet.", "No plan.", "No sessions yet.", "Nothing reserved.", "Charger groups"):
+        await user.should_see(words)
+    press(user, "Add a card")
+    await user.should_see("Add a card of Eve Other")
+    fill(user, "Card number", "dana")
+    press(user, "Add card")
+    await user.should_see("Move card DANA from Dana Driver to Eve Other?", retries=20)
+    assert garage.mappings("DANA") == [(garage.dana, True, False)]
+    press(user, "Move from Dana Driver to Eve Other")
+    await until(lambda: garage.mappings("DANA")[-1] == (garage.eve, True, False))
+    press(user, "Change groups")
+    await user.should_see("Charger groups of Eve Other")
+    fill(user, "A new group (may stay empty)", "Staff")
+    press(user, "Save")
+    await user.should_see("Staff", retries=20)

@@ -121,7 +121,7 @@ async def test_an_answer_does_not_wait_for_a_note_that_fails(
 
 
 async def test_cards_of_sessions_from_elsewhere_were_seen_too(held: Held) -> None:
-    """An import and the demo: by the latest session of each tag, and no newer sighting is forgotten for it."""
+    """An import and the demo: by the latest session of each tag; a newer sighting stays."""
     await held.hold("CARD1")
     rows = [
         {"id_tag": tag, "charger_id": held.other, "started_at": NOW - timedelta(days=days)}
