@@ -56,7 +56,8 @@ def _value(name: str, value: Any, currency: Any, reader: Reader) -> str:
     if isinstance(value, list):
         return ", ".join(_value(name, one, currency, reader) for one in value) or UNKNOWN
     if isinstance(value, dict):
-        inner = (f"{label(key, reader)} {_value(key, one, currency, reader)}" for key, one in value.items())
+        known = value.get("currency", currency)
+        inner = (f"{label(key, reader)} {_value(key, one, known, reader)}" for key, one in value.items())
         return "(" + ", ".join(inner) + ")"
     if value is None or value == "":
         return UNKNOWN

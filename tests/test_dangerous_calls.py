@@ -54,6 +54,7 @@ REVIEWED = {
     ("app.pages.errors", "href = target"),
     ("app.pages.links", "href = f'/auth/provider/{one.key}?{query}'"),
     ("app.pages.links", "href = target"),
+    ("app.pages.admin_audit", "href = answer.asked.address(CSV)"),
     ("app.pages.admin_plan", "to(f'/admin/plans/{self.id}/edit')"),
     ("app.pages.plan_editor", "to(f'{PLANS}/{plan_id}')"),
     ("app.pages.plan_editor", "link(self.back)"),

@@ -2059,4 +2059,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "audit.csv.address": "Von wo",
     "audit.csv.request": "Referenz",
     "audit.csv.details": "Einzelheiten",
+    "audit.detail.complete": "vollständig",
+    "audit.detail.lines": "Zeilen",
+    "audit.detail.amount": "Betrag",
 }

@@ -2025,4 +2025,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "audit.csv.address": "From where",
     "audit.csv.request": "Reference",
     "audit.csv.details": "Details",
+    "audit.detail.complete": "complete",
+    "audit.detail.lines": "lines",
+    "audit.detail.amount": "amount",
 }
