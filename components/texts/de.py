@@ -692,12 +692,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.account.erase": "Konto gelöscht",
     "people.state.erased": "Gelöscht",
     "people.problem.charging": "Es läuft noch eine Ladung. Beenden Sie sie zuerst.",
-    "people.problem.not_settled": "Noch nicht alle Ladungen sind abgerechnet. Bitte warten Sie, bis die Abrechnung fertig ist.",
+    "people.problem.not_settled": "Noch nicht alle Ladungen sind abgerechnet. Bitte warten Sie, bis die "
+    "Abrechnung fertig ist.",
     "people.erase": "Konto löschen",
     "people.erase.title": "Konto von {name} löschen?",
     "people.erase.asked": "{name} hat darum gebeten ({moment}).",
     "people.erase.unasked": "{name} hat nicht darum gebeten.",
-    "people.erase.text": "Name, E-Mail und jede Art der Anmeldung werden vergessen, Karten deaktiviert, kommende Reservierungen storniert, und der Tarif endet. Ladungen und Abgerechnetes bleiben als die eines gelöschten Kontos in den Büchern. Das lässt sich nicht rückgängig machen.",
+    "people.erase.text": "Name, E-Mail und jede Art der Anmeldung werden vergessen, Karten deaktiviert, "
+    "kommende Reservierungen storniert, und der Tarif endet. Ladungen und Abgerechnetes bleiben als die "
+    "eines gelöschten Kontos in den Büchern. Das lässt sich nicht rückgängig machen.",
     "people.erase.do": "Konto von {name} löschen",
     "people.erased": "Dieses Konto wurde gelöscht ({moment}). Seine Ladungen bleiben in den Büchern.",
     "people.did.charger.import": "Ladestationen importiert",
@@ -708,7 +711,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "health.work": "Arbeit",
     "health.well": "Alles in Ordnung",
     "health.not_well": "Braucht Aufmerksamkeit",
-    "health.stopped": "Läuft nicht, obwohl es sollte: {tasks}. Starten Sie das Portal neu; das Log nennt den Grund.",
+    "health.stopped": "Läuft nicht, obwohl es sollte: {tasks}. Starten Sie das Portal neu; das Log nennt "
+    "den Grund.",
     "health.late": "Der Prozess hat mehr zu tun, als er schafft: Seiten werden spät beantwortet.",
     "health.version": "Version",
     "health.up": "Läuft",
@@ -720,9 +724,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "health.milliseconds": "{number} ms",
     "health.pages": "Offene Seiten",
     "health.connected": "Verbundene Ladestationen",
-    "health.database.down": "Die Datenbank antwortet nicht. Was Ladestationen melden, kann nicht gespeichert werden; sie wiederholen es später.",
-    "health.database.revision_wrong": "Die Datenbank hat einen anderen Stand, als dieses Programm braucht: Daneben läuft eine andere Version.",
-    "health.database.full": "Die Platte ist fast voll. Schaffen Sie vorher Platz: Ohne ihn kann nichts gespeichert werden.",
+    "health.database.down": "Die Datenbank antwortet nicht. Was Ladestationen melden, kann nicht "
+    "gespeichert werden; sie wiederholen es später.",
+    "health.database.revision_wrong": "Die Datenbank hat einen anderen Stand, als dieses Programm braucht: "
+    "Daneben läuft eine andere Version.",
+    "health.database.full": "Die Platte ist fast voll. Schaffen Sie vorher Platz: Ohne ihn kann nichts "
+    "gespeichert werden.",
     "health.database.kind": "Art",
     "health.database.answer": "Antwortet in",
     "health.database.revision": "Stand",
@@ -748,7 +755,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "health.backup.going_on": "Wird geschrieben: {percent} %",
     "health.backup.done": "{file} ist geschrieben.",
     "health.backup.failed": "Es wurde keine Sicherung gemacht: {problem}",
-    "health.restore": "Kopieren Sie Sicherungen auf eine andere Maschine. Wie man eine zurückspielt, steht in docs/backup.md.",
+    "health.restore": "Kopieren Sie Sicherungen auf eine andere Maschine. Wie man eine zurückspielt, steht "
+    "in docs/backup.md.",
     "health.errors": "Letzte Warnungen und Fehler",
     "health.errors.empty": "Keine, seit das Portal gestartet wurde.",
     "health.error.when": "Wann",
@@ -758,7 +766,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "health.level.error": "Fehler",
     "health.level.critical": "Fehler",
     "health.diagnostics": "Diagnose kopieren",
-    "health.diagnostics.text": "Für alle, die Ihnen helfen. Sie enthält keine Passwörter, Namen oder Kartennummern.",
+    "health.diagnostics.text": "Für alle, die Ihnen helfen. Sie enthält keine Passwörter, Namen oder "
+    "Kartennummern.",
     "commands.kind.start": "Laden starten",
     "commands.kind.stop": "Laden beenden",
     "commands.kind.unlock": "Stecker freigeben",
@@ -772,7 +781,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.waiting": "Wartet darauf, an den Ladepunkt gesendet zu werden.",
     "commands.sent": "Gesendet. Die Antwort des Ladepunkts steht noch aus.",
     "commands.accepted": "Der Ladepunkt hat angenommen.",
-    "commands.accepted.start": "Angenommen. Der Ladevorgang hat noch nicht begonnen: Stecken Sie das Fahrzeug an, falls das noch nicht geschehen ist.",
+    "commands.accepted.start": "Angenommen. Der Ladevorgang hat noch nicht begonnen: Stecken Sie das "
+    "Fahrzeug an, falls das noch nicht geschehen ist.",
     "commands.accepted.stop": "Angenommen. Der Ladevorgang ist noch nicht beendet.",
     "commands.accepted.reset": "Angenommen. Der Ladepunkt ist noch nicht wieder da.",
     "commands.done": "Erledigt.",
@@ -789,21 +799,27 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.scheduled": "Angenommen. Es wird wirksam, sobald der laufende Ladevorgang beendet ist.",
     "commands.reboot_required": "Angenommen. Es wird nach dem nächsten Neustart des Ladepunkts wirksam.",
     "commands.timed_out": "Der Ladepunkt hat angenommen, aber nichts ist rechtzeitig geschehen.",
-    "commands.timed_out.start": "Der Ladepunkt hat angenommen, aber kein Ladevorgang hat rechtzeitig begonnen. War ein Fahrzeug angesteckt?",
-    "commands.timed_out.stop": "Der Ladepunkt hat angenommen, aber der Ladevorgang ist nicht rechtzeitig zu Ende gegangen. Beenden Sie ihn am Ladepunkt mit der Karte.",
+    "commands.timed_out.start": "Der Ladepunkt hat angenommen, aber kein Ladevorgang hat rechtzeitig "
+    "begonnen. War ein Fahrzeug angesteckt?",
+    "commands.timed_out.stop": "Der Ladepunkt hat angenommen, aber der Ladevorgang ist nicht rechtzeitig zu "
+    "Ende gegangen. Beenden Sie ihn am Ladepunkt mit der Karte.",
     "commands.timed_out.reset": "Der Ladepunkt hat angenommen, ist aber nicht rechtzeitig wiedergekommen.",
     "commands.failed.rejected": "Der Ladepunkt hat die Anfrage nicht angenommen.",
-    "commands.failed.rejected.stop": "Der Ladepunkt hat die Anfrage nicht angenommen. Der Ladevorgang lässt sich auch am Ladepunkt mit der Karte beenden.",
+    "commands.failed.rejected.stop": "Der Ladepunkt hat die Anfrage nicht angenommen. Der Ladevorgang lässt "
+    "sich auch am Ladepunkt mit der Karte beenden.",
     "commands.failed.rejected.unlock": "Der Ladepunkt konnte den Stecker nicht freigeben.",
     "commands.failed.occupied": "Der Anschluss ist belegt.",
     "commands.failed.faulted": "Der Anschluss ist gestört.",
     "commands.failed.unavailable": "Der Anschluss ist außer Betrieb.",
-    "commands.failed.not_supported": "Der Ladepunkt kann das nicht, oder er kennt nicht, wonach gefragt wurde.",
+    "commands.failed.not_supported": "Der Ladepunkt kann das nicht, oder er kennt nicht, wonach gefragt "
+    "wurde.",
     "commands.failed.charging": "Der Ladepunkt hat abgelehnt, weil gerade geladen wird.",
     "commands.failed.offline": "Der Ladepunkt ist offline. Es wurde nichts gesendet.",
-    "commands.failed.no_answer": "Der Ladepunkt hat nicht rechtzeitig geantwortet. Möglicherweise führt er es noch aus.",
+    "commands.failed.no_answer": "Der Ladepunkt hat nicht rechtzeitig geantwortet. Möglicherweise führt er "
+    "es noch aus.",
     "commands.failed.failed": "Der Ladepunkt hat mit einem Fehler geantwortet.",
-    "commands.failed.unsendable": "Das lässt sich diesem Ladepunkt nicht mitteilen. Es wurde nichts gesendet.",
+    "commands.failed.unsendable": "Das lässt sich diesem Ladepunkt nicht mitteilen. Es wurde nichts "
+    "gesendet.",
     "commands.refused.missing": "Das gibt es nicht mehr.",
     "commands.refused.pending": "Der Ladepunkt muss zuerst zugelassen werden.",
     "commands.refused.parameters": "Es fehlt etwas, oder so lässt sich das nicht anfragen.",
@@ -828,7 +844,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.all_states": "Jeder Status",
     "chargerlist.add": "Ladestation hinzufügen",
     "chargerlist.import": "Importieren",
-    "chargerlist.empty": "Noch keine Ladestationen. Fügen Sie die erste hinzu, oder lassen Sie sie sich verbinden, wenn unbekannte auf Sie warten dürfen.",
+    "chargerlist.empty": "Noch keine Ladestationen. Fügen Sie die erste hinzu, oder lassen Sie sie sich "
+    "verbinden, wenn unbekannte auf Sie warten dürfen.",
     "chargerlist.no_match": "Keine Ladestation passt zu dem, was Sie suchen.",
     "chargerlist.count": {"one": "{n} Ladestation", "other": "{n} Ladestationen"},
     "chargerlist.matching": {
@@ -872,8 +889,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.reviewed": "geprüft",
     "sessions.empty": "Noch keine Ladevorgänge. Jeder steht hier, sobald eine Ladestation ihn meldet.",
     "sessions.empty.filtered": "Kein Ladevorgang passt zu diesen Filtern.",
-    "sessions.looked.back": "Die Ladevorgänge bis zurück zu {moment} sind durchsucht. Dahinter können weitere sein: Weiter mit „Weiter“.",
-    "sessions.looked.energy": "Die Ladevorgänge bis {energy} sind durchsucht. Dahinter können weitere sein: Weiter mit „Weiter“.",
+    "sessions.looked.back": "Die Ladevorgänge bis zurück zu {moment} sind durchsucht. Dahinter können "
+    "weitere sein: Weiter mit „Weiter“.",
+    "sessions.looked.energy": "Die Ladevorgänge bis {energy} sind durchsucht. Dahinter können weitere sein: "
+    "Weiter mit „Weiter“.",
     "sessions.looked.on": "Die Ladevorgänge bis {moment} sind durchsucht. Dahinter können weitere sein.",
     "sessions.by_energy": "Nach Energie; laufende Ladevorgänge stehen hier, sobald sie beendet sind.",
     "sessions.only_driver": "Nur Ladevorgänge von {name}.",
@@ -906,26 +925,46 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.csv.flags": "Auffälligkeiten",
     "sessions.csv.amount": "Abgerechnet",
     "sessions.csv.currency": "Währung",
-    "sessions.flag.register_is_session_relative": "Der Zähler zählte ab Beginn dieses Ladevorgangs statt über seine Lebenszeit. Die Energie ist so berechnet.",
-    "sessions.flag.register_jumped": "Der Zähler begann mit einem unmöglichen Wert (oft 0) und sprang dann auf den echten. Die Energie zählt ab dem echten Wert.",
-    "sessions.flag.register_fell": "Der Zähler fiel während des Ladevorgangs, wie nach Tausch oder Rücksetzung. Addiert ist, was er vorher und nachher stieg.",
+    "sessions.flag.register_is_session_relative": "Der Zähler zählte ab Beginn dieses Ladevorgangs statt "
+    "über seine Lebenszeit. Die Energie ist so berechnet.",
+    "sessions.flag.register_jumped": "Der Zähler begann mit einem unmöglichen Wert (oft 0) und sprang dann "
+    "auf den echten. Die Energie zählt ab dem echten Wert.",
+    "sessions.flag.register_fell": "Der Zähler fiel während des Ladevorgangs, wie nach Tausch oder "
+    "Rücksetzung. Addiert ist, was er vorher und nachher stieg.",
     "sessions.flag.spike_dropped": "Ein Zählerwert war unmöglich hoch. Er zählt nicht mit.",
-    "sessions.flag.energy_implausible": "Energie und gemessene Leistung über die Zeit passen nicht zusammen, oder Energie floss schneller als möglich. Bitte die Einheit des Zählers prüfen und die Energie korrigieren, falls sie falsch ist.",
-    "sessions.flag.value_unreadable": "Ein Zählerwert war keine Zahl oder kam in unbekannter Einheit. Er zählt nicht mit.",
-    "sessions.flag.stop_below_last_reading": "Der letzte Zählerwert ist niedriger als einer davor. Der höhere gilt.",
-    "sessions.flag.time_unreadable": "Eine Nachricht kam ohne lesbare Zeit. Genommen ist der Moment ihres Eintreffens.",
-    "sessions.flag.clock_not_set": "Die Uhr der Ladestation war nie gestellt (ein Datum von früher). Genommen sind die Momente, in denen ihre Nachrichten eintrafen.",
-    "sessions.flag.clock_skew": "Die Uhr der Ladestation geht falsch, meist Ortszeit als UTC gesendet. Die Zeiten sind korrigiert.",
-    "sessions.flag.time_without_zone": "Die Ladestation sendet Zeiten ohne Zone. Sie sind als Ortszeit des Standorts gelesen.",
-    "sessions.flag.ended_by_new_start": "Es kam kein Ende: Der nächste Ladevorgang am Anschluss hat diesen beim letzten Zählerwert beendet. Ein spätes Ende zählt noch.",
-    "sessions.flag.ended_by_operator": "Ein Betreiber hat ihn von Hand beendet, beim letzten Zählerwert. Ein spätes Ende zählt noch.",
-    "sessions.flag.stop_below_start": "Der letzte Zählerwert ist niedriger als der erste. Es zählen die Werte dazwischen; Energie ist nie negativ.",
-    "sessions.flag.stop_in_future": "Sein Ende wurde für eine künftige Zeit gemeldet. Genommen ist der Moment, in dem die Nachricht eintraf.",
-    "sessions.flag.stop_matched": "Sein Ende nannte keine bekannte Transaktion. Es wurde nach Ladestation, Anschluss und Zeit zugeordnet.",
-    "sessions.flag.start_missing": "Sein Beginn ist nicht eingetroffen; bekannt ist er durch eine spätere Nachricht. Energie davor kann fehlen.",
-    "sessions.flag.late_after_final": "Nach dem Abschluss kamen noch Nachrichten. Was daraus folgt, ist eine weitere Zeile der Abrechnung.",
-    "sessions.flag.corrected": "Ein Betreiber hat die Energie von Hand gesetzt. Was die Ladestation noch sendet, ändert sie nicht mehr.",
-    "sessions.flag.settled_incomplete": "Er wurde abgerechnet, obwohl Nachrichten fehlen: Sie kamen nicht rechtzeitig.",
+    "sessions.flag.energy_implausible": "Energie und gemessene Leistung über die Zeit passen nicht "
+    "zusammen, oder Energie floss schneller als möglich. Bitte die Einheit des Zählers prüfen und die "
+    "Energie korrigieren, falls sie falsch ist.",
+    "sessions.flag.value_unreadable": "Ein Zählerwert war keine Zahl oder kam in unbekannter Einheit. Er "
+    "zählt nicht mit.",
+    "sessions.flag.stop_below_last_reading": "Der letzte Zählerwert ist niedriger als einer davor. Der "
+    "höhere gilt.",
+    "sessions.flag.time_unreadable": "Eine Nachricht kam ohne lesbare Zeit. Genommen ist der Moment ihres "
+    "Eintreffens.",
+    "sessions.flag.clock_not_set": "Die Uhr der Ladestation war nie gestellt (ein Datum von früher). "
+    "Genommen sind die Momente, in denen ihre Nachrichten eintrafen.",
+    "sessions.flag.clock_skew": "Die Uhr der Ladestation geht falsch, meist Ortszeit als UTC gesendet. Die "
+    "Zeiten sind korrigiert.",
+    "sessions.flag.time_without_zone": "Die Ladestation sendet Zeiten ohne Zone. Sie sind als Ortszeit des "
+    "Standorts gelesen.",
+    "sessions.flag.ended_by_new_start": "Es kam kein Ende: Der nächste Ladevorgang am Anschluss hat diesen "
+    "beim letzten Zählerwert beendet. Ein spätes Ende zählt noch.",
+    "sessions.flag.ended_by_operator": "Ein Betreiber hat ihn von Hand beendet, beim letzten Zählerwert. "
+    "Ein spätes Ende zählt noch.",
+    "sessions.flag.stop_below_start": "Der letzte Zählerwert ist niedriger als der erste. Es zählen die "
+    "Werte dazwischen; Energie ist nie negativ.",
+    "sessions.flag.stop_in_future": "Sein Ende wurde für eine künftige Zeit gemeldet. Genommen ist der "
+    "Moment, in dem die Nachricht eintraf.",
+    "sessions.flag.stop_matched": "Sein Ende nannte keine bekannte Transaktion. Es wurde nach Ladestation, "
+    "Anschluss und Zeit zugeordnet.",
+    "sessions.flag.start_missing": "Sein Beginn ist nicht eingetroffen; bekannt ist er durch eine spätere "
+    "Nachricht. Energie davor kann fehlen.",
+    "sessions.flag.late_after_final": "Nach dem Abschluss kamen noch Nachrichten. Was daraus folgt, ist "
+    "eine weitere Zeile der Abrechnung.",
+    "sessions.flag.corrected": "Ein Betreiber hat die Energie von Hand gesetzt. Was die Ladestation noch "
+    "sendet, ändert sie nicht mehr.",
+    "sessions.flag.settled_incomplete": "Er wurde abgerechnet, obwohl Nachrichten fehlen: Sie kamen nicht "
+    "rechtzeitig.",
     "sessions.flag.unknown": "Ladestation oder Import haben vermerkt: {flag}",
     "sessions.flags": "Warum hier ein Blick nötig ist",
     "sessions.flags.reviewed": "Geprüft {moment}.",
@@ -957,11 +996,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.authorization.ConcurrentTx": "Anderswo in Benutzung",
     "sessions.note.replayed": "Nachträglich gemeldet, als die Ladestation wieder verbunden war.",
     "sessions.note.late": "Nach dem Abschluss kamen späte Nachrichten; die Abrechnung sieht sie an.",
-    "sessions.note.nobody": "Er gehört niemandem: Die Karte war keinem Fahrer zugeordnet. Weisen Sie ihn dem zu, der geladen hat.",
+    "sessions.note.nobody": "Er gehört niemandem: Die Karte war keinem Fahrer zugeordnet. Weisen Sie ihn "
+    "dem zu, der geladen hat.",
     "sessions.curve": "Zählerverlauf",
-    "sessions.curve.text": "Energie bisher (durchgezogen, kWh links) und mittlere Leistung zwischen den Zählerwerten (gestrichelt, kW rechts). Zeiten: {zone}.",
-    "sessions.curve.spoken": "Diagramm von Energie und Leistung über die Zeit, {span}. Insgesamt {total}; die höchste mittlere Leistung war {power}, um {time}.",
-    "sessions.curve.even": "Zählerwerte dazwischen sind nicht gespeichert: Die Energie ist gleichmäßig gezeichnet.",
+    "sessions.curve.text": "Energie bisher (durchgezogen, kWh links) und mittlere Leistung zwischen den "
+    "Zählerwerten (gestrichelt, kW rechts). Zeiten: {zone}.",
+    "sessions.curve.spoken": "Diagramm von Energie und Leistung über die Zeit, {span}. Insgesamt {total}; "
+    "die höchste mittlere Leistung war {power}, um {time}.",
+    "sessions.curve.even": "Zählerwerte dazwischen sind nicht gespeichert: Die Energie ist gleichmäßig "
+    "gezeichnet.",
     "sessions.curve.thinned": "{steps} Zählerwerte, zu {points} Punkten zusammengefasst.",
     "sessions.curve.empty": "Es ist keine Energie geflossen.",
     "sessions.curve.table": "Als Tabelle zeigen",
@@ -971,7 +1014,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.curve.power": "Leistung",
     "sessions.bill": "Was abgerechnet wurde",
     "sessions.bill.empty": "Noch nichts abgerechnet: Das geschieht, wenn der Ladevorgang abgeschlossen wird.",
-    "sessions.bill.none": "Abgeschlossen ohne Abrechnung: Es gibt keinen Fahrer oder Tarif, zu dem sie gehörte.",
+    "sessions.bill.none": "Abgeschlossen ohne Abrechnung: Es gibt keinen Fahrer oder Tarif, zu dem sie "
+    "gehörte.",
     "sessions.bill.total": "Summe: {energy}, {amount}",
     "sessions.bill.period": "Abrechnungszeitraum ab",
     "sessions.bill.what": "Was",
@@ -1003,18 +1047,21 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.messages.resolve": "Nachrichten als erledigt kennzeichnen",
     "sessions.end": "Von Hand beenden",
     "sessions.end.title": "Ladevorgang {number} an {charger} beenden?",
-    "sessions.end.text": "Er endet hier, beim letzten Zählerwert. Die Ladestation erfährt nichts davon: Lädt sie noch, stoppen Sie sie auf ihrer Seite. Ein später gemeldetes Ende zählt noch.",
+    "sessions.end.text": "Er endet hier, beim letzten Zählerwert. Die Ladestation erfährt nichts davon: "
+    "Lädt sie noch, stoppen Sie sie auf ihrer Seite. Ein später gemeldetes Ende zählt noch.",
     "sessions.end.do": "Ladevorgang {number} beenden",
     "sessions.assign": "Einem Fahrer zuweisen",
     "sessions.assign.title": "Ladevorgang {number} zuweisen",
-    "sessions.assign.text": "Wem er zugewiesen wird, der sieht und bezahlt ihn. Was jemand anderem berechnet wurde, wird zurückgenommen.",
+    "sessions.assign.text": "Wem er zugewiesen wird, der sieht und bezahlt ihn. Was jemand anderem "
+    "berechnet wurde, wird zurückgenommen.",
     "sessions.assign.search": "Fahrer nach Name oder E-Mail suchen",
     "sessions.assign.none": "Kein Fahrer passt.",
     "sessions.assign.choose": "Bitte einen Fahrer wählen.",
     "sessions.assign.do": "Ladevorgang {number} zuweisen",
     "sessions.correct": "Energie korrigieren",
     "sessions.correct.title": "Energie von Ladevorgang {number} korrigieren",
-    "sessions.correct.text": "Sie ist jetzt {energy}. Der Wert bleibt mit dem Grund auf dieser Seite; ist er schon abgerechnet, wird der Unterschied eine weitere Zeile.",
+    "sessions.correct.text": "Sie ist jetzt {energy}. Der Wert bleibt mit dem Grund auf dieser Seite; ist "
+    "er schon abgerechnet, wird der Unterschied eine weitere Zeile.",
     "sessions.correct.energy": "Richtige Energie in kWh",
     "sessions.correct.do": "Ladevorgang {number} korrigieren",
     "sessions.review": "Als geprüft kennzeichnen",
@@ -1022,14 +1069,17 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.problem.missing": "Diesen Ladevorgang gibt es nicht mehr.",
     "sessions.problem.driver": "Diesen Fahrer gibt es nicht mehr.",
     "sessions.problem.ended": "Er ist schon beendet.",
-    "sessions.problem.in_progress": "Er läuft noch: Seine Energie lässt sich korrigieren, wenn er beendet ist.",
+    "sessions.problem.in_progress": "Er läuft noch: Seine Energie lässt sich korrigieren, wenn er beendet "
+    "ist.",
     "sessions.problem.same": "Er gehört dieser Person schon.",
     "sessions.problem.energy": "Bitte eine andere Energie als jetzt angeben, zwischen 0 und 1.000 kWh.",
     "sessions.problem.number": "Das ist keine Anzahl von kWh.",
     "sessions.problem.reason": "Bitte einen Grund angeben, höchstens 500 Zeichen.",
     "sessions.problem.message": "Diese Nachricht gibt es nicht mehr.",
-    "sessions.flag.no_duration": "Mit Energie importiert, endet aber, wenn er beginnt: Wann die Energie floss, ist unbekannt.",
-    "sessions.flag.implausible": "Mit mehr als 400 kW im Mittel importiert, mehr als Ladestationen geben. Bitte die Energie prüfen.",
+    "sessions.flag.no_duration": "Mit Energie importiert, endet aber, wenn er beginnt: Wann die Energie "
+    "floss, ist unbekannt.",
+    "sessions.flag.implausible": "Mit mehr als 400 kW im Mittel importiert, mehr als Ladestationen geben. "
+    "Bitte die Energie prüfen.",
     "sessions.bill.kind.flat": "Zum Preis des Tarifs",
     "sessions.correction.other": "Andere Werte",
     "cards.title": "Karten",
@@ -1051,7 +1101,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.never_seen": "noch an keinem Ladepunkt",
     "cards.search": "Karte, Fahrer oder E-Mail",
     "cards.add": "Karte hinzufügen",
-    "cards.empty": "Noch keine Karten. Halten Sie eine an einen Ladepunkt, dann erscheint sie hier, oder fügen Sie eine über ihre Nummer hinzu.",
+    "cards.empty": "Noch keine Karten. Halten Sie eine an einen Ladepunkt, dann erscheint sie hier, oder "
+    "fügen Sie eine über ihre Nummer hinzu.",
     "cards.no_match": "Keine Karte passt dazu.",
     "cards.of_driver.empty": "Noch keine Karten. Ohne Karte kann dieser Fahrer nicht laden.",
     "cards.gone": "Diese Karte gibt es nicht mehr.",
@@ -1081,14 +1132,17 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.along.day": "Ab",
     "cards.along.day.missing": "Bitte wählen Sie den Tag.",
     "cards.along.counted": {
-        "one": "{n} Ladung von {name} geht mit. Was dafür berechnet wurde, wird zurückgenommen und {to} berechnet.",
-        "other": "{n} Ladungen von {name} gehen mit. Was dafür berechnet wurde, wird zurückgenommen und {to} berechnet.",
+        "one": "{n} Ladung von {name} geht mit. Was dafür berechnet wurde, wird zurückgenommen und "
+        "{to} berechnet.",
+        "other": "{n} Ladungen von {name} gehen mit. Was dafür berechnet wurde, wird zurückgenommen und "
+        "{to} berechnet.",
     },
     "cards.move": "Auf anderen Fahrer übertragen",
     "cards.move.title": "Karte {tag} auf einen anderen Fahrer übertragen",
     "cards.move.next": "Weiter",
     "cards.move.confirm": "Karte {tag} von {name} auf {to} übertragen?",
-    "cards.move.text": "{name} kann damit nicht mehr laden, {to} schon. Bisherige Ladungen bleiben bei {name}, wenn Sie nichts anderes wählen.",
+    "cards.move.text": "{name} kann damit nicht mehr laden, {to} schon. Bisherige Ladungen bleiben bei "
+    "{name}, wenn Sie nichts anderes wählen.",
     "cards.move.do": "Von {name} auf {to} übertragen",
     "cards.reservations": {
         "one": "{n} kommende Reservierung mit dieser Karte wird storniert.",
@@ -1096,11 +1150,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     },
     "cards.deactivate": "Deaktivieren",
     "cards.deactivate.title": "Karte {tag} deaktivieren?",
-    "cards.deactivate.text": "{name} kann damit nicht mehr laden. Bisherige Ladungen bleiben erhalten; eine laufende geht weiter.",
+    "cards.deactivate.text": "{name} kann damit nicht mehr laden. Bisherige Ladungen bleiben erhalten; eine "
+    "laufende geht weiter.",
     "cards.deactivate.do": "Karte {tag} deaktivieren",
     "cards.block": "Sperren",
     "cards.block.title": "Karte {tag} sperren?",
-    "cards.block.text": "Ladepunkte lehnen sie ab, bis Sie die Sperre aufheben. Sie bleibt die Karte von {name}; eine laufende Ladung geht weiter.",
+    "cards.block.text": "Ladepunkte lehnen sie ab, bis Sie die Sperre aufheben. Sie bleibt die Karte von "
+    "{name}; eine laufende Ladung geht weiter.",
     "cards.block.do": "Karte {tag} sperren",
     "cards.unblock": "Sperre aufheben",
     "cards.ignore": "Ignorieren",
@@ -1108,7 +1164,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.reason": "Grund (darf leer bleiben)",
     "cards.add.title": "Karte von {name} hinzufügen",
     "cards.add.number": "Kartennummer",
-    "cards.add.text": "Geben Sie die Nummer ein, oder halten Sie die Karte an einen Ladepunkt und wählen Sie sie hier.",
+    "cards.add.text": "Geben Sie die Nummer ein, oder halten Sie die Karte an einen Ladepunkt und wählen "
+    "Sie sie hier.",
     "cards.add.recent": "Zuletzt an einem Ladepunkt, unbekannt",
     "cards.add.recent.one": "{tag} · {place} · {ago}",
     "cards.add.do": "Karte hinzufügen",
@@ -1117,22 +1174,26 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.problem.card": "Diese Karte hat sich inzwischen geändert. Bitte sehen Sie noch einmal nach.",
     "cards.problem.already": "Diese Karte gehört diesem Fahrer schon.",
     "cards.problem.taken": "Diese Karte hat inzwischen jemand anderes. Bitte sehen Sie noch einmal nach.",
-    "cards.problem.some_stayed": "Die Karte ist verknüpft, aber einige Ladungen konnten nicht mitgehen. Weisen Sie sie einzeln zu.",
+    "cards.problem.some_stayed": "Die Karte ist verknüpft, aber einige Ladungen konnten nicht mitgehen. "
+    "Weisen Sie sie einzeln zu.",
     "operating.problem.no_site": "Diesen Standort gibt es nicht mehr.",
     "operating.problem.name": "Ein Name hat 1 bis 200 Zeichen.",
     "operating.problem.taken": "Diesen Namen gibt es schon.",
     "operating.problem.time_zone": "Bitte wählen Sie eine Zeitzone aus der Liste.",
     "operating.problem.currency": "Bitte wählen Sie eine Währung aus der Liste.",
     "operating.problem.address": "Eine Adresse hat höchstens 500 Zeichen.",
-    "operating.problem.site_in_use": "Zu diesem Standort gehören Ladestationen: Er kann nicht entfernt werden.",
+    "operating.problem.site_in_use": "Zu diesem Standort gehören Ladestationen: Er kann nicht entfernt "
+    "werden.",
     "operating.problem.no_group": "Diese Gruppe gibt es nicht mehr.",
-    "operating.problem.no_member": "Eine dieser Ladestationen oder Personen gibt es nicht mehr. Bitte laden Sie die Seite neu.",
+    "operating.problem.no_member": "Eine dieser Ladestationen oder Personen gibt es nicht mehr. Bitte laden "
+    "Sie die Seite neu.",
     "operating.problem.identity": "Eine Kennung hat 1 bis 255 Zeichen, ohne Leerzeichen und : / ? #",
     "operating.problem.identity_taken": "Eine Ladestation mit dieser Kennung gibt es schon.",
     "operating.problem.no_charger": "Diese Ladestation gibt es nicht mehr.",
     "operating.problem.no_connector": "Diesen Anschluss gibt es nicht.",
     "operating.problem.plug": "Ein Anschluss hat einen Typ aus der Liste und höchstens 10.000 kW.",
-    "operating.problem.has_sessions": "Zu dieser Ladestation gehören Ladevorgänge, deshalb kann sie nicht entfernt werden. Sperren oder verbergen Sie sie.",
+    "operating.problem.has_sessions": "Zu dieser Ladestation gehören Ladevorgänge, deshalb kann sie nicht "
+    "entfernt werden. Sperren oder verbergen Sie sie.",
     "sites.title": "Standorte",
     "sites.add": "Standort anlegen",
     "sites.name": "Name",
@@ -1165,7 +1226,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.title": "Ladestation anlegen",
     "new_charger.no_site": "Eine Ladestation gehört zu einem Standort, und es gibt noch keinen.",
     "new_charger.identity": "Kennung",
-    "new_charger.identity.hint": "Der letzte Teil ihrer OCPP-Adresse und ihr Benutzername. Nehmen Sie den Vorschlag, oder was schon in der Ladestation steht.",
+    "new_charger.identity.hint": "Der letzte Teil ihrer OCPP-Adresse und ihr Benutzername. Nehmen Sie den "
+    "Vorschlag, oder was schon in der Ladestation steht.",
     "new_charger.name": "Name für Fahrer (freiwillig)",
     "new_charger.name.hint": "Zum Beispiel „Garage links“. Sonst die Kennung.",
     "new_charger.site": "Standort",
@@ -1176,18 +1238,22 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.groups.hint": "Leer lassen: Alle sehen sie. Ein neuer Name legt eine Gruppe an.",
     "new_charger.do": "Ladestation anlegen",
     "new_charger.connect": "{name} verbinden",
-    "new_charger.connect.text": "Tragen Sie diese Angaben in die Einstellungen der Ladestation ein (oft unter „OCPP“ oder „Backend“), oder scannen Sie den Code mit dem Telefon.",
+    "new_charger.connect.text": "Tragen Sie diese Angaben in die Einstellungen der Ladestation ein (oft "
+    "unter „OCPP“ oder „Backend“), oder scannen Sie den Code mit dem Telefon.",
     "new_charger.address": "OCPP-Adresse",
     "new_charger.user": "Benutzername",
     "new_charger.password": "Passwort",
-    "new_charger.password.once": "Das Passwort wird nur jetzt angezeigt. Aufbewahrt wird es so, dass niemand es lesen kann.",
-    "new_charger.password.gone": "Das Passwort wurde einmal angezeigt. Wenn es niemand notiert hat, erzeugen Sie ein neues.",
+    "new_charger.password.once": "Das Passwort wird nur jetzt angezeigt. Aufbewahrt wird es so, dass "
+    "niemand es lesen kann.",
+    "new_charger.password.gone": "Das Passwort wurde einmal angezeigt. Wenn es niemand notiert hat, "
+    "erzeugen Sie ein neues.",
     "new_charger.password.renew": "Neues Passwort erzeugen",
     "new_charger.qr": "QR-Code der Adresse {address}",
     "new_charger.copy": "Kopieren",
     "new_charger.copied": "Kopiert",
     "new_charger.waiting": "Wartet",
-    "new_charger.waiting.text": "Diese Seite zeigt es in dem Moment, in dem sich die Ladestation verbindet. Sie müssen sie nicht neu laden.",
+    "new_charger.waiting.text": "Diese Seite zeigt es in dem Moment, in dem sich die Ladestation verbindet. "
+    "Sie müssen sie nicht neu laden.",
     "new_charger.connected": "Verbunden",
     "new_charger.connected.text": "Sie ist verbunden. Das sagt sie über sich:",
     "new_charger.model": "Modell",
@@ -1196,25 +1262,37 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.protocol": "Protokoll",
     "new_charger.connectors": "Anschlüsse",
     "new_charger.tries": "Bisher abgewiesen",
-    "new_charger.try.unknown": "{moment}: Eine Ladestation meldete sich als {identity} von {address}. Diese Kennung hat keine Ladestation.",
-    "new_charger.try.wrong_password": "{moment}: Eine Ladestation meldete sich als {identity} von {address} mit einem falschen Passwort.",
-    "new_charger.try.no_password": "{moment}: Eine Ladestation meldete sich als {identity} von {address} ohne Passwort oder mit einem anderen Benutzernamen.",
+    "new_charger.try.unknown": "{moment}: Eine Ladestation meldete sich als {identity} von {address}. Diese "
+    "Kennung hat keine Ladestation.",
+    "new_charger.try.wrong_password": "{moment}: Eine Ladestation meldete sich als {identity} von {address} "
+    "mit einem falschen Passwort.",
+    "new_charger.try.no_password": "{moment}: Eine Ladestation meldete sich als {identity} von {address} "
+    "ohne Passwort oder mit einem anderen Benutzernamen.",
     "new_charger.try.blocked": "{moment}: {identity} meldete sich von {address}, ist aber gesperrt.",
-    "new_charger.try.too_many": "{moment}: {identity} meldete sich von {address} mit zu vielen falschen Passwörtern. In einer Minute geht es wieder.",
-    "new_charger.try.pending": "Eine Ladestation mit der Kennung {identity} ist verbunden und wartet auf ihre Freigabe (siehe Ladestationen).",
+    "new_charger.try.too_many": "{moment}: {identity} meldete sich von {address} mit zu vielen falschen "
+    "Passwörtern. In einer Minute geht es wieder.",
+    "new_charger.try.pending": "Eine Ladestation mit der Kennung {identity} ist verbunden und wartet auf "
+    "ihre Freigabe (siehe Ladestationen).",
     "new_charger.times": {"one": "{n}-mal", "other": "{n}-mal"},
     "new_charger.help": "Sie verbindet sich nicht?",
-    "new_charger.help.only_here": "Die Adresse oben gilt nur auf diesem Rechner. Setzen Sie für Ladestationen POLARIS_HOST und POLARIS_PUBLIC_URL, und starten Sie das Portal neu.",
-    "new_charger.help.reach": "Öffnen Sie die Webadresse des Portals mit einem Telefon im Netz der Ladestation. Geht das nicht, erreicht auch die Ladestation es nicht: Prüfen Sie Netz, Firewall und Namensauflösung.",
-    "new_charger.help.address": "Manche Ladestationen hängen die Kennung selbst an: Tragen Sie die Adresse dann nur bis /ocpp/ ein.",
+    "new_charger.help.only_here": "Die Adresse oben gilt nur auf diesem Rechner. Setzen Sie für "
+    "Ladestationen POLARIS_HOST und POLARIS_PUBLIC_URL, und starten Sie das Portal neu.",
+    "new_charger.help.reach": "Öffnen Sie die Webadresse des Portals mit einem Telefon im Netz der "
+    "Ladestation. Geht das nicht, erreicht auch die Ladestation es nicht: Prüfen Sie Netz, Firewall und "
+    "Namensauflösung.",
+    "new_charger.help.address": "Manche Ladestationen hängen die Kennung selbst an: Tragen Sie die Adresse "
+    "dann nur bis /ocpp/ ein.",
     "new_charger.help.user": "Benutzername und Kennung sind gleich; Groß- und Kleinschreibung zählt.",
-    "new_charger.help.protocol": "Wählen Sie OCPP 1.6 JSON (nicht SOAP) oder 2.0.1, mit Basic-Authentifizierung (Sicherheitsprofil 1 oder 2).",
-    "new_charger.help.tls": "Bei wss:// muss die Uhr der Ladestation stimmen, und sie muss den Aussteller des Zertifikats kennen.",
+    "new_charger.help.protocol": "Wählen Sie OCPP 1.6 JSON (nicht SOAP) oder 2.0.1, mit "
+    "Basic-Authentifizierung (Sicherheitsprofil 1 oder 2).",
+    "new_charger.help.tls": "Bei wss:// muss die Uhr der Ladestation stimmen, und sie muss den Aussteller "
+    "des Zertifikats kennen.",
     "new_charger.help.restart": "Viele Ladestationen übernehmen neue Einstellungen erst nach einem Neustart.",
     "setup.title": "Einrichtung",
     "setup.steps": "Schritte",
     "setup.done": "erledigt",
-    "setup.later": "Kann warten: Was Sie überspringen, steht in der Übersicht unter „Braucht Ihre Aufmerksamkeit“.",
+    "setup.later": "Kann warten: Was Sie überspringen, steht in der Übersicht unter „Braucht Ihre "
+    "Aufmerksamkeit“.",
     "setup.skip": "Überspringen, weiter zu: {name}",
     "setup.next": "Weiter: {name}",
     "setup.do": "Jetzt erledigen",
@@ -1222,7 +1300,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.needs_driver": "Zuerst braucht das Portal eine Person, die lädt.",
     "setup.site": "Wo stehen Ihre Ladestationen?",
     "setup.site.short": "Standort",
-    "setup.site.text": "Ein Standort ist ein Ort mit Ladestationen. Seine Zeitzone und Währung gelten für alles, was dort geschieht.",
+    "setup.site.text": "Ein Standort ist ein Ort mit Ladestationen. Seine Zeitzone und Währung gelten für "
+    "alles, was dort geschieht.",
     "setup.site.there": "Ihre Standorte:",
     "setup.site.do": "Standort anlegen",
     "setup.site.look": "Alle Standorte",
@@ -1230,14 +1309,16 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.site.works": "Standorte geben Zeiten und Preisen Zeitzone und Währung.",
     "setup.charger": "Die erste Ladestation verbinden",
     "setup.charger.short": "Station",
-    "setup.charger.text": "Legen Sie sie hier an, und tragen Sie dann Adresse und Passwort in der Ladestation ein.",
+    "setup.charger.text": "Legen Sie sie hier an, und tragen Sie dann Adresse und Passwort in der "
+    "Ladestation ein.",
     "setup.charger.there": "Ihre Ladestation:",
     "setup.charger.look": "Alle Ladestationen",
     "setup.charger.open": "Noch hat sich keine Ladestation verbunden.",
     "setup.charger.works": "Ladestationen sind verbunden, und Fahrer sehen, ob sie frei sind.",
     "setup.driver": "Die erste Person einladen",
     "setup.driver.short": "Fahrer",
-    "setup.driver.text": "Sie erhalten einen Link zum Weitergeben. Damit wählt die Person ein Passwort und sieht ihr Laden.",
+    "setup.driver.text": "Sie erhalten einen Link zum Weitergeben. Damit wählt die Person ein Passwort und "
+    "sieht ihr Laden.",
     "setup.driver.there": "Ihre Fahrer:",
     "setup.driver.do": "Einladen",
     "setup.driver.look": "Alle Fahrer",
@@ -1249,7 +1330,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.there": "Fahrer mit Karte:",
     "setup.card.driver": "Wem gehört die Karte?",
     "setup.card.hold": "An die Ladestation halten",
-    "setup.card.hold.text": "Die nächste Karte, die eine Ladestation meldet und die noch niemand hat, erscheint hier.",
+    "setup.card.hold.text": "Die nächste Karte, die eine Ladestation meldet und die noch niemand hat, "
+    "erscheint hier.",
     "setup.card.waiting": "Wartet auf eine Karte …",
     "setup.card.found": {
         "one": "{n} Karte wurde an eine Ladestation gehalten:",
@@ -1268,11 +1350,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.problem.driver": "Diese Person gibt es nicht mehr. Bitte laden Sie die Seite neu.",
     "setup.card.problem.card": "Diese Karte gibt es nicht mehr.",
     "setup.card.problem.already": "Diese Person hat die Karte schon.",
-    "setup.card.problem.taken": "Jemand anders hat diese Karte. Auf der Seite der Karten können Sie sie umziehen.",
-    "setup.card.problem.some_stayed": "Die Karte ist verknüpft, aber nicht alle Ladevorgänge konnten mitgehen.",
+    "setup.card.problem.taken": "Jemand anders hat diese Karte. Auf der Seite der Karten können Sie sie "
+    "umziehen.",
+    "setup.card.problem.some_stayed": "Die Karte ist verknüpft, aber nicht alle Ladevorgänge konnten "
+    "mitgehen.",
     "setup.plan": "Den ersten Preis festlegen",
     "setup.plan.short": "Tarif",
-    "setup.plan.text": "Ein Tarif sagt, was eine kWh kostet. Staffeln, Tageszeiten und Grundpreis können unter Tarife folgen.",
+    "setup.plan.text": "Ein Tarif sagt, was eine kWh kostet. Staffeln, Tageszeiten und Grundpreis können "
+    "unter Tarife folgen.",
     "setup.plan.there": "Fahrer mit Tarif:",
     "setup.plan.name": "Name des Tarifs",
     "setup.plan.proposed": "Standard",
@@ -1291,12 +1376,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.plan.problem.currency": "Bitte wählen Sie eine Währung aus der Liste.",
     "setup.plan.problem.name": "Bitte geben Sie dem Tarif einen Namen.",
     "setup.plan.problem.taken": "Einen Tarif mit diesem Namen gibt es schon.",
-    "setup.plan.problem.subscribe": "Der Tarif ist angelegt, konnte aber nicht zugewiesen werden. Bitte laden Sie die Seite neu.",
+    "setup.plan.problem.subscribe": "Der Tarif ist angelegt, konnte aber nicht zugewiesen werden. Bitte "
+    "laden Sie die Seite neu.",
     "setup.ready": "Fertig",
     "setup.ready.short": "Fertig",
     "setup.ready.text": "Jetzt kann jemand laden, dabei zusehen und abgerechnet werden.",
     "setup.ready.open": "Fast fertig",
-    "setup.ready.open.text": "Das geht schon; der Rest steht unter „Braucht Ihre Aufmerksamkeit“, bis er getan ist.",
+    "setup.ready.open.text": "Das geht schon; der Rest steht unter „Braucht Ihre Aufmerksamkeit“, bis er "
+    "getan ist.",
     "setup.ready.overview": "Zur Übersicht",
     "attention.title": "Braucht Ihre Aufmerksamkeit ({n})",
     "attention.none": "Nichts braucht Ihre Aufmerksamkeit",
@@ -1478,7 +1565,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "overview.energy.asked": "Wird zusammengezählt …",
     "overview.energy.empty": "In diesen Tagen wurde keine Energie geladen.",
     "quarantine.title": "Meldungen, die sich nicht zuordnen ließen",
-    "quarantine.text": "Den Ladestationen wurde bestätigt, dass diese Meldungen ankamen, damit sie weiterarbeiten. Nichts davon ist verloren: Kümmern Sie sich um den Ladevorgang, wenn es einen gibt, und haken Sie die Meldung dann ab.",
+    "quarantine.text": "Den Ladestationen wurde bestätigt, dass diese Meldungen ankamen, damit sie "
+    "weiterarbeiten. Nichts davon ist verloren: Kümmern Sie sich um den Ladevorgang, wenn es einen gibt, "
+    "und haken Sie die Meldung dann ab.",
     "quarantine.empty": "Es gibt keine, um die Sie sich kümmern müssten.",
     "quarantine.resolve": "Abhaken",
     "quarantine.resolved": "Abgehakt.",
@@ -1514,9 +1603,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.visible.everybody": "Alle Fahrer sehen sie",
     "charger.groups": "Gruppen, deren Fahrer sie sehen",
     "charger.groups.hint": "Ein neuer Name legt eine Gruppe an. Ohne Gruppe sieht sie kein Fahrer.",
-    "charger.pending.text": "Sie hat sich verbunden und wartet auf Ihre Annahme: Bis dahin kann sie nicht laden. Geben Sie ihr auch ein Passwort.",
+    "charger.pending.text": "Sie hat sich verbunden und wartet auf Ihre Annahme: Bis dahin kann sie nicht "
+    "laden. Geben Sie ihr auch ein Passwort.",
     "charger.blocked.text": "Sie ist gesperrt: Ihre Verbindungen werden abgelehnt.",
-    "charger.no_password": "Sie verbindet sich ohne Passwort: Wer ihre Adresse kennt, kann sich für sie ausgeben.",
+    "charger.no_password": "Sie verbindet sich ohne Passwort: Wer ihre Adresse kennt, kann sich für sie "
+    "ausgeben.",
     "charger.fault": "Sie meldet eine Störung: {trouble}.",
     "charger.faulted": "Sie meldet eine Störung.",
     "charger.offline": "Seit ihrer letzten Nachricht {ago} wurde nichts von ihr gehört.",
@@ -1525,17 +1616,21 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.edit.title": "{name} bearbeiten",
     "charger.password": "Neues Passwort",
     "charger.password.title": "Ein neues Passwort für {name}",
-    "charger.password.text": "Das bisherige Passwort gilt sofort nicht mehr, und die Verbindung endet: Bis das neue an der Ladestation eingetragen ist, bleibt sie weg.",
-    "charger.password.first": "Sie hat noch kein Passwort: Sobald es eines gibt, muss es an der Ladestation eingetragen werden, sonst bleibt sie weg.",
+    "charger.password.text": "Das bisherige Passwort gilt sofort nicht mehr, und die Verbindung endet: Bis "
+    "das neue an der Ladestation eingetragen ist, bleibt sie weg.",
+    "charger.password.first": "Sie hat noch kein Passwort: Sobald es eines gibt, muss es an der Ladestation "
+    "eingetragen werden, sonst bleibt sie weg.",
     "charger.password.do": "Neues Passwort für {name} erzeugen",
     "charger.password.made": "Das neue Passwort von {name}",
     "charger.block": "Sperren",
     "charger.block.title": "{name} sperren?",
-    "charger.block.text": "Ihre Verbindung endet sofort, und sie wird nicht mehr eingelassen, bis Sie sie annehmen. Ein laufender Ladevorgang kann an der Ladestation ungesehen weitergehen.",
+    "charger.block.text": "Ihre Verbindung endet sofort, und sie wird nicht mehr eingelassen, bis Sie sie "
+    "annehmen. Ein laufender Ladevorgang kann an der Ladestation ungesehen weitergehen.",
     "charger.block.do": "{name} sperren",
     "charger.remove": "Entfernen",
     "charger.remove.title": "{name} entfernen?",
-    "charger.remove.text": "Nur eine Ladestation, an der nie geladen wurde, kann entfernt werden, mit allem, was von ihr bekannt ist.",
+    "charger.remove.text": "Nur eine Ladestation, an der nie geladen wurde, kann entfernt werden, mit "
+    "allem, was von ihr bekannt ist.",
     "charger.remove.do": "{name} entfernen",
     "charger.whole": "Die ganze Ladestation",
     "charger.connectors": "Anschlüsse",
@@ -1570,7 +1665,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.cannot.pending": "Nehmen Sie die Ladestation zuerst an.",
     "charger.cannot.blocked": "Die Ladestation ist gesperrt.",
     "charger.cannot.never": "Die Ladestation war noch nie verbunden: Von ihr kann nichts verlangt werden.",
-    "charger.cannot.offline": "Die Ladestation ist nicht verbunden (zuletzt gesehen {ago}): Von ihr kann nichts verlangt werden.",
+    "charger.cannot.offline": "Die Ladestation ist nicht verbunden (zuletzt gesehen {ago}): Von ihr kann "
+    "nichts verlangt werden.",
     "charger.ask.start": "Starten",
     "charger.ask.stop": "Beenden",
     "charger.ask.reserve": "Reservieren",
@@ -1583,14 +1679,16 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.card.typed": "Kartennummer (Id-Tag)",
     "charger.card.missing": "Wählen Sie eine Karte, oder geben Sie ihre Nummer ein.",
     "charger.start.title": "Laden an {name} starten",
-    "charger.start.text": "Der Ladevorgang gehört dem Fahrer der Karte. Ein Fahrzeug muss angesteckt sein oder es binnen einer Minute werden.",
+    "charger.start.text": "Der Ladevorgang gehört dem Fahrer der Karte. Ein Fahrzeug muss angesteckt sein "
+    "oder es binnen einer Minute werden.",
     "charger.start.do": "Laden an {name} starten",
     "charger.stop.title": "Laden an {name} beenden?",
     "charger.stop.none": "Hier wird nicht geladen.",
     "charger.stop.text": "Der Fahrer sieht, dass der Ladevorgang beendet ist.",
     "charger.stop.do": "Laden an {name} beenden",
     "charger.unlock.title": "Einen Anschluss von {name} entriegeln?",
-    "charger.unlock.text": "Für ein Kabel, das festsitzt. Ein laufender Ladevorgang endet, oder die Ladestation lehnt ab.",
+    "charger.unlock.text": "Für ein Kabel, das festsitzt. Ein laufender Ladevorgang endet, oder die "
+    "Ladestation lehnt ab.",
     "charger.unlock.do": "An {name} entriegeln",
     "charger.reset.title": "{name} neu starten?",
     "charger.reset.charging": "Hier lädt gerade ein Fahrzeug.",
@@ -1614,7 +1712,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.message.FirmwareStatusNotification": "Stand einer Firmware-Aktualisierung",
     "charger.reserve.title": "An {name} ab jetzt reservieren",
     "charger.reserve.length": "Wie lange",
-    "charger.reserve.text": "Sie wird aufgehoben und sofort an die Ladestation gesendet. Spätere plant man auf der Seite der Reservierungen.",
+    "charger.reserve.text": "Sie wird aufgehoben und sofort an die Ladestation gesendet. Spätere plant man "
+    "auf der Seite der Reservierungen.",
     "charger.reserve.do": "An {name} reservieren",
     "charger.reserve.no_cards": "Noch hat kein Fahrer eine aktive Karte.",
     "charger.reserve.conflict": "Sie ist schon reserviert, bis {moment}.",
@@ -1623,20 +1722,23 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.configuration": "Konfiguration",
     "charger.configuration.search": "Schlüssel suchen",
     "charger.configuration.empty": "Ihre Konfiguration wurde noch nicht gelesen.",
-    "charger.configuration.told": "{shown} von {all} Schlüsseln, wie die Ladestation sie um {moment} genannt hat",
+    "charger.configuration.told": "{shown} von {all} Schlüsseln, wie die Ladestation sie um {moment} "
+    "genannt hat",
     "charger.configuration.key": "Schlüssel",
     "charger.configuration.value": "Wert",
     "charger.configuration.note": "Hinweis",
     "charger.configuration.read_only": "nur lesbar",
     "charger.configuration.secret": "geheim, nicht gezeigt",
     "charger.configuration.read": "Konfiguration lesen",
-    "charger.configuration.asked": "Angefragt. Die Schlüssel erscheinen, sobald die Ladestation geantwortet hat.",
+    "charger.configuration.asked": "Angefragt. Die Schlüssel erscheinen, sobald die Ladestation geantwortet "
+    "hat.",
     "charger.configuration.change": "Schlüssel ändern",
     "charger.configuration.all_read_only": "Alle Schlüssel sind nur lesbar.",
     "charger.configuration.title": "Konfiguration von {name} ändern",
     "charger.configuration.new": "Neuer Wert",
     "charger.configuration.no_key": "Wählen Sie einen Schlüssel.",
-    "charger.configuration.text": "Was daraus wurde, und ob es einen Neustart braucht, steht unter Anfragen. Lesen Sie die Konfiguration erneut, um den neuen Wert zu sehen.",
+    "charger.configuration.text": "Was daraus wurde, und ob es einen Neustart braucht, steht unter "
+    "Anfragen. Lesen Sie die Konfiguration erneut, um den neuen Wert zu sehen.",
     "charger.configuration.do": "{name} ändern",
     "charger.waiting": "wartet auf einen Zählerwert",
     "checkins.title": "Meldungen der letzten 7 Tage",
@@ -1647,8 +1749,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "checkins.gap": "{day}: offline {times}",
     "checkins.all_day": "{day}: den ganzen Tag offline",
     "messages.title": "Nachrichten",
-    "messages.text": "Die letzten {kept} Nachrichten, seit das Portal um {moment} gestartet wurde. Kartennummern und Geheimnisse sind ausgelassen.",
-    "messages.elsewhere": "Die Ladestation ist nicht mit dem Prozess verbunden, der diese Seite zeigt; was sie einem anderen sagt, steht in dessen Log.",
+    "messages.text": "Die letzten {kept} Nachrichten, seit das Portal um {moment} gestartet wurde. "
+    "Kartennummern und Geheimnisse sind ausgelassen.",
+    "messages.elsewhere": "Die Ladestation ist nicht mit dem Prozess verbunden, der diese Seite zeigt; was "
+    "sie einem anderen sagt, steht in dessen Log.",
     "messages.search": "In Nachrichten suchen",
     "messages.both": "Beide Richtungen",
     "messages.received": "Von der Ladestation",
@@ -1677,7 +1781,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.today": "Heute",
     "reservations.whole": "Ganzer Ladepunkt",
     "reservations.empty": "An diesem Tag ist nichts reserviert.",
-    "reservations.empty.hint": "Wählen Sie einen Standort, um alle seine Ladepunkte zu sehen, oder legen Sie die erste Reservierung an.",
+    "reservations.empty.hint": "Wählen Sie einen Standort, um alle seine Ladepunkte zu sehen, oder legen "
+    "Sie die erste Reservierung an.",
     "reservations.empty.chargers": "Es gibt noch keine Ladepunkte. Eine Reservierung braucht einen.",
     "reservations.free": "Den ganzen Tag frei",
     "reservations.now": "Jetzt {time}",
@@ -1693,26 +1798,35 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.state.over": "Vorbei",
     "reservations.state.cancelled": "Aufgehoben",
     "reservations.said.booked": "Hier gebucht. {charger} erfährt es, wenn sie beginnt: {moment}.",
-    "reservations.said.unreached": "{charger} war offline und weiß noch nichts davon. Sobald der Ladepunkt wieder da ist, erfährt er es, solange die Reservierung dauert.",
-    "reservations.said.unreached.no_answer": "{charger} hat nicht geantwortet. Bei der nächsten Verbindung wird erneut gefragt, solange die Reservierung dauert.",
+    "reservations.said.unreached": "{charger} war offline und weiß noch nichts davon. Sobald der Ladepunkt "
+    "wieder da ist, erfährt er es, solange die Reservierung dauert.",
+    "reservations.said.unreached.no_answer": "{charger} hat nicht geantwortet. Bei der nächsten Verbindung "
+    "wird erneut gefragt, solange die Reservierung dauert.",
     "reservations.said.sent": "An {charger} gesendet, {moment}. Die Antwort steht noch aus.",
     "reservations.said.accepted": "{charger} hat sie angenommen, {moment}, und hält den Platz frei.",
     "reservations.said.refused": "{charger} hat sie nicht angenommen, {moment}.",
-    "reservations.said.refused.rejected": "{charger} hat sie abgelehnt, {moment}: Der Ladepunkt nimmt keine Reservierungen an oder diese nicht.",
+    "reservations.said.refused.rejected": "{charger} hat sie abgelehnt, {moment}: Der Ladepunkt nimmt keine "
+    "Reservierungen an oder diese nicht.",
     "reservations.said.refused.occupied": "{charger} hat sie abgelehnt, {moment}: Der Platz war belegt.",
     "reservations.said.refused.faulted": "{charger} hat sie abgelehnt, {moment}: Der Anschluss ist gestört.",
-    "reservations.said.refused.unavailable": "{charger} hat sie abgelehnt, {moment}: Der Anschluss ist außer Betrieb.",
-    "reservations.said.refused.not_supported": "{charger} lässt sich nicht reservieren, er kennt das nicht, {moment}.",
+    "reservations.said.refused.unavailable": "{charger} hat sie abgelehnt, {moment}: Der Anschluss ist "
+    "außer Betrieb.",
+    "reservations.said.refused.not_supported": "{charger} lässt sich nicht reservieren, er kennt das nicht, "
+    "{moment}.",
     "reservations.said.refused.failed": "{charger} hat mit einem Fehler geantwortet, {moment}.",
-    "reservations.said.refused.unsendable": "{charger} kann diese Karte nicht verstehen: Ihre Nummer ist zu lang. Es wurde nichts gesendet.",
-    "reservations.said.refused.card": "{charger} wurde nichts gesendet: Die Karte war zu Beginn nicht mehr aktiv, {moment}.",
+    "reservations.said.refused.unsendable": "{charger} kann diese Karte nicht verstehen: Ihre Nummer ist zu "
+    "lang. Es wurde nichts gesendet.",
+    "reservations.said.refused.card": "{charger} wurde nichts gesendet: Die Karte war zu Beginn nicht mehr "
+    "aktiv, {moment}.",
     "reservations.said.used": "Damit wurde bereits geladen.",
     "reservations.said.over": "Sie ist vorbei, ohne dass damit geladen wurde.",
     "reservations.said.cancelled": "Aufgehoben.",
     "reservations.said.cancelled.accepted": "Aufgehoben. {charger} hat den Platz freigegeben, {moment}.",
     "reservations.said.cancelled.rejected": "Aufgehoben. {charger} kannte sie nicht mehr, {moment}.",
-    "reservations.said.cancelled.offline": "Aufgehoben. {charger} ist offline und erfährt es, sobald er wieder da ist.",
-    "reservations.said.cancelled.no_answer": "Aufgehoben. {charger} hat nicht geantwortet und erfährt es bei der nächsten Verbindung erneut.",
+    "reservations.said.cancelled.offline": "Aufgehoben. {charger} ist offline und erfährt es, sobald er "
+    "wieder da ist.",
+    "reservations.said.cancelled.no_answer": "Aufgehoben. {charger} hat nicht geantwortet und erfährt es "
+    "bei der nächsten Verbindung erneut.",
     "reservations.driver": "Fahrer",
     "reservations.card": "Karte",
     "reservations.charger": "Ladepunkt",
@@ -1729,22 +1843,27 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.create.title": "Neue Reservierung",
     "reservations.create.do": "Reservieren",
     "reservations.change.title": "Reservierung von {driver} ändern",
-    "reservations.change.text": "Die Reservierung wird durch eine neue ersetzt. Weiß der Ladepunkt schon davon, erfährt er es.",
+    "reservations.change.text": "Die Reservierung wird durch eine neue ersetzt. Weiß der Ladepunkt schon "
+    "davon, erfährt er es.",
     "reservations.change.do": "Reservierung ändern",
     "reservations.change": "Ändern …",
     "reservations.cancel": "Reservierung aufheben …",
     "reservations.cancel.title": "Reservierung von {driver} aufheben?",
-    "reservations.cancel.text": "{charger}, {when}. Der Platz ist sofort wieder frei. Weiß der Ladepunkt schon von der Reservierung, erfährt er es.",
+    "reservations.cancel.text": "{charger}, {when}. Der Platz ist sofort wieder frei. Weiß der Ladepunkt "
+    "schon von der Reservierung, erfährt er es.",
     "reservations.cancel.do": "Reservierung von {driver} aufheben",
     "reservations.close": "Schließen",
     "reservations.conflict": {
         "one": "Das überschneidet sich mit {n} anderen Reservierung: {others}",
         "other": "Das überschneidet sich mit {n} anderen Reservierungen: {others}",
     },
-    "reservations.conflict.gone": "Jemand hat das im selben Moment reserviert. Bitte sehen Sie noch einmal nach.",
+    "reservations.conflict.gone": "Jemand hat das im selben Moment reserviert. Bitte sehen Sie noch einmal "
+    "nach.",
     "reservations.conflict.free": "In dieser Zeit frei.",
-    "reservations.gap": "{time} gibt es an diesem Tag nicht: Die Uhren werden vorgestellt. Wählen Sie eine andere Zeit.",
-    "reservations.problem.parameters": "Wählen Sie einen Ladepunkt und eine Karte, und geben Sie an, von wann bis wann.",
+    "reservations.gap": "{time} gibt es an diesem Tag nicht: Die Uhren werden vorgestellt. Wählen Sie eine "
+    "andere Zeit.",
+    "reservations.problem.parameters": "Wählen Sie einen Ladepunkt und eine Karte, und geben Sie an, von "
+    "wann bis wann.",
     "reservations.problem.order": "Sie endet, bevor sie beginnt.",
     "reservations.problem.past": "Diese Zeit ist schon vorbei.",
     "reservations.problem.long": "Eine Reservierung dauert höchstens 7 Tage.",
@@ -1754,12 +1873,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.problem.connector": "Diesen Anschluss hat der Ladepunkt nicht.",
     "reservations.problem.missing": "Diese Reservierung gibt es nicht mehr.",
     "reservations.problem.over": "Diese Reservierung ist schon vorbei.",
-    "reservations.problem.used": "Diese Reservierung wird genutzt: Es wird bereits geladen. Beenden Sie stattdessen den Ladevorgang.",
+    "reservations.problem.used": "Diese Reservierung wird genutzt: Es wird bereits geladen. Beenden Sie "
+    "stattdessen den Ladevorgang.",
     "plans.new": "Neuer Tarif",
     "plans.edit": "{name} ändern",
     "plans.edit.used": {
-        "one": "{n} Fahrer hat diesen Tarif. Was Sie speichern, wird Version {version}; er behält seine Bedingungen, bis Sie ihn übernehmen.",
-        "other": "{n} Fahrer haben diesen Tarif. Was Sie speichern, wird Version {version}; sie behalten ihre Bedingungen, bis Sie sie übernehmen.",
+        "one": "{n} Fahrer hat diesen Tarif. Was Sie speichern, wird Version {version}; er behält "
+        "seine Bedingungen, bis Sie ihn übernehmen.",
+        "other": "{n} Fahrer haben diesen Tarif. Was Sie speichern, wird Version {version}; sie behalten "
+        "ihre Bedingungen, bis Sie sie übernehmen.",
     },
     "plans.save": "Änderungen speichern",
     "plans.save.new": "Tarif anlegen",
@@ -1780,7 +1902,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.current": "Im Angebot",
     "plans.retired": "Eingestellt",
     "plans.told": {"one": "{n} Tarif ist im Angebot", "other": "{n} Tarife sind im Angebot"},
-    "plans.empty": "Noch keine Tarife. Ein Tarif legt fest, was Laden kostet; ohne einen wird nichts abgerechnet.",
+    "plans.empty": "Noch keine Tarife. Ein Tarif legt fest, was Laden kostet; ohne einen wird nichts "
+    "abgerechnet.",
     "plans.version": "Version {n}",
     "plans.version.head": "Version",
     "plans.versions": "Versionen",
@@ -1810,7 +1933,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "one": "{n} Fahrer von {name} übernehmen",
         "other": "{n} Fahrer von {name} übernehmen",
     },
-    "plans.move.text": "Jeder Fahrer wechselt, wenn sein eigener nächster Abrechnungszeitraum beginnt. Der laufende wird bis zu seinem Ende nach {name} abgerechnet.",
+    "plans.move.text": "Jeder Fahrer wechselt, wenn sein eigener nächster Abrechnungszeitraum beginnt. Der "
+    "laufende wird bis zu seinem Ende nach {name} abgerechnet.",
     "plans.move.to": "Nach",
     "plans.move.from": "Nicht vor (optional)",
     "plans.move.from.hint": "Dann mit dem ersten Abrechnungszeitraum, der an diesem Tag oder danach beginnt.",
@@ -1840,13 +1964,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.changes.tiers": "Nach der Menge (Staffeln)",
     "plans.form.changes.windows": "Nach der Tageszeit",
     "plans.form.tiers": "Preise nach Menge",
-    "plans.form.tiers.text": "Gezählt in jedem Abrechnungszeitraum, über die enthaltene Menge hinaus. Bis zur ersten Zeile gilt der Preis oben.",
+    "plans.form.tiers.text": "Gezählt in jedem Abrechnungszeitraum, über die enthaltene Menge hinaus. Bis "
+    "zur ersten Zeile gilt der Preis oben.",
     "plans.form.tiers.add": "Staffel hinzufügen",
     "plans.form.tiers.drop": "Staffel {n} entfernen",
     "plans.form.tiers.above_wh": "Über",
     "plans.form.tiers.price_per_kwh": "Preis je kWh",
     "plans.form.windows": "Preise nach Tageszeit",
-    "plans.form.windows.text": "In der Zeitzone des Standorts der Ladestation; ein Zeitfenster darf über Mitternacht gehen. Zu allen anderen Zeiten gilt der Preis oben.",
+    "plans.form.windows.text": "In der Zeitzone des Standorts der Ladestation; ein Zeitfenster darf über "
+    "Mitternacht gehen. Zu allen anderen Zeiten gilt der Preis oben.",
     "plans.form.windows.add": "Tageszeit hinzufügen",
     "plans.form.windows.drop": "Tageszeit {n} entfernen",
     "plans.form.windows.from_minute": "Von",
@@ -1868,7 +1994,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.problem.currency": "Bitte wählen Sie eine Währung.",
     "plans.problem.missing": "Bitte geben Sie eine Zahl an.",
     "plans.problem.number.0": "Bitte geben Sie eine ganze Zahl an.",
-    "plans.problem.number.2": "Bitte geben Sie eine Zahl wie 19 oder 19,50 an, mit höchstens 2 Nachkommastellen.",
+    "plans.problem.number.2": "Bitte geben Sie eine Zahl wie 19 oder 19,50 an, mit höchstens 2 "
+    "Nachkommastellen.",
     "plans.problem.number.3": "Bitte geben Sie eine Zahl wie 1,250 an, mit höchstens 3 Nachkommastellen.",
     "plans.problem.number.4": "Bitte geben Sie eine Zahl wie 0,28 an, mit höchstens 4 Nachkommastellen.",
     "plans.problem.kwh": "Bitte geben Sie kWh wie 200 oder 12,5 an, ohne Zeichen zwischen Tausendern.",
@@ -1903,7 +2030,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.begin.title": "{name} einen Tarif zuweisen",
     "subscription.change.title": "Anderer Tarif für {name}",
     "subscription.text.begin": "Er gilt ab dem Tag unten, sonst ab heute.",
-    "subscription.text.change": "Er gilt ab dem Beginn eines Abrechnungszeitraums: Der laufende wird wie vereinbart zu Ende berechnet.",
+    "subscription.text.change": "Er gilt ab dem Beginn eines Abrechnungszeitraums: Der laufende wird wie "
+    "vereinbart zu Ende berechnet.",
     "subscription.anchor": "Tag des Monats (1–31)",
     "subscription.anchor.hint": "An dem Abrechnungszeiträume beginnen. Leer: wie der Tarif vorschlägt.",
     "subscription.from": "Ab",
@@ -1912,7 +2040,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.begun": "Der Tarif gilt ab {day}.",
     "subscription.ended": "Der Tarif endet. Erster Tag ohne ihn: {day}.",
     "subscription.end.title": "{plan} von {name} beenden?",
-    "subscription.end.text": "Er endet mit dem laufenden Abrechnungszeitraum. Danach wird für Ladungen von {name} nichts berechnet, bis es wieder einen Tarif gibt.",
+    "subscription.end.text": "Er endet mit dem laufenden Abrechnungszeitraum. Danach wird für Ladungen von "
+    "{name} nichts berechnet, bis es wieder einen Tarif gibt.",
     "subscription.end.do": "{plan} beenden",
     "subscription.no_plans": "Es gibt noch keine Tarife.",
     "subscription.to_plans": "Zu den Tarifen",
@@ -1923,8 +2052,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.problem.none": "Es gibt keinen Tarif, der enden könnte.",
     "subscription.problem.day": "Bitte wählen Sie einen Tag von heute bis in einem Jahr.",
     "subscription.problem.anchor": "Bitte geben Sie einen Tag von 1 bis 31 ein.",
-    "subscription.problem.border": "An diesem Tag läuft ein Abrechnungszeitraum. Bitte wählen Sie {before} oder {after}.",
-    "subscription.problem.billed": "Energie ab diesem Tag ist schon berechnet. Bitte wählen Sie einen späteren Tag.",
+    "subscription.problem.border": "An diesem Tag läuft ein Abrechnungszeitraum. Bitte wählen Sie {before} "
+    "oder {after}.",
+    "subscription.problem.billed": "Energie ab diesem Tag ist schon berechnet. Bitte wählen Sie einen "
+    "späteren Tag.",
     "driver.sessions": "Letzte Ladungen",
     "driver.sessions.all": "Alle Ladungen dieses Fahrers",
     "driver.sessions.empty": "Noch keine Ladungen.",
@@ -1947,8 +2078,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "driver.groups.new": "Neue Gruppe (darf leer bleiben)",
     "chargerimport.title": "Ladestationen importieren",
     "chargerimport.paste": "Eine Tabelle einfügen",
-    "chargerimport.text": "Kopieren Sie die Zeilen einer CSV-Datei oder die Zellen einer Tabellenkalkulation, und fügen Sie sie hier ein. Nichts wird geschrieben, bevor Sie gesehen haben, was aus jeder Zeile würde.",
-    "chargerimport.columns": "Spalten: identity (Kennung), name, site (Standort), connectors (Type 2:22|CCS:150, mit kW), group (Gruppe). Bei nur einem Standort genügt die Kennung. Vorhandene Ladestationen bleiben, wie sie sind: Ein Import lässt sich wiederholen.",
+    "chargerimport.text": "Kopieren Sie die Zeilen einer CSV-Datei oder die Zellen einer "
+    "Tabellenkalkulation, und fügen Sie sie hier ein. Nichts wird geschrieben, bevor Sie gesehen haben, was "
+    "aus jeder Zeile würde.",
+    "chargerimport.columns": "Spalten: identity (Kennung), name, site (Standort), connectors (Type "
+    "2:22|CCS:150, mit kW), group (Gruppe). Bei nur einem Standort genügt die Kennung. Vorhandene "
+    "Ladestationen bleiben, wie sie sind: Ein Import lässt sich wiederholen.",
     "chargerimport.table": "Tabelle",
     "chargerimport.look": "Zeigen, was geschehen würde",
     "chargerimport.nothing": "Darin ist keine Zeile mit einer Ladestation.",
@@ -1979,7 +2114,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "one": "{n} Ladestation wurde hinzugefügt",
         "other": "{n} Ladestationen wurden hinzugefügt",
     },
-    "chargerimport.once": "Sichern Sie jetzt ihre Passwörter: Sie werden nirgends aufgehoben und sind weg, sobald Sie diese Seite verlassen. Auf ihrer Seite kann eine Ladestation ein neues bekommen.",
+    "chargerimport.once": "Sichern Sie jetzt ihre Passwörter: Sie werden nirgends aufgehoben und sind weg, "
+    "sobald Sie diese Seite verlassen. Auf ihrer Seite kann eine Ladestation ein neues bekommen.",
     "chargerimport.download": "Passwörter sichern (CSV)",
     "chargerimport.problem.no_site": "Es gibt keinen Standort dieses Namens.",
     "chargerimport.problem.site_missing": "Es gibt mehrere Standorte: Nennen Sie einen.",

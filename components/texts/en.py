@@ -673,12 +673,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.account.erase": "Account deleted",
     "people.state.erased": "Deleted",
     "people.problem.charging": "A session of theirs is in progress. End it first.",
-    "people.problem.not_settled": "Not all of their sessions are billed yet. Please wait until settlement is done with them.",
+    "people.problem.not_settled": "Not all of their sessions are billed yet. Please wait until settlement "
+    "is done with them.",
     "people.erase": "Delete account",
     "people.erase.title": "Delete the account of {name}?",
     "people.erase.asked": "{name} asked for it ({moment}).",
     "people.erase.unasked": "{name} has not asked for it.",
-    "people.erase.text": "Name, e-mail and every way to sign in are forgotten, cards are deactivated, coming reservations cancelled and the plan ends. Sessions and what was billed stay in the books as those of a deleted account. This cannot be undone.",
+    "people.erase.text": "Name, e-mail and every way to sign in are forgotten, cards are deactivated, "
+    "coming reservations cancelled and the plan ends. Sessions and what was billed stay in the books as "
+    "those of a deleted account. This cannot be undone.",
     "people.erase.do": "Delete the account of {name}",
     "people.erased": "This account was deleted ({moment}). Its sessions stay in the books.",
     "people.did.charger.import": "Chargers imported",
@@ -701,9 +704,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "health.milliseconds": "{number} ms",
     "health.pages": "Open pages",
     "health.connected": "Connected chargers",
-    "health.database.down": "The database does not answer. What chargers report can't be kept; they repeat it later.",
-    "health.database.revision_wrong": "The database has another revision than this program needs: another version runs beside it.",
-    "health.database.full": "The disk is nearly full. Make room before it is: without it nothing can be kept.",
+    "health.database.down": "The database does not answer. What chargers report can't be kept; they repeat "
+    "it later.",
+    "health.database.revision_wrong": "The database has another revision than this program needs: another "
+    "version runs beside it.",
+    "health.database.full": "The disk is nearly full. Make room before it is: without it nothing can be "
+    "kept.",
     "health.database.kind": "Kind",
     "health.database.answer": "Answers within",
     "health.database.revision": "Revision",
@@ -753,7 +759,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.waiting": "Waiting to be sent to the charger.",
     "commands.sent": "Sent. Waiting for the charger's answer.",
     "commands.accepted": "The charger has accepted.",
-    "commands.accepted.start": "Accepted. Waiting for the charge to begin: plug in the car if it is not plugged in yet.",
+    "commands.accepted.start": "Accepted. Waiting for the charge to begin: plug in the car if it is not "
+    "plugged in yet.",
     "commands.accepted.stop": "Accepted. Waiting for the charge to end.",
     "commands.accepted.reset": "Accepted. Waiting for the charger to come back.",
     "commands.done": "Done.",
@@ -771,10 +778,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.reboot_required": "Accepted. It takes effect after the next restart of the charger.",
     "commands.timed_out": "The charger accepted, and then nothing happened in time.",
     "commands.timed_out.start": "The charger accepted, but no charge began in time. Was a car plugged in?",
-    "commands.timed_out.stop": "The charger accepted, but the charge has not ended in time. Stop it at the charger with the card.",
+    "commands.timed_out.stop": "The charger accepted, but the charge has not ended in time. Stop it at the "
+    "charger with the card.",
     "commands.timed_out.reset": "The charger accepted, but it has not come back in time.",
     "commands.failed.rejected": "The charger did not accept the request.",
-    "commands.failed.rejected.stop": "The charger did not accept the request. The charge can also be stopped at the charger with the card.",
+    "commands.failed.rejected.stop": "The charger did not accept the request. The charge can also be "
+    "stopped at the charger with the card.",
     "commands.failed.rejected.unlock": "The charger could not unlock the connector.",
     "commands.failed.occupied": "The connector is occupied.",
     "commands.failed.faulted": "The connector has a fault.",
@@ -809,7 +818,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.all_states": "Every status",
     "chargerlist.add": "Add a charger",
     "chargerlist.import": "Import",
-    "chargerlist.empty": "No chargers yet. Add the first one, or let it connect if unknown chargers may wait for you.",
+    "chargerlist.empty": "No chargers yet. Add the first one, or let it connect if unknown chargers may "
+    "wait for you.",
     "chargerlist.no_match": "No charger matches what you look for.",
     "chargerlist.count": {"one": "{n} charger", "other": "{n} chargers"},
     "chargerlist.matching": {"one": "{matching} of {n} charger", "other": "{matching} of {n} chargers"},
@@ -850,8 +860,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.reviewed": "reviewed",
     "sessions.empty": "No sessions yet. Each one is listed here as soon as a charger reports it.",
     "sessions.empty.filtered": "No session matches these filters.",
-    "sessions.looked.back": "Looked through the sessions back to {moment}. There may be more beyond: go on with “Next”.",
-    "sessions.looked.energy": "Looked through the sessions as far as {energy}. There may be more beyond: go on with “Next”.",
+    "sessions.looked.back": "Looked through the sessions back to {moment}. There may be more beyond: go on "
+    "with “Next”.",
+    "sessions.looked.energy": "Looked through the sessions as far as {energy}. There may be more beyond: go "
+    "on with “Next”.",
     "sessions.looked.on": "Looked through the sessions as far as {moment}. There may be more beyond.",
     "sessions.by_energy": "By energy; sessions in progress are listed once they have ended.",
     "sessions.only_driver": "Only sessions of {name}.",
@@ -884,26 +896,45 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.csv.flags": "Flags",
     "sessions.csv.amount": "Billed",
     "sessions.csv.currency": "Currency",
-    "sessions.flag.register_is_session_relative": "The meter counted from the beginning of this session instead of over its lifetime. The energy was computed that way.",
-    "sessions.flag.register_jumped": "The meter began with a value that can't be (often 0) and then jumped to its real one. Energy counts from the real value on.",
-    "sessions.flag.register_fell": "The meter fell during the session, as after a swap or reset. What it rose before and after was added up.",
+    "sessions.flag.register_is_session_relative": "The meter counted from the beginning of this session "
+    "instead of over its lifetime. The energy was computed that way.",
+    "sessions.flag.register_jumped": "The meter began with a value that can't be (often 0) and then jumped "
+    "to its real one. Energy counts from the real value on.",
+    "sessions.flag.register_fell": "The meter fell during the session, as after a swap or reset. What it "
+    "rose before and after was added up.",
     "sessions.flag.spike_dropped": "A meter value was impossibly high. It was left out.",
-    "sessions.flag.energy_implausible": "Energy and measured power over time disagree, or energy flowed faster than any charger can. Check the meter's unit, and correct the energy if it is wrong.",
-    "sessions.flag.value_unreadable": "A meter value was no number, or came in an unknown unit. It was left out.",
-    "sessions.flag.stop_below_last_reading": "The final meter value is lower than one before. The higher one stands.",
-    "sessions.flag.time_unreadable": "A message came without a time that can be read. The moment it arrived was taken.",
-    "sessions.flag.clock_not_set": "The charger's clock was never set (a date of long ago). The moments at which its messages arrived were taken.",
-    "sessions.flag.clock_skew": "The charger's clock is wrong, most likely local time sent as UTC. Times were corrected.",
-    "sessions.flag.time_without_zone": "The charger sends times without a zone. They were read as local time of the site.",
-    "sessions.flag.ended_by_new_start": "No end was reported: the next session on the connector ended it at its last reading. A late end still counts.",
-    "sessions.flag.ended_by_operator": "An operator ended it by hand, at its last reading. A late end still counts.",
-    "sessions.flag.stop_below_start": "The final meter value is lower than the first. The readings in between count; energy is never negative.",
-    "sessions.flag.stop_in_future": "Its end was reported for a time still to come. The moment the message arrived was taken.",
-    "sessions.flag.stop_matched": "Its end named no transaction that is known. It was matched by charger, connector and time.",
-    "sessions.flag.start_missing": "Its start has not arrived; it is known from a later message. Energy before that may be missing.",
-    "sessions.flag.late_after_final": "Messages came after it was finalized. What follows from them is a further line of its bill.",
-    "sessions.flag.corrected": "An operator has set its energy by hand. What the charger still sends no longer changes it.",
-    "sessions.flag.settled_incomplete": "It was billed although messages about it are missing: they did not come in time.",
+    "sessions.flag.energy_implausible": "Energy and measured power over time disagree, or energy flowed "
+    "faster than any charger can. Check the meter's unit, and correct the energy if it is wrong.",
+    "sessions.flag.value_unreadable": "A meter value was no number, or came in an unknown unit. It was left "
+    "out.",
+    "sessions.flag.stop_below_last_reading": "The final meter value is lower than one before. The higher "
+    "one stands.",
+    "sessions.flag.time_unreadable": "A message came without a time that can be read. The moment it arrived "
+    "was taken.",
+    "sessions.flag.clock_not_set": "The charger's clock was never set (a date of long ago). The moments at "
+    "which its messages arrived were taken.",
+    "sessions.flag.clock_skew": "The charger's clock is wrong, most likely local time sent as UTC. Times "
+    "were corrected.",
+    "sessions.flag.time_without_zone": "The charger sends times without a zone. They were read as local "
+    "time of the site.",
+    "sessions.flag.ended_by_new_start": "No end was reported: the next session on the connector ended it at "
+    "its last reading. A late end still counts.",
+    "sessions.flag.ended_by_operator": "An operator ended it by hand, at its last reading. A late end still "
+    "counts.",
+    "sessions.flag.stop_below_start": "The final meter value is lower than the first. The readings in "
+    "between count; energy is never negative.",
+    "sessions.flag.stop_in_future": "Its end was reported for a time still to come. The moment the message "
+    "arrived was taken.",
+    "sessions.flag.stop_matched": "Its end named no transaction that is known. It was matched by charger, "
+    "connector and time.",
+    "sessions.flag.start_missing": "Its start has not arrived; it is known from a later message. Energy "
+    "before that may be missing.",
+    "sessions.flag.late_after_final": "Messages came after it was finalized. What follows from them is a "
+    "further line of its bill.",
+    "sessions.flag.corrected": "An operator has set its energy by hand. What the charger still sends no "
+    "longer changes it.",
+    "sessions.flag.settled_incomplete": "It was billed although messages about it are missing: they did not "
+    "come in time.",
     "sessions.flag.unknown": "The charger or an import noted: {flag}",
     "sessions.flags": "Why this needs a look",
     "sessions.flags.reviewed": "Reviewed {moment}.",
@@ -935,10 +966,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.authorization.ConcurrentTx": "In use elsewhere",
     "sessions.note.replayed": "Reported after the fact, when the charger was connected again.",
     "sessions.note.late": "Late messages came after it was finalized; settlement looks at them.",
-    "sessions.note.nobody": "It belongs to nobody: its card was linked to no driver. Assign it to whoever charged.",
+    "sessions.note.nobody": "It belongs to nobody: its card was linked to no driver. Assign it to whoever "
+    "charged.",
     "sessions.curve": "Meter curve",
-    "sessions.curve.text": "Energy so far (solid line, kWh at the left) and average power between readings (dashed line, kW at the right). Times: {zone}.",
-    "sessions.curve.spoken": "Chart of energy and power over time, {span}. {total} in all; the highest average power was {power}, at {time}.",
+    "sessions.curve.text": "Energy so far (solid line, kWh at the left) and average power between readings "
+    "(dashed line, kW at the right). Times: {zone}.",
+    "sessions.curve.spoken": "Chart of energy and power over time, {span}. {total} in all; the highest "
+    "average power was {power}, at {time}.",
     "sessions.curve.even": "No readings in between are stored: the energy is drawn evenly.",
     "sessions.curve.thinned": "{steps} readings, put together to {points} points.",
     "sessions.curve.empty": "No energy has flowed.",
@@ -981,18 +1015,21 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.messages.resolve": "Mark messages as seen to",
     "sessions.end": "End by hand",
     "sessions.end.title": "End session {number} of {charger}?",
-    "sessions.end.text": "It ends here, at its last reading. The charger is not told: if it still charges, stop it at the charger's page. An end that it reports later still counts.",
+    "sessions.end.text": "It ends here, at its last reading. The charger is not told: if it still charges, "
+    "stop it at the charger's page. An end that it reports later still counts.",
     "sessions.end.do": "End session {number}",
     "sessions.assign": "Assign to a driver",
     "sessions.assign.title": "Assign session {number}",
-    "sessions.assign.text": "Whoever it is assigned to sees it and pays for it. What was billed to somebody else is taken back.",
+    "sessions.assign.text": "Whoever it is assigned to sees it and pays for it. What was billed to somebody "
+    "else is taken back.",
     "sessions.assign.search": "Search a driver by name or e-mail",
     "sessions.assign.none": "No driver matches.",
     "sessions.assign.choose": "Choose a driver.",
     "sessions.assign.do": "Assign session {number}",
     "sessions.correct": "Correct energy",
     "sessions.correct.title": "Correct the energy of session {number}",
-    "sessions.correct.text": "It is {energy} now. The value stays on this page beside the reason; if it was billed already, the difference becomes a further line.",
+    "sessions.correct.text": "It is {energy} now. The value stays on this page beside the reason; if it was "
+    "billed already, the difference becomes a further line.",
     "sessions.correct.energy": "Right energy in kWh",
     "sessions.correct.do": "Correct session {number}",
     "sessions.review": "Mark as reviewed",
@@ -1006,8 +1043,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.problem.number": "That is no number of kWh.",
     "sessions.problem.reason": "A reason is needed, of 500 characters at most.",
     "sessions.problem.message": "This message is gone.",
-    "sessions.flag.no_duration": "Imported with energy, but it ends when it starts: when the energy flowed is unknown.",
-    "sessions.flag.implausible": "Imported with more than 400 kW on average, more than chargers give. Check the energy.",
+    "sessions.flag.no_duration": "Imported with energy, but it ends when it starts: when the energy flowed "
+    "is unknown.",
+    "sessions.flag.implausible": "Imported with more than 400 kW on average, more than chargers give. Check "
+    "the energy.",
     "sessions.bill.kind.flat": "At the plan's price",
     "sessions.correction.other": "Other values",
     "cards.title": "Cards",
@@ -1060,13 +1099,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.along.day.missing": "Please choose the day.",
     "cards.along.counted": {
         "one": "{n} session of {name} goes along. What was billed for it is taken back and billed to {to}.",
-        "other": "{n} sessions of {name} go along. What was billed for them is taken back and billed to {to}.",
+        "other": "{n} sessions of {name} go along. What was billed for them is taken back and billed to "
+        "{to}.",
     },
     "cards.move": "Move to another driver",
     "cards.move.title": "Move card {tag} to another driver",
     "cards.move.next": "Continue",
     "cards.move.confirm": "Move card {tag} from {name} to {to}?",
-    "cards.move.text": "{name} can no longer charge with it; {to} can. Past sessions stay with {name} unless you choose otherwise.",
+    "cards.move.text": "{name} can no longer charge with it; {to} can. Past sessions stay with {name} "
+    "unless you choose otherwise.",
     "cards.move.do": "Move from {name} to {to}",
     "cards.reservations": {
         "one": "{n} coming reservation with this card is cancelled.",
@@ -1074,11 +1115,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     },
     "cards.deactivate": "Deactivate",
     "cards.deactivate.title": "Deactivate card {tag}?",
-    "cards.deactivate.text": "{name} can no longer charge with it. Past sessions stay theirs; one in progress goes on.",
+    "cards.deactivate.text": "{name} can no longer charge with it. Past sessions stay theirs; one in "
+    "progress goes on.",
     "cards.deactivate.do": "Deactivate card {tag}",
     "cards.block": "Block",
     "cards.block.title": "Block card {tag}?",
-    "cards.block.text": "Chargers will refuse it until you unblock it. It stays {name}’s card; a session in progress goes on.",
+    "cards.block.text": "Chargers will refuse it until you unblock it. It stays {name}’s card; a session in "
+    "progress goes on.",
     "cards.block.do": "Block card {tag}",
     "cards.unblock": "Unblock",
     "cards.ignore": "Ignore",
@@ -1095,7 +1138,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.problem.card": "This card has changed meanwhile. Please look again.",
     "cards.problem.already": "This card is theirs already.",
     "cards.problem.taken": "Somebody else has this card by now. Please look again.",
-    "cards.problem.some_stayed": "The card is linked, but some sessions could not go along. Assign them one by one.",
+    "cards.problem.some_stayed": "The card is linked, but some sessions could not go along. Assign them one "
+    "by one.",
     "operating.problem.no_site": "This site has been removed.",
     "operating.problem.name": "A name has from 1 to 200 characters.",
     "operating.problem.taken": "There is one of this name already.",
@@ -1104,13 +1148,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "operating.problem.address": "An address has 500 characters at most.",
     "operating.problem.site_in_use": "Chargers belong to this site: it can't be removed.",
     "operating.problem.no_group": "This group has been removed.",
-    "operating.problem.no_member": "One of these chargers or drivers does not exist any more. Load the page again.",
+    "operating.problem.no_member": "One of these chargers or drivers does not exist any more. Load the page "
+    "again.",
     "operating.problem.identity": "An identity has from 1 to 255 characters, without spaces and : / ? #",
     "operating.problem.identity_taken": "There is a charger with this identity already.",
     "operating.problem.no_charger": "This charger has been removed.",
     "operating.problem.no_connector": "This connector does not exist.",
     "operating.problem.plug": "A connector has a type from the list, and at most 10,000 kW.",
-    "operating.problem.has_sessions": "Sessions belong to this charger, so it can't be removed. Block or hide it instead.",
+    "operating.problem.has_sessions": "Sessions belong to this charger, so it can't be removed. Block or "
+    "hide it instead.",
     "sites.title": "Sites",
     "sites.add": "Add a site",
     "sites.name": "Name",
@@ -1143,7 +1189,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.title": "Add a charger",
     "new_charger.no_site": "A charger belongs to a site, and there is none yet.",
     "new_charger.identity": "Identity",
-    "new_charger.identity.hint": "The last part of its OCPP address, and its user name. Take the one proposed, or the one that is in the charger already.",
+    "new_charger.identity.hint": "The last part of its OCPP address, and its user name. Take the one "
+    "proposed, or the one that is in the charger already.",
     "new_charger.name": "Name for drivers (optional)",
     "new_charger.name.hint": "Such as “Garage left”. Without one, its identity.",
     "new_charger.site": "Site",
@@ -1154,7 +1201,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.groups.hint": "Leave it empty: every driver sees it. A new name makes a group.",
     "new_charger.do": "Add the charger",
     "new_charger.connect": "Connect {name}",
-    "new_charger.connect.text": "Enter these in the charger's own set-up (often called “OCPP” or “back office”), or scan the code with the installer's phone.",
+    "new_charger.connect.text": "Enter these in the charger's own set-up (often called “OCPP” or “back "
+    "office”), or scan the code with the installer's phone.",
     "new_charger.address": "OCPP address",
     "new_charger.user": "User name",
     "new_charger.password": "Password",
@@ -1165,7 +1213,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.copy": "Copy",
     "new_charger.copied": "Copied",
     "new_charger.waiting": "Waiting",
-    "new_charger.waiting.text": "This page shows it the moment the charger connects. There is no need to load it again.",
+    "new_charger.waiting.text": "This page shows it the moment the charger connects. There is no need to "
+    "load it again.",
     "new_charger.connected": "Connected",
     "new_charger.connected.text": "It is on the line. This is what it says it is:",
     "new_charger.model": "Model",
@@ -1174,20 +1223,30 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "new_charger.protocol": "Protocol",
     "new_charger.connectors": "Connectors",
     "new_charger.tries": "Refused so far",
-    "new_charger.try.unknown": "{moment}: a charger tried as {identity} from {address}. No charger has this identity.",
-    "new_charger.try.wrong_password": "{moment}: a charger tried as {identity} from {address} with a wrong password.",
-    "new_charger.try.no_password": "{moment}: a charger tried as {identity} from {address} without a password, or with another user name.",
+    "new_charger.try.unknown": "{moment}: a charger tried as {identity} from {address}. No charger has this "
+    "identity.",
+    "new_charger.try.wrong_password": "{moment}: a charger tried as {identity} from {address} with a wrong "
+    "password.",
+    "new_charger.try.no_password": "{moment}: a charger tried as {identity} from {address} without a "
+    "password, or with another user name.",
     "new_charger.try.blocked": "{moment}: {identity} tried from {address}, but is blocked.",
-    "new_charger.try.too_many": "{moment}: {identity} tried too many wrong passwords from {address}. It can try again in a minute.",
-    "new_charger.try.pending": "A charger called {identity} is connected and waits for being accepted (see Chargers).",
+    "new_charger.try.too_many": "{moment}: {identity} tried too many wrong passwords from {address}. It can "
+    "try again in a minute.",
+    "new_charger.try.pending": "A charger called {identity} is connected and waits for being accepted (see "
+    "Chargers).",
     "new_charger.times": {"one": "{n} time", "other": "{n} times"},
     "new_charger.help": "It does not connect?",
-    "new_charger.help.only_here": "The address above works on this machine only. For chargers, set POLARIS_HOST and POLARIS_PUBLIC_URL and start the portal again.",
-    "new_charger.help.reach": "Open the portal's web address with a phone in the charger's network. If that fails, the charger can't reach it either: look at network, firewall and name server.",
-    "new_charger.help.address": "Some chargers add the identity to the address themselves: then enter the address only up to /ocpp/",
+    "new_charger.help.only_here": "The address above works on this machine only. For chargers, set "
+    "POLARIS_HOST and POLARIS_PUBLIC_URL and start the portal again.",
+    "new_charger.help.reach": "Open the portal's web address with a phone in the charger's network. If that "
+    "fails, the charger can't reach it either: look at network, firewall and name server.",
+    "new_charger.help.address": "Some chargers add the identity to the address themselves: then enter the "
+    "address only up to /ocpp/",
     "new_charger.help.user": "User name and identity are the same; capital letters count.",
-    "new_charger.help.protocol": "Choose OCPP 1.6 JSON (not SOAP) or 2.0.1, with basic authentication (security profile 1 or 2).",
-    "new_charger.help.tls": "With wss:// the charger's clock has to be right, and it has to know the issuer of the certificate.",
+    "new_charger.help.protocol": "Choose OCPP 1.6 JSON (not SOAP) or 2.0.1, with basic authentication "
+    "(security profile 1 or 2).",
+    "new_charger.help.tls": "With wss:// the charger's clock has to be right, and it has to know the issuer "
+    "of the certificate.",
     "new_charger.help.restart": "Many chargers use new settings only after a restart.",
     "setup.title": "Set-up",
     "setup.steps": "Steps",
@@ -1200,7 +1259,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.needs_driver": "First the portal needs a driver.",
     "setup.site": "Where are your chargers?",
     "setup.site.short": "Site",
-    "setup.site.text": "A site is a place with chargers. Its time zone and currency apply to what happens there.",
+    "setup.site.text": "A site is a place with chargers. Its time zone and currency apply to what happens "
+    "there.",
     "setup.site.there": "Your sites:",
     "setup.site.do": "Add the site",
     "setup.site.look": "All sites",
@@ -1250,7 +1310,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.problem.some_stayed": "The card is linked, but not all of its sessions could go along.",
     "setup.plan": "Set the first price",
     "setup.plan.short": "Plan",
-    "setup.plan.text": "A plan says what a kWh costs. Tiers, times of day and a base fee can follow under Plans.",
+    "setup.plan.text": "A plan says what a kWh costs. Tiers, times of day and a base fee can follow under "
+    "Plans.",
     "setup.plan.there": "Drivers with a plan:",
     "setup.plan.name": "Name of the plan",
     "setup.plan.proposed": "Standard",
@@ -1450,7 +1511,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "overview.energy.asked": "Adding up …",
     "overview.energy.empty": "No energy was used in these days.",
     "quarantine.title": "Messages that could not be applied",
-    "quarantine.text": "Chargers were told that these arrived, so that they go on. Nothing of them is lost: see to the session if there is one, then mark the message as seen to.",
+    "quarantine.text": "Chargers were told that these arrived, so that they go on. Nothing of them is lost: "
+    "see to the session if there is one, then mark the message as seen to.",
     "quarantine.empty": "There is none to see to.",
     "quarantine.resolve": "Mark as seen to",
     "quarantine.resolved": "Seen to.",
@@ -1486,9 +1548,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.visible.everybody": "All drivers see it",
     "charger.groups": "Groups whose drivers see it",
     "charger.groups.hint": "Type a new name to make a group. Without one no driver sees it.",
-    "charger.pending.text": "It has connected and waits to be accepted: until then it can't charge. Give it a password too.",
+    "charger.pending.text": "It has connected and waits to be accepted: until then it can't charge. Give it "
+    "a password too.",
     "charger.blocked.text": "It is blocked: its connections are refused.",
-    "charger.no_password": "It connects without a password: anybody who knows its address can pretend to be it.",
+    "charger.no_password": "It connects without a password: anybody who knows its address can pretend to be "
+    "it.",
     "charger.fault": "It reports a fault: {trouble}.",
     "charger.faulted": "It reports a fault.",
     "charger.offline": "Nothing was heard of it since its last message {ago}.",
@@ -1497,17 +1561,21 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.edit.title": "Edit {name}",
     "charger.password": "New password",
     "charger.password.title": "A new password for {name}",
-    "charger.password.text": "The present password is void at once, and its connection ends: until the new one is typed in at the charger it stays away.",
-    "charger.password.first": "It has no password yet: once there is one it has to be typed in at the charger, or it stays away.",
+    "charger.password.text": "The present password is void at once, and its connection ends: until the new "
+    "one is typed in at the charger it stays away.",
+    "charger.password.first": "It has no password yet: once there is one it has to be typed in at the "
+    "charger, or it stays away.",
     "charger.password.do": "Make a new password for {name}",
     "charger.password.made": "The new password of {name}",
     "charger.block": "Block",
     "charger.block.title": "Block {name}?",
-    "charger.block.text": "Its connection ends at once and it is let in no more until you accept it. A charge that is going on may go on at the charger, unseen.",
+    "charger.block.text": "Its connection ends at once and it is let in no more until you accept it. A "
+    "charge that is going on may go on at the charger, unseen.",
     "charger.block.do": "Block {name}",
     "charger.remove": "Remove",
     "charger.remove.title": "Remove {name}?",
-    "charger.remove.text": "Only a charger that never had a session can be removed, with all that is known of it.",
+    "charger.remove.text": "Only a charger that never had a session can be removed, with all that is known "
+    "of it.",
     "charger.remove.do": "Remove {name}",
     "charger.whole": "The charger as a whole",
     "charger.connectors": "Connectors",
@@ -1555,14 +1623,16 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.card.typed": "Id tag",
     "charger.card.missing": "Choose a card, or type its number.",
     "charger.start.title": "Start charging at {name}",
-    "charger.start.text": "The session belongs to the card's driver. A car has to be plugged in, or is to be within a minute or so.",
+    "charger.start.text": "The session belongs to the card's driver. A car has to be plugged in, or is to "
+    "be within a minute or so.",
     "charger.start.do": "Start charging at {name}",
     "charger.stop.title": "Stop charging at {name}?",
     "charger.stop.none": "Nothing is charging here.",
     "charger.stop.text": "The driver sees that the charge has ended.",
     "charger.stop.do": "Stop charging at {name}",
     "charger.unlock.title": "Unlock a connector of {name}?",
-    "charger.unlock.text": "For a cable that is stuck. A charge that is going on ends, or the charger refuses.",
+    "charger.unlock.text": "For a cable that is stuck. A charge that is going on ends, or the charger "
+    "refuses.",
     "charger.unlock.do": "Unlock at {name}",
     "charger.reset.title": "Restart {name}?",
     "charger.reset.charging": "A car is charging here.",
@@ -1586,7 +1656,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.message.FirmwareStatusNotification": "How a firmware update stands",
     "charger.reserve.title": "Reserve at {name} from now on",
     "charger.reserve.length": "For how long",
-    "charger.reserve.text": "It is kept and sent to the charger at once. Others are planned on the page of reservations.",
+    "charger.reserve.text": "It is kept and sent to the charger at once. Others are planned on the page of "
+    "reservations.",
     "charger.reserve.do": "Reserve at {name}",
     "charger.reserve.no_cards": "No driver has an active card yet.",
     "charger.reserve.conflict": "It is reserved already, until {moment}.",
@@ -1608,7 +1679,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.configuration.title": "Change the configuration of {name}",
     "charger.configuration.new": "New value",
     "charger.configuration.no_key": "Choose a key.",
-    "charger.configuration.text": "What became of it, and whether it takes a restart, is said under Requests. Read the configuration again to see the new value.",
+    "charger.configuration.text": "What became of it, and whether it takes a restart, is said under "
+    "Requests. Read the configuration again to see the new value.",
     "charger.configuration.do": "Change {name}",
     "charger.waiting": "waiting for a reading",
     "checkins.title": "Check-ins of the last 7 days",
@@ -1619,8 +1691,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "checkins.gap": "{day}: offline {times}",
     "checkins.all_day": "{day}: offline all day",
     "messages.title": "Messages",
-    "messages.text": "The last {kept} frames since the portal started at {moment}. Id tags and secrets are left out.",
-    "messages.elsewhere": "The charger is not connected to the process that shows this page; what it says to another one is in that one's log.",
+    "messages.text": "The last {kept} frames since the portal started at {moment}. Id tags and secrets are "
+    "left out.",
+    "messages.elsewhere": "The charger is not connected to the process that shows this page; what it says "
+    "to another one is in that one's log.",
     "messages.search": "Search in messages",
     "messages.both": "Both directions",
     "messages.received": "From charger",
@@ -1665,26 +1739,33 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.state.over": "Over",
     "reservations.state.cancelled": "Cancelled",
     "reservations.said.booked": "Booked here. {charger} is told when it begins, {moment}.",
-    "reservations.said.unreached": "{charger} could not be told: it was offline. It is told when it comes back, as long as the reservation lasts.",
-    "reservations.said.unreached.no_answer": "{charger} did not answer. It is asked again when it connects anew, as long as the reservation lasts.",
+    "reservations.said.unreached": "{charger} could not be told: it was offline. It is told when it comes "
+    "back, as long as the reservation lasts.",
+    "reservations.said.unreached.no_answer": "{charger} did not answer. It is asked again when it connects "
+    "anew, as long as the reservation lasts.",
     "reservations.said.sent": "Sent to {charger}, {moment}. Its answer is awaited.",
     "reservations.said.accepted": "{charger} accepted it, {moment}, and keeps the place.",
     "reservations.said.refused": "{charger} did not accept it, {moment}.",
-    "reservations.said.refused.rejected": "{charger} rejected it, {moment}: it does not take reservations, or not this one.",
+    "reservations.said.refused.rejected": "{charger} rejected it, {moment}: it does not take reservations, "
+    "or not this one.",
     "reservations.said.refused.occupied": "{charger} refused it, {moment}: the place was occupied.",
     "reservations.said.refused.faulted": "{charger} refused it, {moment}: the connector has a fault.",
-    "reservations.said.refused.unavailable": "{charger} refused it, {moment}: the connector is out of service.",
+    "reservations.said.refused.unavailable": "{charger} refused it, {moment}: the connector is out of "
+    "service.",
     "reservations.said.refused.not_supported": "{charger} can't be reserved: it does not know how, {moment}.",
     "reservations.said.refused.failed": "{charger} answered with an error, {moment}.",
-    "reservations.said.refused.unsendable": "{charger} can't be told of this card: its number is too long. Nothing was sent.",
-    "reservations.said.refused.card": "{charger} was not told: the card was no longer active when it began, {moment}.",
+    "reservations.said.refused.unsendable": "{charger} can't be told of this card: its number is too long. "
+    "Nothing was sent.",
+    "reservations.said.refused.card": "{charger} was not told: the card was no longer active when it began, "
+    "{moment}.",
     "reservations.said.used": "The driver has begun to charge with it.",
     "reservations.said.over": "It is over, and nobody charged with it.",
     "reservations.said.cancelled": "Cancelled.",
     "reservations.said.cancelled.accepted": "Cancelled. {charger} has given up the place, {moment}.",
     "reservations.said.cancelled.rejected": "Cancelled. {charger} did not know of it any more, {moment}.",
     "reservations.said.cancelled.offline": "Cancelled. {charger} is offline and is told when it comes back.",
-    "reservations.said.cancelled.no_answer": "Cancelled. {charger} did not answer; it is told again when it connects anew.",
+    "reservations.said.cancelled.no_answer": "Cancelled. {charger} did not answer; it is told again when it "
+    "connects anew.",
     "reservations.driver": "Driver",
     "reservations.card": "Card",
     "reservations.charger": "Charger",
@@ -1701,12 +1782,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.create.title": "New reservation",
     "reservations.create.do": "Reserve",
     "reservations.change.title": "Change the reservation of {driver}",
-    "reservations.change.text": "The reservation is replaced by a new one. If its charger knows of it already, it is told.",
+    "reservations.change.text": "The reservation is replaced by a new one. If its charger knows of it "
+    "already, it is told.",
     "reservations.change.do": "Change the reservation",
     "reservations.change": "Change…",
     "reservations.cancel": "Cancel the reservation…",
     "reservations.cancel.title": "Cancel the reservation of {driver}?",
-    "reservations.cancel.text": "{charger}, {when}. The place is free again at once. If the charger knows of the reservation already, it is told.",
+    "reservations.cancel.text": "{charger}, {when}. The place is free again at once. If the charger knows "
+    "of the reservation already, it is told.",
     "reservations.cancel.do": "Cancel the reservation of {driver}",
     "reservations.close": "Close",
     "reservations.conflict": {
@@ -1726,12 +1809,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.problem.connector": "The charger has no such connector.",
     "reservations.problem.missing": "This reservation is not there any more.",
     "reservations.problem.over": "This reservation is over already.",
-    "reservations.problem.used": "This reservation is in use: the driver has begun to charge. Stop the session instead.",
+    "reservations.problem.used": "This reservation is in use: the driver has begun to charge. Stop the "
+    "session instead.",
     "plans.new": "New plan",
     "plans.edit": "Change {name}",
     "plans.edit.used": {
-        "one": "{n} driver has this plan. What you save becomes version {version}; they keep what they have until you move them.",
-        "other": "{n} drivers have this plan. What you save becomes version {version}; they keep what they have until you move them.",
+        "one": "{n} driver has this plan. What you save becomes version {version}; they keep what they "
+        "have until you move them.",
+        "other": "{n} drivers have this plan. What you save becomes version {version}; they keep what "
+        "they have until you move them.",
     },
     "plans.save": "Save changes",
     "plans.save.new": "Add the plan",
@@ -1779,7 +1865,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "other": "Move {n} drivers of version {version}",
     },
     "plans.move.title": {"one": "Move {n} driver of {name}", "other": "Move {n} drivers of {name}"},
-    "plans.move.text": "Each driver moves when their own next billing period begins. The period that runs is billed to its end as {name} says.",
+    "plans.move.text": "Each driver moves when their own next billing period begins. The period that runs "
+    "is billed to its end as {name} says.",
     "plans.move.to": "To",
     "plans.move.from": "Not before (optional)",
     "plans.move.from.hint": "Then with the first billing period that begins on or after that day.",
@@ -1809,13 +1896,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.changes.tiers": "By the amount (tiers)",
     "plans.form.changes.windows": "By the time of day",
     "plans.form.tiers": "Prices by amount",
-    "plans.form.tiers.text": "Counted in each billing period, beyond the included amount. Up to the first row the price above applies.",
+    "plans.form.tiers.text": "Counted in each billing period, beyond the included amount. Up to the first "
+    "row the price above applies.",
     "plans.form.tiers.add": "Add a tier",
     "plans.form.tiers.drop": "Remove tier {n}",
     "plans.form.tiers.above_wh": "Above",
     "plans.form.tiers.price_per_kwh": "Price per kWh",
     "plans.form.windows": "Prices by time of day",
-    "plans.form.windows.text": "In the time zone of the charger's site; a window may run over midnight. At all other times the price above applies.",
+    "plans.form.windows.text": "In the time zone of the charger's site; a window may run over midnight. At "
+    "all other times the price above applies.",
     "plans.form.windows.add": "Add a time of day",
     "plans.form.windows.drop": "Remove time of day {n}",
     "plans.form.windows.from_minute": "From",
@@ -1872,7 +1961,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.begin.title": "Assign a plan to {name}",
     "subscription.change.title": "Another plan for {name}",
     "subscription.text.begin": "It applies from the day below, or from today on.",
-    "subscription.text.change": "It applies when a billing period begins: what runs is billed to its end as agreed.",
+    "subscription.text.change": "It applies when a billing period begins: what runs is billed to its end as "
+    "agreed.",
     "subscription.anchor": "Day of the month (1–31)",
     "subscription.anchor.hint": "On which billing periods begin. Empty: as the plan proposes.",
     "subscription.from": "From",
@@ -1881,7 +1971,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.begun": "The plan applies from {day}.",
     "subscription.ended": "The plan ends. First day without it: {day}.",
     "subscription.end.title": "End {plan} of {name}?",
-    "subscription.end.text": "It ends with the billing period that runs. After that, nothing is owed for sessions of {name} until they have a plan again.",
+    "subscription.end.text": "It ends with the billing period that runs. After that, nothing is owed for "
+    "sessions of {name} until they have a plan again.",
     "subscription.end.do": "End {plan}",
     "subscription.no_plans": "There are no plans yet.",
     "subscription.to_plans": "To the plans",
@@ -1916,8 +2007,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "driver.groups.new": "A new group (may stay empty)",
     "chargerimport.title": "Import chargers",
     "chargerimport.paste": "Paste a table",
-    "chargerimport.text": "Copy the lines of a CSV file or the cells of a spreadsheet, and paste them here. Nothing is written before you have seen what would become of each line.",
-    "chargerimport.columns": "Columns: identity, name, site, connectors (Type 2:22|CCS:150, with kW), group. Only the identity is needed if there is one site. Chargers that are there already stay as they are, so an import can be repeated.",
+    "chargerimport.text": "Copy the lines of a CSV file or the cells of a spreadsheet, and paste them here. "
+    "Nothing is written before you have seen what would become of each line.",
+    "chargerimport.columns": "Columns: identity, name, site, connectors (Type 2:22|CCS:150, with kW), "
+    "group. Only the identity is needed if there is one site. Chargers that are there already stay as they "
+    "are, so an import can be repeated.",
     "chargerimport.table": "Table",
     "chargerimport.look": "See what would happen",
     "chargerimport.nothing": "There is no line with a charger in it.",
@@ -1945,7 +2039,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerimport.do": {"one": "Import {n} charger", "other": "Import {n} chargers"},
     "chargerimport.progress": "{done} of {all} passwords made",
     "chargerimport.made": {"one": "{n} charger was added", "other": "{n} chargers were added"},
-    "chargerimport.once": "Save their passwords now: they are kept nowhere, and gone when you leave this page. A charger can be given a new one on its page.",
+    "chargerimport.once": "Save their passwords now: they are kept nowhere, and gone when you leave this "
+    "page. A charger can be given a new one on its page.",
     "chargerimport.download": "Save the passwords (CSV)",
     "chargerimport.problem.no_site": "There is no site of this name.",
     "chargerimport.problem.site_missing": "There are several sites: name one.",
