@@ -337,6 +337,26 @@ async def test_two_workers_never_bill_twice(postgres_database: Database) -> None
     assert total in range(5_655 - 1, 5_655 + 2)  # 145 kWh; half cents of one line or two
 
 
+async def test_two_sessions_of_a_driver_are_billed_one_after_the_other(postgres_database: Database) -> None:
+    """Issue: the included amount is used exactly once: another worker waits until the first has committed."""
+    bills = Bills(postgres_database, included_wh=10_000)
+    first, second = bills.session(), bills.session(LONG_AGO + 2 * HOUR)
+    rules = settling.Rules(15 * MIN, DAY, "UTC")
+    other = Database(postgres_database.url)
+    try:
+        with postgres_database.engine.begin() as connection:
+            change = Change(connection)
+            settling.settle(change, first, NOW, rules)
+            change.flush()
+            waiting = asyncio.create_task(other.change(settling.settle, second, NOW, rules))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+        await waiting
+    finally:
+        other.close()
+    assert (bills.money(first), bills.money(second)) == ([(10_000, 0)], [(10_000, 390)])
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_killed_at_any_moment_it_never_bills_twice(database: Database) -> None:
     """Issue: a crash never bills twice: SIGKILL in the midst of it; then the rest."""
