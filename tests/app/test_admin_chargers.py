@@ -154,8 +154,8 @@ async def test_no_chargers_yet_and_hostile_names(visit: Visit, portal: Portal) -
 
 
 @pytest.mark.alone
-async def test_500_chargers_cost_less_than_60_ms(visit: Visit, portal: Portal) -> None:
-    """The whole page, in one table; in three tries, for other things happen in a process."""
+async def test_500_chargers_are_one_table(visit: Visit, portal: Portal) -> None:
+    """About 45 ms for the server (`make bench`); here the browser's part is in it, and any machine's pace."""
     olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR)
     portal.database.change_now(crowd, 500)
     await visit(olga, "/admin/chargers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -125,6 +126,15 @@ async def test_an_import_writes_all_of_it_and_can_be_repeated(database: Database
         lambda db: list(db.scalars(select(AuditEntry.about).where(AuditEntry.action == "charger.add")))
     )
     assert sorted(audited) == ["charger =CP-9", "charger CP-2", "charger CP-3"]
+
+
+async def test_two_imports_at_once_add_each_charger_once(database: Database) -> None:
+    """What somebody else has added since the look stays as it is, and the rest is added."""
+    _, olga = database.change_now(fill)
+    caller = Caller(olga, Role.OPERATOR, olga)
+    service = ChargerImport(database)
+    both = await asyncio.gather(service.add(caller, TABLE), service.add(caller, TABLE))
+    assert sorted(one.identity for made in both for one in made) == ["=CP-9", "CP-2", "CP-3"]
 
 
 async def test_the_page_looks_first_and_gives_the_passwords_once(
