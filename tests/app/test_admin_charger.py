@@ -22,7 +22,7 @@ from app.portal import Portal
 from components.drawn import Drawn
 from data.announcements import Announcement, Topic
 from data.database import Change
-from data.models import AuditEntry, Charger, ChargerCommand, CheckIn, Connector, Site
+from data.models import AuditEntry, Charger, ChargerCommand, CheckIn, Connector, Reservation, Site
 from data.queries.check_ins import slot_of
 from data.types import Admission, CommandState, ConnectorStatus, Role
 from tests.app.test_admin_people import fill, press, until
@@ -457,3 +457,32 @@ async def test_t41_hostile_words_are_text(visit: Visit, yard: Yard) -> None:
     assert facts.count(HOSTILE) == 3
     press(user, "Block")
     await user.should_see(f"Block {HOSTILE}")
+
+
+async def test_c15_a_connector_is_reserved_from_now_on(visit: Visit, yard: Yard) -> None:
+    """C15: held by us before it is sent; what stands in its way is said."""
+    async with gone(yard):
+        await yard.connect()
+        user = await visit(yard.olga, yard.path)
+        for sentence in ("", "It is reserved already, until"):
+            press(user, "Reserve")
+            await user.should_see("Reserve at Garage left from now on", retries=20)
+            choose(user, "Connector", yard.plugs[1])
+            choose(user, "For how long", 60)
+            press(user, "Reserve at Garage left")
+            if sentence:
+                await user.should_see(sentence, retries=40)
+            await until(lambda: len(reservations(yard)) == 1)
+    ((connector, account, length),) = reservations(yard)
+    assert (connector, account, length) == (2, yard.dana, timedelta(minutes=60))
+
+
+def reservations(yard: Yard) -> list[tuple[int | None, int, timedelta]]:
+    """Connector, driver and length of each."""
+    r = Reservation
+    return yard.portal.database.ask_now(
+        lambda db: [
+            (row.connector_number, row.account_id, row.ends_at - row.starts_at)
+            for row in db.execute(select(r.connector_number, r.account_id, r.starts_at, r.ends_at))
+        ]
+    )
