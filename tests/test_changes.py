@@ -48,8 +48,10 @@ REVIEWED = {
     "app.charging.reservations.Reservations.tick": "what begins by time",
 }
 """Who may cause what none of the guarded methods does."""
-CHARGERS = frozenset({"events", "ledger", "memory", "ocpp", "presence", "sessions", "sightings"})
-"""Modules of `app.charging` that write what chargers report, and nothing that people ask for."""
+CHARGERS = frozenset(
+    {"events", "late", "ledger", "memory", "ocpp", "presence", "sessions", "settling", "sightings"}
+)
+"""Modules of `app.charging` that write what chargers report, or bill it, and nothing that people ask for."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
