@@ -188,7 +188,9 @@ def _assign(
     default_zone: str,
 ) -> None:
     row = _session(change, session_id, account_id)
-    driver = select(Account.id).where(Account.id == account_id, Account.role == Role.DRIVER)
+    driver = select(Account.id).where(
+        Account.id == account_id, Account.role == Role.DRIVER, Account.erased_at.is_(None)
+    )
     if change.execute(driver).first() is None:
         raise NoSuchDriver
     if row.account_id == account_id:

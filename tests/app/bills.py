@@ -37,15 +37,16 @@ class Bills:
         self.sessions = Sessions(database, self.live, SETTINGS)
         self.care = Care(database, self.sessions, SETTINGS)
 
-        def fill(change: Change) -> tuple[int, int, int, int]:
+        def fill(change: Change) -> tuple[int, int, int, int, int]:
             charger = world.add_charger(change, site=world.add_site(change, zone=zone), connectors=2)
             dana = world.add_driver(change, tag="CARD1")
             eve = world.add_driver(change, "Eve Other")
             olga = world.add_account(change, "Olga Operator", Role.OPERATOR)
             world.add_plan(change, dana, **{"included_wh": None, "price_per_kwh": 3_900, **plan})
-            return charger, dana, eve, olga
+            gone = world.add_driver(change, "Gone", erased_at=NOW)
+            return charger, dana, eve, olga, gone
 
-        self.charger, self.dana, self.eve, olga = database.change_now(fill)
+        self.charger, self.dana, self.eve, olga, self.gone = database.change_now(fill)
         self.olga = Caller(olga, Role.OPERATOR, olga)
 
     def _announce(self, announcements: list[Announcement]) -> None:

@@ -178,6 +178,7 @@ async def test_a_correction_of_a_session_in_windows_follows_its_hours(sqlite_dat
         (lambda b, s: b.care.assign(b.olga, 999, b.eve, WHY), care.NoSuchSession),
         (lambda b, s: b.care.assign(b.olga, s, 999, WHY), care.NoSuchDriver),
         (lambda b, s: b.care.assign(b.olga, s, b.olga.subject_id, WHY), care.NoSuchDriver),
+        (lambda b, s: b.care.assign(b.olga, s, b.gone, WHY), care.NoSuchDriver),
         (lambda b, s: b.care.assign(b.olga, s, b.dana, WHY), care.SameDriver),
         (lambda b, s: b.care.assign(b.olga, s, b.eve, "x" * 501), care.ReasonMissing),
         (lambda b, s: b.care.correct(b.olga, 999, 1, WHY), care.NoSuchSession),
