@@ -120,7 +120,7 @@ class Cards:
 
         Raises `NoTag`, `NoSuchDriver`, `Already`, `Taken` if somebody else has it, or `SomeStayed`.
         """
-        return await self._link(caller, "card.link", id_tag, account_id, along, take=False, owner_id=None)
+        return await self._give(caller, "card.link", id_tag, account_id, along, take=False, owner_id=None)
 
     @changing("card.move", role=Role.OPERATOR)
     async def move(
@@ -137,7 +137,7 @@ class Cards:
         With *owner_id* only if that driver has it: what was asked for before somebody else's change is
         `Taken`. Raises what `map` does besides. Reservations with the card before are cancelled.
         """
-        return await self._link(caller, "card.move", id_tag, account_id, along, take=True, owner_id=owner_id)
+        return await self._give(caller, "card.move", id_tag, account_id, along, take=True, owner_id=owner_id)
 
     @changing("card.deactivate", role=Role.OPERATOR)
     async def deactivate(self, caller: Caller, mapping_id: int, reason: str = "") -> None:
@@ -168,7 +168,7 @@ class Cards:
         """Have the tag among what needs attention again. Raises `NoSuchCard`."""
         await self._database.change(_ignore, caller, id_tag, clock.now(), False)
 
-    async def _link(
+    async def _give(
         self,
         caller: Caller,
         action: str,

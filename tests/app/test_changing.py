@@ -121,6 +121,7 @@ class Try:
 
 # In an order in which each of them can be done by whoever may.
 TRIES = {
+    "backup.make": Try("operator", lambda s, c: s.portal.backups.make(c)),
     "charger.command": Try(
         "driver", lambda s, c: s.portal.commands.ask(c, s.charger, "stop", session_id=s.running)
     ),
