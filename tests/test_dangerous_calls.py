@@ -214,7 +214,7 @@ def test_nothing_but_literals_reaches_what_runs_or_leads() -> None:
 
 
 def test_few_files_draw_charts() -> None:
-    """T42: a chart's texts can be links; all charts have times, numbers and fixed words, and no stored text."""
+    """T42: a chart's texts can be links; all charts have times, numbers and fixed words, nothing stored."""
     charts = {"components.energy_bars", "components.meter_curve"}
     assert {name for name, tree in modules() if "plotly" in ast.unparse(tree).lower()} == charts
 

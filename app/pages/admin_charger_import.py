@@ -58,7 +58,9 @@ class ImportPage:
                 forms.text("p", reader.text("chargerimport.text"))
                 forms.text("p", reader.text("chargerimport.columns")).classes("p-muted p-small")
                 self._text = ui.textarea(reader.text("chargerimport.table"), placeholder=EXAMPLE)
-                self._text.props("outlined stack-label rows=10 debounce=400 spellcheck=false autocomplete=off")
+                self._text.props(
+                    "outlined stack-label rows=10 debounce=400 spellcheck=false autocomplete=off"
+                )
                 self._text.props["maxlength"] = LONGEST
                 self._problem = forms.text("p", "").props("role=alert").classes("p-alert hidden")
                 with Element("div").classes("p-person-actions"):

@@ -78,7 +78,7 @@ async def test_the_settings_say_who_may_ask(portal: Portal) -> None:
 
 def test_machines_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARIS_MACHINES", "monitoring.example.org")
-    with pytest.raises(WrongSettings, match="POLARIS_MACHINES.*addresses or networks"):
+    with pytest.raises(WrongSettings, match=r"POLARIS_MACHINES.*addresses or networks"):
         load()
 
 
