@@ -31,7 +31,10 @@ SOME_SESSIONS = {
         ("energy_ended_at", "energy_started_at", "energy_wh", "id", "ended_at"),
         "ended_at IS NOT NULL",
     ),
-    "ix_sessions_settling": (("ended_at", "id", "account_id"), "ended_at IS NOT NULL AND finalized_at IS NULL"),
+    "ix_sessions_settling": (
+        ("ended_at", "id", "account_id"),
+        "ended_at IS NOT NULL AND finalized_at IS NULL",
+    ),
     "ix_sessions_late": (("late_at",), "late_at IS NOT NULL"),
     "ix_sessions_of_nobody": (("id_tag", "started_at"), "account_id IS NULL"),
     "ix_sessions_to_review": (("started_at",), "reviewed_at IS NULL AND CAST(flags AS TEXT) <> '[]'"),
