@@ -18,7 +18,7 @@ from data.queries.sessions import place_number
 from data.types import Admission, Role
 
 T = TypeVar("T")
-SHOWN = 50
+SHOWN = 15
 COUNTED = 10_000
 """Sessions that wait to be settled are counted up to here."""
 TOLERANCE = timedelta(seconds=60)
