@@ -50,7 +50,7 @@ class PlanRetired(CannotSubscribe):
 
 
 class NoSuchDriver(CannotSubscribe):
-    """There is no driver with this id."""
+    """There is no driver with this id, or not any more: the account was erased."""
 
     why = "driver"
 
@@ -113,6 +113,8 @@ def begin(
 ) -> Begun:
     """Subscribe the driver to the plan; see `app.billing.plans.Plans.subscribe`."""
     today = _today(change, account_id, now, default_zone)
+    if change.execute(select(Account.erased_at).where(Account.id == account_id)).scalar() is not None:
+        raise NoSuchDriver
     plan = current(change, plan_id)
     held = [one for one in _held(change, account_id) if one.ended_on is None or one.ended_on > today]
     if started_on is None:

@@ -27,7 +27,7 @@ class NoSuchGroup(CannotKeep):
 
 
 class NoSuchMember(CannotKeep):
-    """One of the chargers or drivers does not exist (any more)."""
+    """One of the chargers or drivers does not exist (any more), or is a driver whose account was erased."""
 
     why = "no_member"
 
@@ -126,9 +126,9 @@ def _edit(
 ) -> None:
     before = _group(change, group_id)
     _all_there(change, select(Charger.id).where(Charger.id.in_(chargers)), chargers)
-    are_drivers = select(Account.id).where(Account.id.in_(drivers), Account.role == Role.DRIVER)
     had_chargers, had_drivers = _members(change, group_id)
-    _all_there(change, are_drivers, drivers - had_drivers)  # one who became an operator since may stay
+    new = drivers - had_drivers  # one who became an operator since may stay
+    _all_there(change, _drivers(new).order_by(Account.id).with_for_update(), new)
     details: dict[str, Any] = {}
     if before != name:
         change.execute(update(ChargerGroup).where(ChargerGroup.id == group_id).values(name=name))
@@ -158,8 +158,7 @@ def _remove(change: Change, caller: Caller, group_id: int, now: datetime) -> Non
 
 
 def _of_driver(change: Change, caller: Caller, account_id: int, names: set[str], now: datetime) -> None:
-    driver = select(Account.id).where(Account.id == account_id, Account.role == Role.DRIVER)
-    if change.execute(driver.with_for_update()).first() is None:
+    if change.execute(_drivers({account_id}).with_for_update()).first() is None:
         raise NoSuchMember
     groups = group_ids(change, caller, names, now)
     before = set(
@@ -186,6 +185,13 @@ def _members(change: Change, group_id: int) -> tuple[set[int], set[int]]:
     chargers = change.execute(select(GroupCharger.charger_id).where(GroupCharger.group_id == group_id))
     drivers = change.execute(select(GroupAccount.account_id).where(GroupAccount.group_id == group_id))
     return set(chargers.scalars()), set(drivers.scalars())
+
+
+def _drivers(ids: set[int]) -> Any:
+    """Those of *ids* that are drivers; of an erased account nobody is left who could see anything."""
+    return select(Account.id).where(
+        Account.id.in_(ids), Account.role == Role.DRIVER, Account.erased_at.is_(None)
+    )
 
 
 def _all_there(change: Change, found: Any, wanted: set[int]) -> None:

@@ -254,9 +254,12 @@ async def test_a_group_has_its_chargers_and_drivers(town: Town) -> None:
     )
     assert await town.database.ask(sites.groups_of_driver, dana) == ("Crew",)
     assert await town.database.ask(sites.groups_of_charger, left) == ("Crew",)
-    for chargers, drivers in (([right + 1], [dana]), ([left], [eve + 1])):
+    erased = town.add(add_driver, "Deleted account", erased_at=NOW)
+    for chargers, drivers in (([right + 1], [dana]), ([left], [erased + 1]), ([left], [dana, erased])):
         with pytest.raises(NoSuchMember):
             await town.groups.edit(ME, group, name="Crew", chargers=chargers, drivers=drivers)
+    with pytest.raises(NoSuchMember):
+        await town.groups.of_driver(ME, erased, ["Crew"])
     await town.groups.remove(ME, group)
     assert town.seen_by(dana) == []
     with pytest.raises(NoSuchGroup):

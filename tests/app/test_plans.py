@@ -247,8 +247,10 @@ async def test_a_plan_ends_with_its_period_unless_a_day_is_given(office: Office)
     for anchor, day in ((0, None), (32, None), (1, date(2030, 1, 1)), (1, date(2000, 1, 1))):
         with pytest.raises(WrongDay):
             await office.plans.subscribe(OLGA, eve, home, anchor, day)
-    with pytest.raises(NoSuchDriver):
-        await office.plans.subscribe(OLGA, 4711, home)
+    erased = office.driver("Deleted account", erased_at=NOW)
+    for nobody in (4711, erased):
+        with pytest.raises(NoSuchDriver):
+            await office.plans.subscribe(OLGA, nobody, home)
 
 
 async def test_subscribers_are_moved_on_purpose_each_at_their_own_border(office: Office) -> None:
