@@ -21,6 +21,7 @@ class Charge(Base):
 
     __tablename__ = "charges"
     __table_args__ = (
+        Index("ix_charges_account_id", "account_id", "id"),
         Index("ix_charges_session_id", "session_id", "id"),
         Index("ix_charges_subscription_period", "subscription_id", "period_first", "energy_wh"),
         {"sqlite_autoincrement": True},
@@ -28,7 +29,7 @@ class Charge(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)
     session_id: Mapped[int] = mapped_column(BigId, ForeignKey("sessions.id"))
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
     """Null for a driver without a plan: nothing is owed then."""
     plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, and_, case, or_, select
 
 from data.models import (
     Account,
+    Charge,
     Charger,
     ChargingSession,
     Connector,
@@ -16,6 +18,7 @@ from data.models import (
     Mapping,
     Plan,
     Reservation,
+    SessionCorrection,
     Site,
     Subscription,
 )
@@ -25,7 +28,7 @@ from data.queries.support_visits import SupportVisit, support_visits
 from data.types import ReservationStatus, Role, Theme
 
 PAGE = 250
-"""Sessions asked for at once."""
+"""Sessions, and billed lines, asked for at once."""
 MOST = 10_000
 """Of everything else, newest first: what no person has so many of needs no pages."""
 
@@ -122,8 +125,37 @@ class OwnedSession:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedCorrection:
+    """How the energy of a session was corrected, by an operator or by what its charger sent late."""
+
+    at: datetime
+    reason: str
+    energy_wh_before: int
+    energy_wh_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedCharge:
+    """A billed line. What a session cost is the sum of its lines; those after the first may be negative."""
+
+    id: int
+    session_id: int
+    plan: str | None
+    period_first: date | None
+    """First local day of the billing period; ``None`` without a plan."""
+    revision: int
+    """0 for what was billed first, from 1 on for corrections."""
+    energy_wh: int
+    amount: int | None
+    """Minor units of *currency*; ``None`` where the plan has no price."""
+    currency: str | None
+    reason: str
+    billed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OwnedData:
-    """All of it but the sessions."""
+    """All of it but the sessions and what was billed for them."""
 
     account: OwnedAccount
     cards: tuple[OwnedCard, ...]
@@ -192,6 +224,60 @@ def owned_sessions(
         found = found.where(at >= begun_at, or_(at > begun_at, and_(at == begun_at, id_ > last_id)))
     rows = db.execute(found.order_by(ChargingSession.started_at, ChargingSession.id).limit(limit))
     return tuple(OwnedSession(*row) for row in rows)
+
+
+def energy_corrections(
+    db: Connection, session_ids: Collection[int]
+) -> dict[int, tuple[OwnedCorrection, ...]]:
+    """The corrections of the energy of these sessions, by session, the earliest first.
+
+    Whom a session was given to, or taken from, is not among it: that may be somebody else (T2).
+    """
+    rows = db.execute(
+        select(
+            SessionCorrection.session_id,
+            SessionCorrection.at,
+            SessionCorrection.reason,
+            SessionCorrection.before,
+            SessionCorrection.after,
+        )
+        .where(SessionCorrection.session_id.in_(session_ids))
+        .order_by(SessionCorrection.session_id, SessionCorrection.id)
+    )
+    found: dict[int, tuple[OwnedCorrection, ...]] = {}
+    for session_id, at, reason, before, after in rows:
+        if "energy_wh" in before and "energy_wh" in after:
+            one = OwnedCorrection(at, reason, before["energy_wh"], after["energy_wh"])
+            found[session_id] = (*found.get(session_id, ()), one)
+    return found
+
+
+def owned_charges(
+    db: Connection, account_id: int, after: int | None = None, limit: int = PAGE
+) -> tuple[OwnedCharge, ...]:
+    """What was billed to *account_id*, in that order; *after* the id of a line.
+
+    Also for sessions that were given to somebody else since: their lines cancel each other out.
+    """
+    rows = db.execute(
+        select(
+            Charge.id,
+            Charge.session_id,
+            Plan.name,
+            Charge.period_first,
+            Charge.revision,
+            Charge.energy_wh,
+            Charge.amount,
+            Charge.currency,
+            Charge.reason,
+            Charge.created_at,
+        )
+        .outerjoin(Plan, Plan.id == Charge.plan_id)
+        .where(Charge.account_id == account_id, Charge.id > (after or 0))
+        .order_by(Charge.id)
+        .limit(limit)
+    )
+    return tuple(OwnedCharge(*tuple(row)) for row in rows)
 
 
 def _cards(db: Connection, account_id: int) -> tuple[OwnedCard, ...]:

@@ -15,7 +15,7 @@ from app.portal import Portal
 from components import sessions_csv, words
 from components.sessions_csv import neutral
 from data.database import Change
-from data.models import ChargingSession
+from data.models import Charge, ChargingSession, SessionCorrection
 from data.queries.own_data import PAGE
 from tests import world
 from tests.app.window import Window, window
@@ -75,11 +75,64 @@ async def test_t2_t6_json_holds_all_of_the_own_and_nothing_else(portal: Portal, 
     assert session["started_at"] == "2026-10-25T00:30:00Z"
     assert set(found) == {
         *("made_at", "account", "cards", "subscriptions", "reservations"),
-        *("sign_ins", "identities", "support_visits", "sessions"),
+        *("sign_ins", "identities", "support_visits", "sessions", "charges"),
     }
     for secret in ("EVE", "eve@example.org", "7777", "$argon2", "password", "token"):
         assert secret not in answer.text.replace('"how": "password"', "")
     assert (await here.audit())[-1] == "own_data.json"
+
+
+async def test_p17_t2_json_holds_what_was_billed_and_corrected(portal: Portal, here: Window) -> None:
+    """P17, T2: each line that was billed to the person, whoever has the session now, and nobody else's."""
+
+    def add(change: Change) -> int:
+        dana, eve = fill(change)
+        world.add_plan(change, dana, name="Home", currency="EUR")
+        line = {"session_id": 1, "account_id": dana, "created_at": START, "reason": ""}
+        lines = [
+            {"key": "A", "plan_id": 1, "period_first": START.date(), "energy_wh": 18_000, "amount": 702},
+            {"key": "B", "plan_id": 1, "period_first": START.date(), "energy_wh": 405, "amount": -3},
+            {"key": "C", "session_id": 2, "energy_wh": -5},
+            {"key": "D", "session_id": 2, "account_id": eve, "energy_wh": 7_777},
+        ]
+        for revision, one in enumerate(lines):
+            currency = "EUR" if "amount" in one else None
+            reason = "Meter was wrong" if revision else ""
+            row = {**line, "currency": currency, "revision": revision, "reason": reason, **one}
+            change.execute(insert(Charge), row)
+        energy = {"before": {"energy_wh": 18_000}, "after": {"energy_wh": 18_405}}
+        given = {"before": {"account_id": eve, "mapping_id": 2}, "after": {"account_id": dana}}
+        for values in (given, energy):
+            row = {"session_id": 1, "at": START, "by": "Olga Operator", "reason": "Meter was wrong", **values}
+            change.execute(insert(SessionCorrection), row)
+        row = {"session_id": 2, "at": START, "by": "Olga Operator", "reason": "Of Eve"}
+        change.execute(insert(SessionCorrection), {**row, **energy})
+        return dana
+
+    await here.enter(portal.database.change_now(add))
+    text = await here.get("/account/data.json")
+    found = json.loads(text)
+    billed = {"session_id": 1, "plan": "Home", "period_first": "2026-10-25", "currency": "EUR"}
+    at = "2026-10-25T00:30:00Z"
+    nothing = {"plan": None, "period_first": None, "currency": None, "amount": None}
+    assert found["charges"] == [
+        {**billed, "id": 1, "revision": 0, "energy_wh": 18_000, "amount": 702, "reason": "", "billed_at": at},
+        {
+            **billed,
+            **{"id": 2, "revision": 1, "energy_wh": 405, "amount": -3},
+            **{"reason": "Meter was wrong", "billed_at": at},
+        },
+        {
+            **nothing,
+            **{"id": 3, "session_id": 2, "revision": 2, "energy_wh": -5},
+            **{"reason": "Meter was wrong", "billed_at": at},
+        },
+    ]
+    assert found["sessions"][0]["corrections"] == [
+        {"at": at, "reason": "Meter was wrong", "energy_wh_before": 18_000, "energy_wh_after": 18_405}
+    ]
+    for others in ("Olga Operator", "Of Eve", "7777", "mapping_id"):
+        assert others not in text
 
 
 async def test_sessions_as_a_spreadsheet_reads_them(portal: Portal, here: Window) -> None:
@@ -180,8 +233,16 @@ async def test_years_of_sessions_come_in_pieces(portal: Portal, here: Window) ->
     _, *rows = await table(here)
     assert [int(row[0]) for row in rows] == [one["id"] for one in found]
     assert {row[-1] for row in rows} == {"Settling", "Finalized"}
+
+    def bill(change: Change) -> None:
+        row = {"session_id": 1, "account_id": 1, "energy_wh": 1, "created_at": START}
+        change.execute(insert(Charge), [{**row, "key": f"K{n}"} for n in range(PAGE + 2)])
+
+    portal.database.change_now(bill)
+    lines = json.loads(await here.get("/account/data.json"))["charges"]
+    assert [one["id"] for one in lines] == list(range(1, PAGE + 3))
     visitor = await portal.sign_ins.visitor(here.request())
     assert visitor is not None
     pieces = [len(piece) async for piece in await portal.own_data.json(visitor.caller)]
-    assert len(pieces) == 5
+    assert len(pieces) == 9
     assert max(pieces) < 400 * PAGE, "the memory holds one piece at a time"

@@ -196,7 +196,7 @@ def _charges() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_charges_session_id", "charges", ["session_id", "id"])
-    op.create_index("ix_charges_account_id", "charges", ["account_id"])
+    op.create_index("ix_charges_account_id", "charges", ["account_id", "id"])
     op.create_index("ix_charges_created_at", "charges", ["created_at"])
     op.create_index(
         "ix_charges_subscription_period", "charges", ["subscription_id", "period_first", "energy_wh"]
