@@ -1,6 +1,7 @@
-"""Takes the README's picture: ``.venv/bin/python -m tests.browser.picture`` writes docs/dashboard.png.
+"""Takes the README's pictures: ``.venv/bin/python -m tests.browser.picture`` writes them into docs.
 
-The demo runs, its driver charges for a while, and what Chromium shows is saved as it is.
+The demo runs, its driver charges for a while, and what Chromium shows is saved as it is: the driver's
+dashboard, and the overview of the operator's console.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
@@ -21,6 +24,7 @@ from tests.browser.waiting import waiting
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "a password for a picture"
 WIDTH, HEIGHT = 1280, 1330
+CONSOLE_HEIGHT = 1080
 
 
 def main(seconds: float) -> None:
@@ -39,13 +43,15 @@ def main(seconds: float) -> None:
             found = re.search(r"is at (http://\S+)", demo.stdout.readline())
             address = found[1] if found else ""
         take(address, seconds)
+        take_console(address)
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(15)
 
 
-def take(address: str, seconds: float) -> None:
-    """Sign in, wait, and save what is seen."""
+@contextmanager
+def signed_in(address: str, email: str, height: int) -> Iterator[webdriver.Chrome]:
+    """A browser in which *email* is signed in."""
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, "--hide-scrollbars"):
         options.add_argument(flag)
@@ -54,14 +60,24 @@ def take(address: str, seconds: float) -> None:
     try:
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
+            {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False},
         )
         browser.get(address)
         wait = waiting(browser, 20)
         wait.until(lambda b: b.find_elements(By.NAME, "email"))
-        browser.find_element(By.NAME, "email").send_keys("robin@demo.example")
+        browser.find_element(By.NAME, "email").send_keys(email)
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)
         browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+        wait.until(lambda b: "/sign-in" not in b.current_url)
+        yield browser
+    finally:
+        browser.quit()
+
+
+def take(address: str, seconds: float) -> None:
+    """The dashboard of a driver who has been charging for *seconds*."""
+    with signed_in(address, "robin@demo.example", HEIGHT) as browser:
+        wait = waiting(browser, 20)
         wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-strip"))
         wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
         time.sleep(seconds)
@@ -69,8 +85,14 @@ def take(address: str, seconds: float) -> None:
         wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
         time.sleep(2)
         browser.save_screenshot(str(ROOT / "docs" / "dashboard.png"))
-    finally:
-        browser.quit()
+
+
+def take_console(address: str) -> None:
+    """The overview of the console."""
+    with signed_in(address, "olga@demo.example", CONSOLE_HEIGHT) as browser:
+        waiting(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-live tbody tr"))
+        time.sleep(5)
+        browser.save_screenshot(str(ROOT / "docs" / "console.png"))
 
 
 if __name__ == "__main__":
