@@ -19,7 +19,7 @@ from components.filters import Filters
 from data.announcements import Topic
 from data.queries import charger_list
 from data.queries.accounts import cleaned
-from data.queries.charger_list import ConsoleStatus, ListedChargers, Sort
+from data.queries.charger_list import ConsoleStatus, ListedChargers, Need, Sort
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -41,9 +41,11 @@ def install(portal: Portal) -> None:
         search: str = "",
         site: str = "",
         status: str = "",
+        needs: str = "",
         sort: str = "",
     ) -> None:
-        await ChargersPage(Console(portal, operator, request), search, site, status, sort).draw()
+        asked = Asked.of(search, site, status, needs, sort)
+        await ChargersPage(Console(portal, operator, request), asked).draw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,12 @@ class Asked:
     search: str = ""
     site_id: int | None = None
     status: ConsoleStatus | None = None
+    needs: Need | None = None
     sort: Sort = Sort.NAME
     descending: bool = False
 
     @classmethod
-    def of(cls, search: str, site: str, status: str, sort: str) -> Asked:
+    def of(cls, search: str, site: str, status: str, needs: str, sort: str) -> Asked:
         """Read out of an address. A site that can't be one is that of no charger."""
         site_id = None
         if site:
@@ -67,6 +70,7 @@ class Asked:
             cleaned(search)[: charger_list.LONGEST_SEARCH],
             site_id,
             ConsoleStatus(status) if status in set(ConsoleStatus) else None,
+            Need(needs) if needs in set(Need) else None,
             Sort(by) if by in set(Sort) else Sort.NAME,
             sort.startswith("-") and by in set(Sort),
         )
@@ -78,6 +82,7 @@ class Asked:
             "search": self.search,
             "site": "" if self.site_id is None else str(self.site_id),
             "status": self.status.value if self.status is not None else "",
+            "needs": self.needs.value if self.needs is not None else "",
             "sort": "" if (by, falling) == (Sort.NAME, False) else ("-" if falling else "") + by.value,
         }
         query = urlencode({name: value for name, value in given.items() if value})
@@ -86,7 +91,7 @@ class Asked:
     @property
     def is_filtered(self) -> bool:
         """Whether there may be chargers that it does not show."""
-        return bool(self.search or self.site_id is not None or self.status)
+        return bool(self.search or self.site_id is not None or self.status or self.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +105,9 @@ class Found:
 class ChargersPage:
     """The list."""
 
-    def __init__(self, console: Console, search: str, site: str, status: str, sort: str) -> None:
+    def __init__(self, console: Console, asked: Asked) -> None:
         self.console = console
-        self.asked = Asked.of(search, site, status, sort)
+        self.asked = asked
         self.cards = console.cards()
         soon = [
             When(topic, at_most_every=lambda: AT_MOST_EVERY)
@@ -122,6 +127,7 @@ class ChargersPage:
                 search=asked.search,
                 site_id=asked.site_id,
                 status=asked.status,
+                needs=asked.needs,
                 sort=asked.sort,
                 descending=asked.descending,
             ),
@@ -140,12 +146,13 @@ class ChargersPage:
             self.found.draw(self.draw_list)
 
     def draw_filters(self, found: Found) -> Show[Found]:
-        """Search, site, status."""
+        """Search, site, status, and what they need."""
         reader, asked = self.console.reader, self.asked
         values = {
             "search": asked.search,
             "site": "" if asked.site_id is None else str(asked.site_id),
             "status": asked.status.value if asked.status else "",
+            "needs": asked.needs.value if asked.needs else "",
         }
         filters = Filters(reader, values, self.look)
         filters.search("search", reader.text("chargerlist.search"))
@@ -162,6 +169,12 @@ class ChargersPage:
             reader.text("chargerlist.status"),
             {status.value: status_word(reader, status) for status in ConsoleStatus},
             everything=reader.text("chargerlist.all_states"),
+        )
+        filters.choice(
+            "needs",
+            reader.text("chargerlist.needs"),
+            {need.value: reader.text("chargerlist.needs." + need) for need in Need},
+            everything=reader.text("chargerlist.needs.any"),
         )
         return lambda found: None
 
@@ -186,8 +199,7 @@ class ChargersPage:
         """Show what is asked for; the address follows, so that back and reload keep it."""
         before = self.asked
         sort = ("-" if before.descending else "") + before.sort.value
-        self.asked = Asked.of(
-            values.get("search", ""), values.get("site", ""), values.get("status", ""), sort
-        )
+        search, site, status, needs = (values.get(name, "") for name in ("search", "site", "status", "needs"))
+        self.asked = Asked.of(search, site, status, needs, sort)
         ui.navigate.history.replace(self.asked.address())
         self.found.ask()

@@ -14,6 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, String, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Site
+from data.queries.attention import SKEWED
 from data.queries.chargers import ChargerState, folded, natural_key, states
 from data.types import Admission, ConnectorStatus
 
@@ -34,6 +35,15 @@ class ConsoleStatus(StrEnum):
     IN_USE = "in_use"
     RESERVED = "reserved"
     ONLINE = "online"
+
+
+class Need(StrEnum):
+    """What an accepted charger needs, whatever its status: as the overview counts it."""
+
+    PASSWORD = "password"  # noqa: S105 (it has none)
+    """Whoever knows its identity connects in its name."""
+    CLOCK = "clock"
+    """Its clock is wrong by more than `SKEWED`."""
 
 
 class Sort(StrEnum):
@@ -70,6 +80,7 @@ class ListedCharger:
     protocol: str | None
     product: str
     """Vendor and model, as it says them."""
+    needs: frozenset[Need]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,8 @@ _rows = select(
     Charger.protocol,
     Charger.vendor,
     Charger.model,
+    Charger.password_hash.is_(None),
+    func.coalesce(func.abs(Charger.clock_skew) > SKEWED, False),
 )
 _powers = select(
     ChargingSession.charger_id, func.coalesce(ChargingSession.power_w, 0), ChargingSession.reading_at
@@ -112,6 +125,7 @@ def listed(
     search: str = "",
     site_id: int | None = None,
     status: ConsoleStatus | None = None,
+    needs: Need | None = None,
     sort: Sort = Sort.NAME,
     descending: bool = False,
     limit: int = SHOWN,
@@ -122,7 +136,9 @@ def listed(
     matching = [
         one
         for one in found
-        if (site_id is None or one.site_id == site_id) and (status is None or one.status is status)
+        if (site_id is None or one.site_id == site_id)
+        and (status is None or one.status is status)
+        and (needs is None or needs in one.needs)
     ]
     if wanted := folded(search.strip()[:LONGEST_SEARCH]).split():
         matching = [one for one in matching if all(word in _searched(one) for word in wanted)]
@@ -149,8 +165,9 @@ def everybody(db: Connection, now: datetime) -> list[ListedCharger]:
         ):
             powers[charger_id] = powers.get(charger_id, 0) + watts
     found = []
-    for id_, identity, site_id, admission, _, seen, protocol, vendor, model in rows.values():
+    for id_, identity, site_id, admission, _, seen, protocol, vendor, model, *lacks in rows.values():
         state = standing[id_]
+        needs = [need for need, lack in zip(Need, lacks, strict=True) if lack]
         found.append(
             ListedCharger(
                 id=id_,
@@ -168,6 +185,7 @@ def everybody(db: Connection, now: datetime) -> list[ListedCharger]:
                 last_seen_at=seen,
                 protocol=protocol,
                 product=product(vendor, model),
+                needs=frozenset(needs if admission == Admission.ACCEPTED else ()),
             )
         )
     found.sort(key=lambda one: (natural_key(one.name), one.id))

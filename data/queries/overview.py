@@ -67,7 +67,7 @@ class Figures:
     online: int
     """Those that are not offline as P20 says."""
     settling: int
-    """Ended, and not finalized; at most `COUNTED`."""
+    """Ended, with a driver, and not finalized; at most `COUNTED`."""
     oldest_settling: datetime | None
     drivers: int
     """That are not disabled."""
@@ -159,7 +159,11 @@ _chargers = select(func.count()).select_from(Charger).where(_accepted)
 _online = _chargers.where(Charger.last_seen_at >= bindparam("heard_at"), _usable)
 _waits = (
     select(ChargingSession.ended_at)
-    .where(ChargingSession.ended_at.is_not(None), ChargingSession.finalized_at.is_(None))
+    .where(
+        ChargingSession.ended_at.is_not(None),
+        ChargingSession.finalized_at.is_(None),
+        ChargingSession.account_id.is_not(None),  # what is nobody's waits for its tag, not for us
+    )
     .order_by(ChargingSession.ended_at, ChargingSession.id)
 )
 _settling = select(func.count()).select_from(_waits.limit(COUNTED).subquery())

@@ -18,7 +18,9 @@ from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.models import Charger, Connector, Site
 from data.queries import charger_list
-from data.queries.charger_list import ConsoleStatus, Sort
+from data.queries.attention import attention
+from data.queries.charger_list import ConsoleStatus, Need, Sort
+from data.queries.matters import Machine, Terms
 from data.types import Admission, ConnectorStatus, Role
 from tests.world import NOW, add_account, add_charger, add_driver, add_session, add_site
 
@@ -80,6 +82,9 @@ def test_each_status_is_told_and_the_rule_is_that_of_p20(database: Database) -> 
         ({"search": "cp-3"}, ["Roof"]),
         ({"search": "north acme"}, ["Bay 2"]),
         ({"status": ConsoleStatus.PENDING}, ["Charger CP-5"]),
+        ({"needs": Need.PASSWORD}, ["Bay 10", "Roof"]),
+        ({"needs": Need.CLOCK}, ["Bay 2", "Roof"]),
+        ({"needs": Need.CLOCK, "search": "bay"}, ["Bay 2"]),
         ({"site_id": 0}, []),
         ({"sort": Sort.STATUS}, ["Roof", "Charger CP-5", "Charger CP-4", "Charger CP-6", "Bay 10", "Bay 2"]),
         ({"sort": Sort.POWER, "descending": True, "limit": 2}, ["Bay 10", "Bay 2"]),
@@ -87,9 +92,21 @@ def test_each_status_is_told_and_the_rule_is_that_of_p20(database: Database) -> 
     ],
 )
 def test_filters_and_orders(sqlite_database: Database, asked: dict[str, Any], names: list[str]) -> None:
-    sqlite_database.change_now(fill)
+    """What one needs is counted as the overview does: of accepted ones, whatever their status."""
+    ids = sqlite_database.change_now(fill)
+
+    def lack(change: Change) -> None:
+        for one, skew in (("online", -301), ("in_use", 300), ("fault", 4_000), ("pending", 4_000)):
+            change.execute(update(Charger).where(Charger.id == ids[one]).values(clock_skew=skew))
+        has = [ids[one] for one in ("online", "offline")]
+        change.execute(update(Charger).where(Charger.id.in_(has)).values(password_hash="x"))
+
+    sqlite_database.change_now(lack)
     found = sqlite_database.ask_now(charger_list.listed, NOW, **asked)
     assert [one.name for one in found.shown] == names
+    if asked.keys() == {"needs"}:
+        matters = sqlite_database.ask_now(attention, NOW, Machine(), Terms(True, timedelta(days=1)))
+        assert {one.kind.value: one.number for one in matters}[asked["needs"]] == len(names)
 
 
 def rows(user: User) -> list[list[str]]:
@@ -115,6 +132,8 @@ async def test_the_page_follows_what_happens(visit: Visit, portal: Portal) -> No
             "Bay 2",
             "Bay 10",
         ]
+        lacking = await visit(olga, "/admin/chargers?needs=password&status=online")
+        assert [row[0] for row in rows(lacking)] == ["Bay 2"]
         for foreign in ("999", "x", "-1", "9" * 40, "0"):
             assert await empty(visit, olga, f"/admin/chargers?site={foreign}"), foreign
 

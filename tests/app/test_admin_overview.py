@@ -17,6 +17,7 @@ from components.drawn import Drawn
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Charger, ChargingSession, Connector, QuarantinedMessage
+from data.queries import health
 from data.types import ConnectorStatus, Role
 from tests.app.dashboard_world import World
 from tests.world import NOW, add_account, add_session
@@ -114,7 +115,7 @@ async def test_many_of_a_kind_share_a_line_and_there_are_twelve_at_most(
     assert [line["what"] for line in lines][:3] == [f"Yard {number} is offline" for number in (2, 1, 0)]
     passwords = next(line for line in lines if line["pill"] == "Open")
     assert passwords["what"] == "5 chargers connect without a password"
-    assert passwords["href"] == "/admin/chargers"
+    assert passwords["href"] == "/admin/chargers?needs=password"
     for number in range(3, 7):
         world.charger(f"Yard {number}", seen=NOW - (number + 2) * HOUR, clock_skew=900 if number < 6 else 0)
     user = await visit(olga, "/admin")
@@ -140,6 +141,10 @@ async def test_the_figures_are_true_and_lead_to_their_lists(visit: Visit, world:
             finalized=bool(days),
         )
     world.begin(world.eve, world.right, energy_wh=4_000, power_w=None)
+    nobodys = left | {"account": None, "id_tag": "LOST", "finalized": False, "energy_wh": 0}
+    world.database.change_now(add_session, **nobodys, started_at=NOW - timedelta(days=40))
+    found = world.database.ask_now(health.counts, NOW)
+    assert (found.settling_sessions, found.settling_since) == (1, NOW)  # as the tile says
     user = await visit(olga, "/admin")
     await user.should_see("+150 % vs. Sun, Nov 15, same time", retries=80)
     assert tiles(user) == {
