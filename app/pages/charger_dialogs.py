@@ -135,13 +135,40 @@ def show_password(console: Console, facts: ChargerFacts, password: str) -> None:
 
 
 async def accept(console: Console, facts: ChargerFacts) -> None:
-    """Let it work: nothing is lost by it, so nothing is asked."""
-    if (caller := await console.caller()) is None:
+    """Let it work. One without a password gets one on the way, unless the operator decides otherwise (T50).
+
+    With a password nothing is lost by accepting, so nothing is asked.
+    """
+    reader = console.reader
+    if facts.has_password:
+        if told := await _accepted(console, facts):
+            ui.notify(told, type="negative", position="top")
         return
+    with dialogs.dialog(reader.text("charger.accept.title", name=facts.name)) as box:
+        dialogs.paragraph(reader.text("charger.accept.text"))
+        wanted = ui.checkbox(reader.text("charger.accept.password"), value=True)
+        dialogs.paragraph(reader.text("charger.accept.password.hint")).classes("p-muted p-small")
+
+        async def act() -> Problem:
+            return await _accepted(console, facts, with_password=bool(wanted.value))
+
+        dialogs.actions(reader, box, reader.text("charger.accept.do", name=facts.name), act)
+
+
+async def _accepted(console: Console, facts: ChargerFacts, *, with_password: bool = False) -> Problem:
+    """Accept it, the password first: in between it would work without one."""
+    if (caller := await console.caller()) is None:
+        return ""
+    chargers, password = console.portal.chargers, ""
     try:
-        await console.portal.chargers.accept(caller, facts.id)
+        if with_password:
+            password = await chargers.renew_password(caller, facts.id)
+        await chargers.accept(caller, facts.id)
     except CannotKeep as error:
-        ui.notify(problem(console.reader, error), type="negative", position="top")
+        return problem(console.reader, error)
+    if password:
+        show_password(console, facts, password)
+    return ""
 
 
 def block(console: Console, facts: ChargerFacts) -> None:

@@ -1745,6 +1745,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "Anfragen. Lesen Sie die Konfiguration erneut, um den neuen Wert zu sehen.",
     "charger.configuration.do": "{name} ändern",
     "charger.waiting": "wartet auf einen Zählerwert",
+    "charger.accept.title": "{name} annehmen?",
+    "charger.accept.text": "Ab dann arbeitet sie. Sie hat kein Passwort: Wer ihre Kennung weiß, könnte sich "
+    "in ihrem Namen verbinden.",
+    "charger.accept.password": "Ein Passwort für sie erzeugen und einmal anzeigen",
+    "charger.accept.password.hint": "Bis das Passwort an der Ladestation eingetragen ist, bleibt sie weg. "
+    "Ohne diese Wahl verbindet sie sich weiter wie jetzt; ein Passwort lässt sich auch später erzeugen.",
+    "charger.accept.do": "{name} annehmen",
     "checkins.title": "Meldungen der letzten 7 Tage",
     "checkins.label": "Meldungen der letzten 7 Tage, halbe Stunde für halbe Stunde",
     "checkins.never": "Von ihr wurde noch nie etwas gehört.",

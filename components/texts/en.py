@@ -1687,6 +1687,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "Requests. Read the configuration again to see the new value.",
     "charger.configuration.do": "Change {name}",
     "charger.waiting": "waiting for a reading",
+    "charger.accept.title": "Accept {name}?",
+    "charger.accept.text": "It works from then on. It has no password: whoever knows its identity could "
+    "connect in its name.",
+    "charger.accept.password": "Make a password for it and show it once",
+    "charger.accept.password.hint": "It stays away until the password is typed in at the charger. Without "
+    "this it goes on connecting as it does now; a password can be made later.",
+    "charger.accept.do": "Accept {name}",
     "checkins.title": "Check-ins of the last 7 days",
     "checkins.label": "Check-ins of the last 7 days, half hour by half hour",
     "checkins.never": "It has never been heard of.",

@@ -16,6 +16,7 @@ from sqlalchemy import insert, select, update
 from starlette.websockets import WebSocket
 
 from app import clock
+from app.access.passwords import matches
 from app.charging.ocpp.desk import Desk
 from app.charging.ocpp.line import Connection, Line, Pace
 from app.portal import Portal
@@ -225,14 +226,18 @@ async def test_a_new_password_is_shown_once(visit: Visit, yard: Yard) -> None:
 
 async def test_c2_a_pending_charger_is_accepted_and_a_known_one_blocked(visit: Visit, yard: Yard) -> None:
     yard.portal.database.change_now(
-        lambda change: change.execute(update(Charger).values(admission=Admission.PENDING))
+        lambda change: change.execute(update(Charger).values(admission=Admission.PENDING, password_hash=None))
     )
     user = await visit(yard.olga, yard.path)
     await user.should_see("Waiting to be accepted")
     await user.should_see("Accept the charger first.")
     press(user, "Accept")
+    await user.should_see("whoever knows its identity could connect in its name", retries=20)
+    box(user, "Make a password for it and show it once").set_value(False)
+    press(user, "Accept Garage left")
     await until(lambda: yard.one(Charger.admission) is Admission.ACCEPTED)
     await user.should_not_see("Waiting to be accepted", retries=40)
+    assert yard.one(Charger.password_hash) is None  # it was said not to
     press(user, "Block")
     press(user, "Block Garage left")
     await user.should_see("It is blocked", retries=40)
@@ -241,6 +246,40 @@ async def test_c2_a_pending_charger_is_accepted_and_a_known_one_blocked(visit: V
     press(user, "Remove Garage left")
     await until(lambda: "charger.block" in yard.actions())
     assert yard.one(Charger.name) == "Garage left"  # it has sessions
+
+
+async def test_t50_whoever_is_accepted_gets_a_password_on_the_way(visit: Visit, yard: Yard) -> None:
+    """T50: shown once, with the address; and one that has one is accepted as it is, with nothing asked."""
+    portal = yard.portal
+    new = {"admission": Admission.PENDING, "password_hash": None}
+    portal.database.change_now(lambda change: change.execute(update(Charger).values(new)))
+    user = await visit(yard.olga, yard.path)
+    press(user, "Accept")
+    await user.should_see("whoever knows its identity could connect in its name", retries=20)
+    press(user, "Accept Garage left")
+    await user.should_see("The new password of Garage left", retries=60)
+    assert yard.one(Charger.admission) is Admission.ACCEPTED
+    assert user.client is not None
+    values = [str(one.value) for one in user.client.elements.values() if isinstance(one, ui.input)]
+    assert any(value.endswith("/ocpp/CP-1") for value in values)
+    hashed = yard.one(Charger.password_hash)
+    assert any(len(value) == 22 and matches(hashed, value) for value in values)
+    assert yard.actions() == ["charger.password", "charger.accept"]
+    portal.database.change_now(
+        lambda change: change.execute(update(Charger).values(admission=Admission.BLOCKED))
+    )
+    user = await visit(yard.olga, yard.path)
+    press(user, "Accept")
+    await until(lambda: yard.one(Charger.admission) is Admission.ACCEPTED)
+    assert yard.one(Charger.password_hash) == hashed
+
+
+def box(user: User, words: str) -> ui.checkbox:
+    """The box to tick that says *words*."""
+    assert user.client is not None
+    return next(
+        one for one in user.client.elements.values() if isinstance(one, ui.checkbox) and one.text == words
+    )
 
 
 async def test_nothing_is_asked_of_a_charger_that_is_not_there(visit: Visit, yard: Yard) -> None:
