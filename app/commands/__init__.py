@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.commands.backups import backup, restore
 from app.commands.chargers import add_charger, add_site, new_password
+from app.commands.chargers_import import import_chargers
 from app.commands.demo import demo_command
 from app.commands.links import invite, new_link, operator_sign_in
 from app.commands.opening import PROGRAM
@@ -53,6 +54,7 @@ def commands(run: Callable[[Settings], None]) -> click.Group:
         add_driver,
         add_site,
         add_charger,
+        import_chargers,
         new_password,
         add_mapping,
         new_driver_password,

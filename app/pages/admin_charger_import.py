@@ -57,6 +57,8 @@ class ImportPage:
                 forms.text("h2", reader.text("chargerimport.paste")).props("id=import-form-title")
                 forms.text("p", reader.text("chargerimport.text"))
                 forms.text("p", reader.text("chargerimport.columns")).classes("p-muted p-small")
+                large = reader.text("chargerimport.large", n=reader.integer(LONGEST))
+                forms.text("p", large).classes("p-muted p-small")
                 self._text = ui.textarea(reader.text("chargerimport.table"), placeholder=EXAMPLE)
                 self._text.props(
                     "outlined stack-label rows=10 debounce=400 spellcheck=false autocomplete=off"

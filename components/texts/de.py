@@ -2132,6 +2132,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerimport.problem.site_missing": "Es gibt mehrere Standorte: Nennen Sie einen.",
     "chargerimport.problem.repeated": "Eine frühere Zeile hat dieselbe Kennung.",
     "chargerimport.problem.too_many": "Höchstens 2.000 Zeilen auf einmal.",
+    "chargerimport.large": "Hier finden {n} Zeichen Platz. Eine größere Datei wird auf dem Server "
+    "eingelesen, wo die Passwörter auch in eine Datei geschrieben werden können: python main.py "
+    "import-chargers DATEI",
     "audit.title": "Protokoll",
     "audit.download": "Als CSV herunterladen",
     "audit.about.search": "Wen es betrifft: Name oder E-Mail",

@@ -2057,6 +2057,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerimport.problem.site_missing": "There are several sites: name one.",
     "chargerimport.problem.repeated": "An earlier line has the same identity.",
     "chargerimport.problem.too_many": "At most 2,000 lines at once.",
+    "chargerimport.large": "{n} characters fit in here. A larger file goes in on the server, where the "
+    "passwords can be written into a file: python main.py import-chargers FILE",
     "audit.title": "Audit log",
     "audit.download": "Download as CSV",
     "audit.about.search": "About whom: name or e-mail",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import os
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from click.testing import CliRunner, Result
 from nicegui import ui
 from nicegui.testing.user import User
 from sqlalchemy import func, select
 
+from app.commands import commands
 from app.operating.charger_import import ChargerImport, Plan, TooMany
 from app.portal import Portal
 from components.drawn import Drawn
@@ -128,6 +134,72 @@ async def test_an_import_writes_all_of_it_and_can_be_repeated(database: Database
     assert sorted(audited) == ["charger =CP-9", "charger CP-2", "charger CP-3"]
 
 
+@pytest.fixture
+def run(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs the command on the test's database."""
+    monkeypatch.setenv("POLARIS_DATABASE_URL", sqlite_database.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("POLARIS_PUBLIC_URL", "https://charge.example.org")
+    return lambda *words: CliRunner().invoke(commands(print), ["import-chargers", *map(str, words)])
+
+
+def test_t50_t62_the_command_writes_the_passwords_into_a_file_of_its_own(
+    sqlite_database: Database, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """T46, T50, T62: for nobody else to read, and never over another; the dry run says the same before."""
+    sqlite_database.change_now(fill)
+    (table := tmp_path / "chargers.csv").write_text(TABLE, "utf-8-sig")
+    kept = tmp_path / "passwords.csv"
+
+    def identities() -> list[str]:
+        found = select(Charger.identity).order_by(Charger.id)
+        return list(sqlite_database.ask_now(lambda db: db.scalars(found).all()))
+
+    looked = run(table, "--dry-run", "--passwords", kept)
+    assert "line    3  CP-2: would be added (makes the group Staff, Guests)" in looked.output
+    assert "line    6  CP-3: left out: an earlier line has the same identity" in looked.output
+    assert "3 would be added, 1 there already, 6 left out." in looked.output
+    assert (identities(), kept.exists()) == (["CP-1"], False)
+
+    kept.write_text("mine")
+    refused = run(table, "--passwords", kept)
+    assert (refused.exit_code, kept.read_text(), identities()) == (1, "mine", ["CP-1"])
+    assert "is there already: give the name of a new file" in refused.output
+    kept.unlink()
+    done = run(table, "--passwords", kept)
+    assert done.exit_code == 0, done.output
+    assert "line    4  CP-3: added" in done.output
+    assert "line    2  CP-1: is there already" in done.output
+    assert identities() == ["CP-1", "CP-2", "CP-3", "=CP-9"]
+    head, *rows = csv.reader(kept.read_text().splitlines())
+    assert head == ["identity", "address", "password"]
+    assert [row[0] for row in rows] == ["CP-2", "CP-3", "'=CP-9"]
+    assert rows[0][1] == "wss://charge.example.org/ocpp/CP-2"
+    hashed = sqlite_database.ask_now(
+        lambda db: db.scalar(select(Charger.password_hash).where(Charger.identity == "CP-3"))
+    )
+    assert PasswordHasher().verify(hashed or "", rows[1][2])
+    assert rows[1][2] not in done.output
+    if os.name == "posix":
+        assert kept.stat().st_mode & 0o777 == 0o600
+    again = run(table, "--passwords", tmp_path / "none.csv")
+    assert "0 added, 4 there already, 6 left out." in again.output
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_the_command_prints_them_and_says_what_it_can_not_read(
+    sqlite_database: Database, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """T50: shown once, where no file was named."""
+    sqlite_database.change_now(fill)
+    (table := tmp_path / "chargers.csv").write_bytes("CP-8,Größe,North".encode("latin-1"))
+    assert "say with --encoding what it is" in run(table).output
+    assert "is no encoding" in run(table, "--encoding", "nonsense").output
+    printed = run(table, "--encoding", "latin-1").output
+    assert re.search(r"CP-8  wss://charge.example.org/ocpp/CP-8  [\w-]{22}\n", printed)
+    table.write_text("A\n" * 2_001)
+    assert "split it" in run(table).output
+
+
 async def test_two_imports_at_once_add_each_charger_once(database: Database) -> None:
     """What somebody else has added since the look stays as it is, and the rest is added."""
     _, olga = database.change_now(fill)
@@ -145,6 +217,7 @@ async def test_the_page_looks_first_and_gives_the_passwords_once(
     user = await visit(olga, "/admin/chargers/import")
     assert user.client is not None
     (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
+    await user.should_see("60,000 characters fit in here. A larger file goes in on the server")
     press(user, "See what would happen")
     await user.should_see("There is no line with a charger in it.", retries=20)
     box.set_value(TABLE)
