@@ -347,14 +347,18 @@ def _remove(change: Change, caller: Caller, charger_id: int, now: datetime) -> N
 
 
 def _charger(change: Change, charger_id: int) -> dict[str, Any]:
-    found = change.execute(
-        select(Charger.identity, Charger.name, Charger.site_id, Charger.visible_to_all, Charger.admission)
-        .where(Charger.id == charger_id)
-        .with_for_update()
-    ).one_or_none()
+    found = (
+        change.execute(
+            select(Charger.identity, Charger.name, Charger.site_id, Charger.visible_to_all, Charger.admission)
+            .where(Charger.id == charger_id)
+            .with_for_update()
+        )
+        .mappings()
+        .one_or_none()
+    )
     if found is None:
         raise NoSuchCharger
-    return dict(found._mapping)
+    return dict(found)
 
 
 def _site_name(change: Change, site_id: int) -> str:

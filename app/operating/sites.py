@@ -189,11 +189,15 @@ def _remove(change: Change, caller: Caller, site_id: int, now: datetime) -> None
 
 
 def _site(change: Change, site_id: int) -> dict[str, Any]:
-    found = change.execute(
-        select(Site.name, Site.time_zone, Site.address, Site.currency)
-        .where(Site.id == site_id)
-        .with_for_update()
-    ).one_or_none()
+    found = (
+        change.execute(
+            select(Site.name, Site.time_zone, Site.address, Site.currency)
+            .where(Site.id == site_id)
+            .with_for_update()
+        )
+        .mappings()
+        .one_or_none()
+    )
     if found is None:
         raise NoSuchSite
-    return dict(found._mapping)
+    return dict(found)

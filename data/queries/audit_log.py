@@ -183,7 +183,7 @@ def _rows(
         .outerjoin(Account, Account.id == AuditEntry.subject_id)
         .where(AuditEntry.id.in_(ids))
     )
-    return tuple(LoggedAction(**row._mapping) for row in db.execute(_in_order(query, forward).limit(limit)))
+    return tuple(LoggedAction(**row) for row in db.execute(_in_order(query, forward).limit(limit)).mappings())
 
 
 def _in_order(query: Any, forward: bool) -> Any:

@@ -124,7 +124,7 @@ def subscribers(
     )
     if after is not None:
         query = query.where(Subscription.id < after)
-    found = tuple(Subscriber(**row._mapping) for row in db.execute(query))
+    found = tuple(Subscriber(**row) for row in db.execute(query).mappings())
     return Subscribers(found[:limit], len(found) > limit)
 
 
@@ -166,8 +166,8 @@ def _plans(db: Connection, today: date) -> list[ListedPlan]:
             Plan.retired_at,
             func.coalesce(counted.c.drivers, 0).label("drivers"),
         ).outerjoin(counted, counted.c.plan_id == Plan.id)
-    )
-    return [ListedPlan(**row._mapping) for row in rows]
+    ).mappings()
+    return [ListedPlan(**row) for row in rows]
 
 
 def _not_over(today: date) -> ColumnElement[bool]:

@@ -76,8 +76,8 @@ _anchor_day = select(Subscription.anchor_day).where(_held)
 
 def current_plan(db: Connection, account_id: int, day: date) -> CurrentPlan | None:
     """The plan that *account_id* is subscribed to on *day*, a day of theirs."""
-    row = db.execute(_current, {"account_id": account_id, "day": day}).first()
-    return None if row is None else CurrentPlan(**row._mapping)
+    row = db.execute(_current, {"account_id": account_id, "day": day}).mappings().first()
+    return None if row is None else CurrentPlan(**row)
 
 
 def period_window(db: Connection, account_id: int, period: Period, zone: str, now: datetime) -> Window:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from tests.app.test_presence import World
 from tests.world import NOW, add_charger, add_driver
 
 S = timedelta(seconds=1)
-Run = Callable[..., None]
+Run = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
@@ -27,8 +28,9 @@ def run(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A command, on a connection of its own as in a process of its own."""
     monkeypatch.setenv("POLARIS_DATABASE_URL", sqlite_database.url.render_as_string(hide_password=False))
 
-    def run(*words: str) -> None:
-        result = CliRunner().invoke(commands(print), list(words))
+    async def run(*words: str) -> None:
+        # In a thread: a command has an event loop of its own.
+        result = await asyncio.to_thread(CliRunner().invoke, commands(print), list(words))
         assert result.exit_code == 0, result.output
 
     return run
@@ -44,7 +46,7 @@ async def world(sqlite_database: Database) -> World:
 
 async def test_p4_a_card_that_moves_is_told_to_both_drivers(world: World, run: Run) -> None:
     other = world.database.change_now(add_driver, "Eve Other")
-    run("add-mapping", "CARD1", "eve@example.org", "--move")
+    await run("add-mapping", "CARD1", "eve@example.org", "--move")
     await world.presence.tick(NOW + S)
     assert world.heard() == []  # it looks every two seconds
     await world.presence.tick(NOW + 2 * S)
@@ -59,7 +61,7 @@ async def test_p22_c2_a_charger_that_is_accepted_by_a_command_is_told(world: Wor
         return add_charger(change, "NEW", site=1, admission=Admission.PENDING)
 
     charger = world.database.change_now(pending)
-    run("new-password", "NEW")
+    await run("new-password", "NEW")
     await world.presence.tick(NOW + 2 * S)
     assert world.heard() == [(Topic.CHARGERS, charger)]
     admission = await world.database.ask(

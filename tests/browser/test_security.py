@@ -90,8 +90,8 @@ def test_the_first_operator_comes_in(selenium: webdriver.Chrome, server: Server)
     for name, value in (("name", "Olga"), ("email", "olga@example.org"), ("password", world.PASSWORD)):
         selenium.find_element(By.NAME, name).send_keys(value)
     selenium.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-    wait.until(lambda b: b.current_url == f"{server.url}/admin")
-    wait.until(lambda b: "main.py add-charger" in body(b))
+    wait.until(lambda b: b.current_url == f"{server.url}/admin/setup")
+    wait.until(lambda b: "Where are your chargers?" in body(b))
     assert violations(selenium) == []
     assert link.rsplit("/", 1)[1] not in server.output().replace(link, "")
 

@@ -132,7 +132,7 @@ def test_the_first_start_prints_a_link_that_makes_the_first_operator_once(server
             f"{server.url}/auth/welcome", data={**olga, "token": token}, headers={"Origin": server.url}
         )
         assert made.status_code == 303
-        assert made.headers["location"] == "/admin"
+        assert made.headers["location"] == "/admin/setup"
         assert browser.get(f"{server.url}/admin").status_code == 200
         again = httpx.get(link)
         assert again.headers["location"].startswith("/sign-in")
