@@ -10,7 +10,7 @@ from nicegui import ui
 
 from components.drawn import Card, Drawn
 from components.words import UNKNOWN, Reader
-from data.queries.accounts import LONGEST_SEARCH, ListedAccount, ListedAccounts, State
+from data.queries.accounts import LONGEST_SEARCH, Lack, ListedAccount, ListedAccounts, State
 from data.types import Role
 
 HEAD = """
@@ -22,7 +22,7 @@ ROWS = """
   <caption class="p-hidden-text">{{ props.row.caption }}</caption>
   <thead><tr><th v-for="head in props.row.heads" :key="head" scope="col">{{ head }}</th></tr></thead>
   <tbody>
-    <tr v-for="[id, name, email, state, seen] in props.row.people" :key="id">
+    <tr v-for="[id, name, email, state, seen, cards, plan] in props.row.people" :key="id">
       <td class="p-name"><a :href="props.row.path + id">{{ name }}</a></td>
       <td class="p-meta">{{ email }}</td>
       <td><span class="p-pill" :class="'is-' + props.row.kinds[state]">
@@ -30,6 +30,8 @@ ROWS = """
         {{ props.row.words[state] }}
       </span></td>
       <td class="p-meta">{{ seen }}</td>
+      <td v-if="cards" class="p-meta">{{ cards }}</td>
+      <td v-if="plan" class="p-meta">{{ plan }}</td>
     </tr>
   </tbody>
 </table>
@@ -51,6 +53,11 @@ KINDS = {
     State.ERASED: "offline",
 }
 """Each state as one of the kinds of pills that there are."""
+HEADS = {
+    Role.DRIVER: ("name", "email", "state", "seen", "cards", "plan"),
+    Role.OPERATOR: ("name", "email", "state", "seen"),
+}
+"""The columns of the list."""
 PATHS = {Role.DRIVER: "/admin/drivers/", Role.OPERATOR: "/admin/operators/"}
 """Where the page of one is, before the number of the account."""
 
@@ -58,7 +65,8 @@ PATHS = {Role.DRIVER: "/admin/drivers/", Role.OPERATOR: "/admin/operators/"}
 class People(Card):
     """The card. *states* can be chosen among.
 
-    *on_search* is called with the words to search for and the state that is wanted.
+    *on_search* is called with the words to search for, the state that is wanted, and what drivers are to
+    lack.
     """
 
     def __init__(
@@ -68,7 +76,8 @@ class People(Card):
         search: str,
         state: State | None,
         states: Sequence[State],
-        on_search: Callable[[str, State | None], object],
+        on_search: Callable[[str, State | None, Lack | None], object],
+        lacks: Lack | None = None,
     ) -> None:
         super().__init__("p-people")
         self.props["aria-label"] = reader.text(f"people.{role.value}s")
@@ -80,6 +89,7 @@ class People(Card):
             with ui.element("div").classes("p-people-head"):
                 self._search = self._draw_search(search)
                 self._state = self._draw_state(state)
+                self._lacks = self._draw_lacks(lacks) if role is Role.DRIVER else None
                 self._head = Drawn(HEAD)
                 self._head.classes("p-people-count")
             self._rows = Drawn(ROWS)
@@ -106,12 +116,12 @@ class People(Card):
             {
                 "empty": empty,
                 "caption": reader.text(f"people.{role}s"),
-                "heads": [reader.text(f"people.{head}") for head in ("name", "email", "state", "seen")],
+                "heads": [reader.text(f"people.{head}") for head in HEADS[self._role]],
                 "path": PATHS[self._role],
                 "icons": ICONS,
                 "kinds": KINDS,
                 "words": {state: reader.text("people.state." + state) for state in State},
-                "people": [_row(one, reader, now) for one in found.shown],
+                "people": [_row(one, self._role, reader, now) for one in found.shown],
             }
         )
 
@@ -131,11 +141,29 @@ class People(Card):
         choice.props["aria-label"] = self._reader.text("people.state")
         return choice
 
+    def _draw_lacks(self, value: Lack | None) -> ui.select:
+        names = {"": self._reader.text("people.lacks.any")}
+        names |= {lack.value: self._reader.text("people.lacks." + lack) for lack in Lack}
+        choice = ui.select(names, value=value or "", on_change=self._changed)
+        choice.classes("p-choice").props("outlined dense options-dense behavior=menu")
+        choice.props["aria-label"] = self._reader.text("people.lacks")
+        return choice
+
     def _changed(self) -> object:
         state = self._state.value
-        return self._on_search((self._search.value or "").strip(), State(state) if state else None)
+        lacks = "" if self._lacks is None else self._lacks.value
+        return self._on_search(
+            (self._search.value or "").strip(),
+            State(state) if state else None,
+            Lack(lacks) if lacks else None,
+        )
 
 
-def _row(one: ListedAccount, reader: Reader, now: datetime) -> tuple[Any, ...]:
+def _row(one: ListedAccount, role: Role, reader: Reader, now: datetime) -> tuple[Any, ...]:
     seen = UNKNOWN if one.last_seen_at is None else reader.ago(one.last_seen_at, now)
-    return one.id, one.name, one.email, one.state.value, seen
+    row = one.id, one.name, one.email, one.state.value, seen
+    if role is not Role.DRIVER:
+        return row
+    # In words: on a phone no head stands above them.
+    cards = reader.count("people.cards.count", one.cards) if one.cards else reader.text("people.cards.none")
+    return *row, cards, one.plan or reader.text("people.plan.none")

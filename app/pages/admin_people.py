@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from nicegui import ui
 from sqlalchemy import Connection
@@ -18,8 +19,9 @@ from app.settings import password_sign_in
 from components.bound import Show, When
 from components.people import PATHS, People
 from data.announcements import Topic
+from data.periods import local_day
 from data.queries import accounts
-from data.queries.accounts import ListedAccounts, State
+from data.queries.accounts import Lack, ListedAccounts, State
 from data.types import Role
 
 if TYPE_CHECKING:
@@ -33,8 +35,10 @@ def install(portal: Portal) -> None:
     """Install the two pages."""
 
     @ui.page("/admin/drivers")
-    async def drivers(request: Request, operator: Operator, search: str = "", state: str = "") -> None:
-        await PeoplePage(Console(portal, operator, request), Role.DRIVER, search, state).draw()
+    async def drivers(
+        request: Request, operator: Operator, search: str = "", state: str = "", lacks: str = ""
+    ) -> None:
+        await PeoplePage(Console(portal, operator, request), Role.DRIVER, search, state, lacks).draw()
 
     @ui.page("/admin/operators")
     async def operators(request: Request, operator: Operator, search: str = "", state: str = "") -> None:
@@ -47,28 +51,37 @@ class Found:
 
     search: str
     state: State | None
+    lacks: Lack | None
     accounts: ListedAccounts
 
 
 class PeoplePage:
     """The list of the accounts of one role."""
 
-    def __init__(self, console: Console, role: Role, search: str, state: str) -> None:
+    def __init__(self, console: Console, role: Role, search: str, state: str, lacks: str = "") -> None:
         self.console = console
         self.role = role
         self.search = accounts.cleaned(search)
         known = State(state) if state in set(State) else None  # T5: what is unknown filters nothing
         self.passwords = password_sign_in(console.portal.settings)
         self.state = None if known is State.NO_WAY_IN and self.passwords else known
+        self.lacks = Lack(lacks) if lacks in set(Lack) else None
         self.cards = console.cards()
-        people = When(Topic.PEOPLE, at_most_every=lambda: AT_MOST_EVERY)
-        self.found = self.cards.bind(self.ask, people, tells_time=True)
+        told = [Topic.PEOPLE, *([Topic.PLANS] if role is Role.DRIVER else [])]  # cards are told with people
+        soon = [When(topic, at_most_every=lambda: AT_MOST_EVERY) for topic in told]
+        self.found = self.cards.bind(self.ask, *soon, tells_time=True)
 
     def ask(self, db: Connection) -> Found:
         """Asked in a thread."""
-        search, state = self.search, self.state
-        found = accounts.listed(db, self.role, search, state, passwords=self.passwords)
-        return Found(search, state, found)
+        search, state, lacks = self.search, self.state, self.lacks
+        today = None
+        if self.role is Role.DRIVER:
+            # Of the portal: a driver's own day is another one for some hours at most.
+            today = local_day(clock.now(), ZoneInfo(self.console.portal.settings.default_time_zone))
+        found = accounts.listed(
+            db, self.role, search, state, passwords=self.passwords, today=today, lacks=lacks
+        )
+        return Found(search, state, lacks, found)
 
     async def draw(self) -> None:
         """The page."""
@@ -85,14 +98,15 @@ class PeoplePage:
         """The card with search, filter and rows."""
         # Where passwords are a way in, nobody is without one for having no other.
         states = [one for one in State if one is not State.NO_WAY_IN or not self.passwords]
-        card = People(self.console.reader, self.role, found.search, found.state, states, self.look)
+        reader = self.console.reader
+        card = People(reader, self.role, found.search, found.state, states, self.look, found.lacks)
         card.show(found.accounts, clock.now())
         return lambda found: card.show(found.accounts, clock.now())
 
-    def look(self, search: str, state: State | None) -> None:
+    def look(self, search: str, state: State | None, lacks: Lack | None) -> None:
         """Show what is searched for; the address follows, so that back and reload keep it."""
-        self.search, self.state = accounts.cleaned(search), state
-        given = {"search": self.search, "state": state.value if state is not None else ""}
+        self.search, self.state, self.lacks = accounts.cleaned(search), state, lacks
+        given = {"search": self.search, "state": state or "", "lacks": lacks or ""}
         query = urlencode({name: value for name, value in given.items() if value})
         path = PATHS[self.role].rstrip("/")
         ui.navigate.history.replace(f"{path}?{query}" if query else path)

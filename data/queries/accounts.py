@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 
-from data.models import Account, Identity, Mapping, OneTimeLink, SignIn
+from data.models import Account, Identity, Mapping, OneTimeLink, Plan, SignIn, Subscription
 from data.types import Role
 
 SHOWN = 100
@@ -32,6 +32,15 @@ class State(StrEnum):
     """Deleted: it stands for somebody in the books. Listed only where it is asked for."""
 
 
+class Lack(StrEnum):
+    """What a driver may have none of."""
+
+    CARD = "card"
+    """No active mapping: nothing that they hold to a charger is theirs."""
+    PLAN = "plan"
+    """Nothing is owed for what they charge."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedAccount:
     """A row of the list."""
@@ -42,6 +51,10 @@ class ListedAccount:
     state: State
     last_seen_at: datetime | None
     """Of the sign-ins that have not ended; ``None`` if there is none."""
+    cards: int = 0
+    """Active mappings."""
+    plan: str | None = None
+    """What they are subscribed to on the day that was asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +131,21 @@ def listed(
     limit: int = SHOWN,
     *,
     passwords: bool = True,
+    today: date | None = None,
+    lacks: Lack | None = None,
 ) -> ListedAccounts:
     """The accounts of *role* whose name or e-mail holds each word of *search*, by name.
 
-    *passwords* tells whether one is a way in. Reads the accounts of the role, whose number is that of
+    *passwords* tells whether one is a way in. With *today* the cards and the plan of those shown are told,
+    and *lacks* leaves only those who have none. Reads the accounts of the role, whose number is that of
     people; nothing here grows with what they do.
     """
     erased = Account.erased_at.is_(None) if state is not State.ERASED else Account.erased_at.is_not(None)
     which = [Account.role == role, erased, *(holds(word) for word in words_of(search))]
     if state is not None:
         which.append(_is(state, passwords))
+    if lacks is not None and today is not None:
+        which.append(~(_active_card if lacks is Lack.CARD else _held(today)).exists())
     count = select(func.count()).select_from(Account)
     which_all = [Account.role == role] + ([] if state is State.ERASED else [erased])
     everybody = db.scalar(count.where(*which_all)) or 0
@@ -147,7 +165,9 @@ def listed(
         .order_by(func.lower(Account.name), Account.id)
         .limit(limit)
     ).all()
-    seen = _last_seen(db, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    seen = _last_seen(db, ids)
+    cards, plans = ({}, {}) if today is None else (_cards(db, ids), _plans(db, ids, today))
     shown = tuple(
         ListedAccount(
             row.id,
@@ -161,6 +181,8 @@ def listed(
                 _can_sign_in(row.has_password, row.has_identity, passwords),
             ),
             seen.get(row.id),
+            cards.get(row.id, 0),
+            plans.get(row.id),
         )
         for row in rows
     )
@@ -261,6 +283,7 @@ def identities(db: Connection, account_id: int) -> tuple[LinkedIdentity, ...]:
 
 
 _has_identity = select(Identity.id).where(Identity.account_id == Account.id).exists()
+_active_card = select(Mapping.id).where(Mapping.account_id == Account.id, Mapping.active)
 
 
 def cleaned(search: str) -> str:
@@ -325,5 +348,36 @@ def _last_seen(db: Connection, account_ids: Collection[int]) -> dict[int, dateti
         select(SignIn.account_id, func.max(SignIn.last_seen_at))
         .where(SignIn.account_id.in_(account_ids), SignIn.actor_id.is_(None))
         .group_by(SignIn.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _cards(db: Connection, account_ids: Collection[int]) -> dict[int, int]:
+    """How many active cards each has."""
+    rows = db.execute(
+        select(Mapping.account_id, func.count())
+        .where(Mapping.account_id.in_(account_ids), Mapping.active)
+        .group_by(Mapping.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _on(today: date) -> ColumnElement[bool]:
+    """Subscriptions that *today* belongs to."""
+    ends = or_(Subscription.ended_on.is_(None), Subscription.ended_on > today)
+    return and_(Subscription.started_on <= today, ends)
+
+
+def _held(today: date) -> Select[int]:
+    """The subscription of an account."""
+    return select(Subscription.id).where(Subscription.account_id == Account.id, _on(today))
+
+
+def _plans(db: Connection, account_ids: Collection[int], today: date) -> dict[int, str]:
+    """The name of the plan that each has."""
+    rows = db.execute(
+        select(Subscription.account_id, Plan.name)
+        .join(Plan, Plan.id == Subscription.plan_id)
+        .where(Subscription.account_id.in_(account_ids), _on(today))
     )
     return {row[0]: row[1] for row in rows}

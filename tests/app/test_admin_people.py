@@ -21,11 +21,12 @@ from components.drawn import Drawn
 from components.person import PersonSignIns
 from components.texts import languages
 from data.announcements import Announcement, Topic
+from data.caller import Caller
 from data.database import Change
 from data.models import Account, AuditEntry, SignIn
 from data.types import Role
 from tests.data.test_queries_accounts import add_identity
-from tests.world import NOW, add_account, add_driver
+from tests.world import NOW, add_account, add_driver, add_plan
 
 Visit = Callable[..., Awaitable[User]]
 HOSTILE = "<img src=x onerror=alert(1)> {{constructor.constructor('alert(1)')()}}"
@@ -111,7 +112,9 @@ async def until(true: Callable[[], bool]) -> None:
     raise AssertionError("did not happen")
 
 
-async def test_the_list_shows_everybody_and_the_search_finds_them(visit: Visit, town: Town) -> None:
+async def test_the_list_shows_everybody_and_the_search_finds_them(
+    visit: Visit, town: Town, portal: Portal
+) -> None:
     """Several words, all of which must be there; the state; the address says both on reload; T5."""
     town.add(add_driver, "Ida Invited", password_hash=None)
     town.add(add_driver, "Dan Disabled", disabled_at=NOW)
@@ -136,6 +139,25 @@ async def test_the_list_shows_everybody_and_the_search_finds_them(visit: Visit, 
         assert [row[1] for row in listed(user)][:2] == names, path
     user = await visit(town.olga, "/admin/drivers?search=nobody")
     await user.should_see("Nobody matches")
+    town.add(add_plan, town.eve, name="Home")
+    for path, names in (
+        ("/admin/drivers?lacks=card", ["Dan Disabled", "Eve Other", "Ida Invited"]),
+        ("/admin/drivers?lacks=plan&search=da", ["Dan Disabled", "Dana Driver", "Ida Invited"]),
+        ("/admin/drivers?lacks=all", ["Dan Disabled", "Dana Driver", "Eve Other", "Ida Invited"]),
+    ):
+        user = await visit(town.olga, path)
+        assert [row[1] for row in listed(user)] == names, path
+    assert [row[5:] for row in listed(user)] == [
+        ["No card", "No plan"],
+        ["1 card", "No plan"],
+        ["No card", "Home"],
+        ["No card", "No plan"],
+    ]
+    olga = Caller(town.olga, Role.OPERATOR, town.olga)
+    await portal.cards.map(olga, "EVE", town.eve)
+    await until(lambda: listed(user)[2][5:] == ["1 card", "Home"])
+    await portal.plans.subscribe(olga, town.dana, 1)
+    await until(lambda: listed(user)[1][5:] == ["1 card", "Home"])
 
 
 async def test_an_open_list_follows_what_happens(visit: Visit, town: Town, portal: Portal) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from data import audit
 from data.caller import Caller
 from data.database import Change, Database
-from data.models import Account, AuditEntry, Browser, Identity, OneTimeLink, SignIn
-from data.queries.accounts import SHOWN, State, Waiting, facts, identities, listed, waiting
+from data.models import Account, AuditEntry, Browser, Identity, Mapping, OneTimeLink, SignIn, Subscription
+from data.queries.accounts import SHOWN, Lack, State, Waiting, facts, identities, listed, waiting
 from data.queries.audit import latest_about
 from data.types import HowSignedIn, Role
-from tests.world import NOW, add_account, add_driver, add_mapping, key
+from tests.world import NOW, add_account, add_driver, add_mapping, add_plan, key
 
 HOUR = timedelta(hours=1)
 
@@ -87,6 +88,41 @@ def test_the_list_tells_how_it_stands_with_each(database: Database) -> None:
     }
 
 
+def test_the_list_tells_who_has_no_card_and_no_plan(database: Database) -> None:
+    """Of the day that is asked about; cards and plans that are over, or yet to come, are none."""
+    today = NOW.date()
+    day = timedelta(days=1)
+
+    def held(change: Change, account: int, name: str, **days: Any) -> None:
+        plan = add_plan(change, account, name=name)
+        change.execute(update(Subscription).where(Subscription.plan_id == plan).values(**days))
+
+    def rows(change: Change) -> None:
+        anna = add_driver(change, "Anna Both", tag="A1")
+        add_mapping(change, anna, "A2")
+        held(change, anna, "Old", ended_on=today)
+        held(change, anna, "Home", started_on=today)
+        bea = add_driver(change, "Bea Former")
+        add_mapping(change, bea, "B", active=False)
+        held(change, bea, "Over", ended_on=today)
+        cleo = add_driver(change, "Cleo Card", tag="C")
+        held(change, cleo, "Soon", started_on=today + day)
+        held(change, add_driver(change, "Dora Plan"), "Away", started_on=today - day)
+
+    database.change_now(rows)
+    found = database.ask_now(lambda db: listed(db, Role.DRIVER, today=today))
+    assert [(one.name, one.cards, one.plan) for one in found.shown] == [
+        ("Anna Both", 2, "Home"),
+        ("Bea Former", 0, None),
+        ("Cleo Card", 1, None),
+        ("Dora Plan", 0, "Away"),
+    ]
+    for lack, names in ((Lack.CARD, ["Bea Former", "Dora Plan"]), (Lack.PLAN, ["Bea Former", "Cleo Card"])):
+        some = database.ask_now(lambda db, of=lack: listed(db, Role.DRIVER, today=today, lacks=of))  # type: ignore[misc]
+        assert [one.name for one in some.shown] == names
+        assert (some.matching, some.all) == (2, 4)
+
+
 SEARCHES = {
     "doe": ["Jane Doe", "John Doe"],
     "DOE jan": ["Jane Doe"],
@@ -130,11 +166,20 @@ def test_five_thousand_drivers_are_listed_and_searched_fast(database: Database) 
             [{**row, "name": f"Driver {n:04d}", "email": f"d{n}@example.org"} for n in range(5_000)],
         )
 
+        ids = list(change.execute(select(Account.id)).scalars())
+        cards = [{"id_tag": f"T{n}", "account_id": n, "created_at": NOW} for n in ids if n % 5]
+        change.execute(insert(Mapping), cards)
+
     database.change_now(many)
     started = time.perf_counter()
-    found = database.ask_now(listed, Role.DRIVER)
+    found = database.ask_now(lambda db: listed(db, Role.DRIVER, today=NOW.date()))
     some = database.ask_now(listed, Role.DRIVER, "driver d49")
     took = time.perf_counter() - started
+    for lack, number in ((Lack.CARD, 1_000), (Lack.PLAN, 5_000)):
+        started = time.perf_counter()
+        none = database.ask_now(lambda db, of=lack: listed(db, Role.DRIVER, today=NOW.date(), lacks=of))  # type: ignore[misc]
+        assert time.perf_counter() - started < 0.25
+        assert none.matching == number
     assert (len(found.shown), found.matching, found.all) == (SHOWN, 5_000, 5_000)
     assert (len(some.shown), some.matching) == (100, 111)
     assert took < 0.5
