@@ -30,6 +30,10 @@ LOOK_EVERY = 1.0
 """Seconds between two measurements of how late the event loop is."""
 LAGS = 60
 """Measurements that are kept: a minute."""
+LATE = 0.25
+"""Seconds of lateness of the event loop from which on drivers notice."""
+LATE_TIMES = 3
+"""Late measurements of a minute from which on the process has more to do than it can; one is a hiccup."""
 DATABASE_SECONDS = 5.0
 """After which a database that has not answered counts as down."""
 COUNTS_SECONDS = 10.0
@@ -97,6 +101,8 @@ class Health:
     cpu_seconds: float
     lag: float
     """Seconds that the event loop was late at worst in the last minute."""
+    late_times: int
+    """How often in the last minute it was late by `LATE` or more."""
     pages: int
     """Open pages, with a socket or waiting for one."""
     connected_pages: int
@@ -107,6 +113,11 @@ class Health:
     database: DatabaseState
     counts: Counts | None
     """``None`` while the database does not answer."""
+
+    @property
+    def is_late(self) -> bool:
+        """True if pages are answered late again and again."""
+        return self.late_times >= LATE_TIMES
 
     @property
     def is_well(self) -> bool:
@@ -154,6 +165,7 @@ class Watch:
             memory=resident(),
             cpu_seconds=time.process_time(),
             lag=max(self._lags, default=0.0),
+            late_times=sum(1 for lag in self._lags if lag >= LATE),
             pages=len(instances),
             connected_pages=sum(1 for client in instances if client.has_socket_connection),
             chargers=len(self._endpoint.connected()),

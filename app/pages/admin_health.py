@@ -26,8 +26,6 @@ ANEW = 5.0
 """Seconds between two looks of an open page: what a process is tells nobody when it changes."""
 BACKUPS, ERRORS = 5, 20
 """Lines that are shown."""
-LATE = 0.25
-"""Seconds of lateness of the event loop from which on drivers notice."""
 NEW_BACKUP = timedelta(days=2)
 """After which a backup is called old."""
 KINDS = {"ERROR": ("fault", "error"), "CRITICAL": ("fault", "error"), "WARNING": ("reserved", "warning")}
@@ -96,7 +94,7 @@ class HealthPage:
         notes = []
         if health.stopped:
             notes.append(text("health.stopped", tasks=", ".join(health.stopped)))
-        if health.lag >= LATE:
+        if health.is_late:
             notes.append(text("health.late"))
         well = health.is_well and not notes
         state = Pill(text("health.well"), "online", "check_circle")
