@@ -77,16 +77,18 @@ class AttentionCard(Card):
     def show(self, found: Sequence[Matters], now: datetime) -> None:
         """Show *found*, the most urgent first, as it is at *now*."""
         reader = self._reader
-        number = sum(one.number for one in found)
-        title = reader.text("attention.none")
-        if found:
-            told = reader.integer(number) + ("+" if any(one.more for one in found) else "")
-            title = reader.text("attention.title", n=told)
+        lines, left = _fitting(found)
+        # As many as there are lines to read: a line says by itself how many it stands for.
+        number = len(lines) + len(left)
+        title = (
+            reader.text("attention.title", n=reader.integer(number))
+            if found
+            else reader.text("attention.none")
+        )
         self.classes(
             add="is-urgent" if any(_is_urgent(one.kind) for one in found) else "",
             remove="" if any(_is_urgent(one.kind) for one in found) else "is-urgent",
         )
-        lines, left = _fitting(found)
         more = ""
         if left:
             kinds = ", ".join(reader.text(f"attention.kind.{one.kind}") for one in left)

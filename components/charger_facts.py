@@ -74,7 +74,9 @@ class ChargerFactsCard(FactsCard):
             notes.append(reader.text("charger.blocked.text"))
         elif not facts.has_password:
             notes.append(reader.text("charger.no_password"))
-        if facts.status is ConsoleStatus.FAULT or (facts.is_heard and facts.trouble):
+        if facts.status is ConsoleStatus.OUT_OF_SERVICE:
+            notes.append(reader.text("charger.out_of_service"))
+        elif facts.status is ConsoleStatus.FAULT:
             told = trouble(facts.trouble or "", reader)
             notes.append(
                 reader.text("charger.fault", trouble=told) if told else reader.text("charger.faulted")

@@ -13,6 +13,7 @@ ICONS = {
     ConsoleStatus.FAULT: "error",
     ConsoleStatus.PENDING: "hourglass_top",
     ConsoleStatus.OFFLINE: "cloud_off",
+    ConsoleStatus.OUT_OF_SERVICE: "block",
     ConsoleStatus.BLOCKED: "block",
     ConsoleStatus.IN_USE: "bolt",
     ConsoleStatus.RESERVED: "event",
@@ -20,6 +21,7 @@ ICONS = {
 }
 KINDS = {
     ConsoleStatus.PENDING: "reserved",
+    ConsoleStatus.OUT_OF_SERVICE: "offline",
     ConsoleStatus.BLOCKED: "offline",
 }
 """Pills that look like another one; the rest are called as their status."""
@@ -98,7 +100,7 @@ def told(found: ListedChargers, reader: Reader) -> str:
 
 def why(one: ListedCharger, reader: Reader, now: datetime) -> str:
     """What explains the status, if anything does."""
-    if one.status is ConsoleStatus.FAULT or (one.status is ConsoleStatus.OFFLINE and one.trouble):
+    if one.status is ConsoleStatus.FAULT:
         return trouble(one.trouble or "", reader)
     if one.status is ConsoleStatus.IN_USE and one.since is not None:
         return reader.text("chargers.since", moment=reader.moment(one.since, now))

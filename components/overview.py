@@ -58,7 +58,14 @@ class Tiles(Card):
     def show(self, told: Told, now: datetime) -> None:
         """Show *told* as it is at *now*."""
         reader, figures, live = self._reader, told.figures, told.live
-        offline = figures.chargers - figures.online
+        not_usable = {
+            "offline": figures.offline,
+            "out_of_service": figures.out_of_service,
+            "faults": figures.faults,
+        }
+        troubles = [
+            reader.count(f"overview.{which}", number) for which, number in not_usable.items() if number
+        ]
         waits = reader.integer(figures.settling) + ("+" if figures.settling >= COUNTED else "")
         oldest = figures.oldest_settling
         tiles = (
@@ -77,9 +84,9 @@ class Tiles(Card):
             ("today", reader.kwh(told.today.energy_wh), _compared(told.today, reader), "#energy-title"),
             (
                 "online",
-                f"{reader.integer(figures.online)} / {reader.integer(figures.chargers)}",
-                reader.count("overview.offline", offline) if offline else "",
-                "/admin/chargers?status=offline" if offline else "/admin/chargers",
+                f"{reader.integer(figures.chargers - figures.offline)} / {reader.integer(figures.chargers)}",
+                " · ".join(troubles),
+                "/admin/chargers?sort=status" if troubles else "/admin/chargers",
             ),
             (
                 "settling",

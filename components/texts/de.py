@@ -872,6 +872,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.needs.any": "Jeder Zustand",
     "chargerlist.needs.password": "Ohne Passwort",
     "chargerlist.needs.clock": "Uhr geht falsch",
+    "chargerlist.status.out_of_service": "Außer Betrieb",
     "sessions.title": "Ladevorgänge",
     "sessions.one": "Ladevorgang {number}",
     "sessions.site": "Standort",
@@ -1576,6 +1577,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "overview.energy": "Energie der letzten 30 Tage",
     "overview.energy.asked": "Wird zusammengezählt …",
     "overview.energy.empty": "In diesen Tagen wurde keine Energie geladen.",
+    "overview.out_of_service": {"one": "{n} außer Betrieb", "other": "{n} außer Betrieb"},
+    "overview.faults": {"one": "{n} Störung", "other": "{n} Störungen"},
     "quarantine.title": "Meldungen, die sich nicht zuordnen ließen",
     "quarantine.text": "Den Ladestationen wurde bestätigt, dass diese Meldungen ankamen, damit sie "
     "weiterarbeiten. Nichts davon ist verloren: Kümmern Sie sich um den Ladevorgang, wenn es einen gibt, "
@@ -1760,6 +1763,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.accept.password.hint": "Bis das Passwort an der Ladestation eingetragen ist, bleibt sie weg. "
     "Ohne diese Wahl verbindet sie sich weiter wie jetzt; ein Passwort lässt sich auch später erzeugen.",
     "charger.accept.do": "{name} annehmen",
+    "charger.out_of_service": "Sie ist verbunden und meldet, dass sie nicht benutzt werden soll: Jemand hat "
+    "sie außer Betrieb genommen.",
     "checkins.title": "Meldungen der letzten 7 Tage",
     "checkins.label": "Meldungen der letzten 7 Tage, halbe Stunde für halbe Stunde",
     "checkins.never": "Von ihr wurde noch nie etwas gehört.",

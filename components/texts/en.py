@@ -843,6 +843,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.needs.any": "Every condition",
     "chargerlist.needs.password": "Without a password",
     "chargerlist.needs.clock": "Its clock is wrong",
+    "chargerlist.status.out_of_service": "Out of service",
     "sessions.title": "Sessions",
     "sessions.one": "Session {number}",
     "sessions.site": "Site",
@@ -1522,6 +1523,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "overview.energy": "Energy of the last 30 days",
     "overview.energy.asked": "Adding up …",
     "overview.energy.empty": "No energy was used in these days.",
+    "overview.out_of_service": {"one": "{n} out of service", "other": "{n} out of service"},
+    "overview.faults": {"one": "{n} fault", "other": "{n} faults"},
     "quarantine.title": "Messages that could not be applied",
     "quarantine.text": "Chargers were told that these arrived, so that they go on. Nothing of them is lost: "
     "see to the session if there is one, then mark the message as seen to.",
@@ -1702,6 +1705,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.accept.password.hint": "It stays away until the password is typed in at the charger. Without "
     "this it goes on connecting as it does now; a password can be made later.",
     "charger.accept.do": "Accept {name}",
+    "charger.out_of_service": "It is connected, and says that it is not to be used: somebody has taken it "
+    "out of service.",
     "checkins.title": "Check-ins of the last 7 days",
     "checkins.label": "Check-ins of the last 7 days, half hour by half hour",
     "checkins.never": "It has never been heard of.",

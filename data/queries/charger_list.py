@@ -15,7 +15,7 @@ from sqlalchemy import Connection, String, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Site
 from data.queries.attention import SKEWED
-from data.queries.chargers import ChargerState, folded, natural_key, states
+from data.queries.chargers import ChargerState, ChargerStatus, folded, natural_key, states
 from data.types import Admission, ConnectorStatus
 
 SHOWN = 500
@@ -31,6 +31,9 @@ class ConsoleStatus(StrEnum):
     """A connector, or the charger as a whole, reports a fault, and it is being heard of."""
     PENDING = "pending"
     OFFLINE = "offline"
+    """Not heard of (P20): nobody knows how it is."""
+    OUT_OF_SERVICE = "out_of_service"
+    """It is heard of, and says of each connector that it is not to be used."""
     BLOCKED = "blocked"
     IN_USE = "in_use"
     RESERVED = "reserved"
@@ -71,7 +74,7 @@ class ListedCharger:
     until: datetime | None
     """reserved: until when."""
     trouble: str | None
-    """fault: the error code; offline while it talks: what every connector reports."""
+    """fault: the error code; out_of_service: what every connector reports."""
     connectors: int
     free: int
     power_w: int | None
@@ -192,6 +195,13 @@ def everybody(db: Connection, now: datetime) -> list[ListedCharger]:
     return found
 
 
+def statuses(db: Connection, now: datetime) -> Counter[ConsoleStatus]:
+    """How many chargers have each status: the counts of `listed`, without its rows."""
+    standing = states(db, now)
+    admissions = db.execute(select(Charger.id, type_coerce(Charger.admission, String))).all()
+    return Counter(console_status(standing[id_], admission) for id_, admission in admissions)
+
+
 def console_status(state: ChargerState, admission: str) -> ConsoleStatus:
     """What an operator is told of a charger, first match wins."""
     if admission == Admission.BLOCKED:
@@ -200,6 +210,8 @@ def console_status(state: ChargerState, admission: str) -> ConsoleStatus:
         return ConsoleStatus.PENDING
     if state.heard and fault(state):
         return ConsoleStatus.FAULT
+    if state.heard and state.status is ChargerStatus.OFFLINE:
+        return ConsoleStatus.OUT_OF_SERVICE
     return ConsoleStatus(state.status.value)
 
 

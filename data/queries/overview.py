@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from data.announcements import Announcement, Announcer, Topic
 from data.models import Account, Charger, ChargingSession, Connector
-from data.queries.chargers import OCCUPIED, OFFLINE_AFTER, OUT_OF_SERVICE
+from data.queries.charger_list import ConsoleStatus as Status
+from data.queries.charger_list import statuses
 from data.queries.sessions import place_number
 from data.types import Admission, Role
 
@@ -64,8 +65,12 @@ class Figures:
     connectors: int
     chargers: int
     """Accepted ones."""
-    online: int
-    """Those that are not offline as P20 says."""
+    offline: int
+    """Those of them that are not heard of, as the list of chargers counts them."""
+    out_of_service: int
+    """Those that are heard of and say that they are not to be used."""
+    faults: int
+    """Those that are heard of and report a fault."""
     settling: int
     """Ended, with a driver, and not finalized; at most `COUNTED`."""
     oldest_settling: datetime | None
@@ -141,22 +146,7 @@ ORDERS: dict[str, Callable[[LiveRow], tuple[Any, ...]]] = {
     "reading": lambda row: (row.reading_at is not None, row.reading_at or row.started_at, row.id),
 }
 
-_plug = Connector.__table__.alias("plug")
-
-
-def _has_plug(*which: Any) -> Any:
-    return select(_plug.c.id).where(_plug.c.charger_id == Charger.id, *which).correlate(Charger).exists()
-
-
-_out = _plug.c.status.in_(sorted(OUT_OF_SERVICE))
-_usable = or_(
-    ~_has_plug(_plug.c.number > 0),
-    _has_plug(_plug.c.number > 0, _plug.c.status.in_(sorted(OCCUPIED))),
-    _has_plug(_plug.c.number > 0, ~_out) & ~_has_plug(_plug.c.number == 0, _out),
-)
 _accepted = Charger.admission == Admission.ACCEPTED
-_chargers = select(func.count()).select_from(Charger).where(_accepted)
-_online = _chargers.where(Charger.last_seen_at >= bindparam("heard_at"), _usable)
 _waits = (
     select(ChargingSession.ended_at)
     .where(
@@ -177,10 +167,13 @@ _connectors_of_all = _plugs.join(Charger, Charger.id == Connector.charger_id).wh
 
 def figures(db: Connection, now: datetime) -> Figures:
     """The figures as they are at *now*."""
+    of_chargers = statuses(db, now)
     return Figures(
         connectors=db.execute(_connectors_of_all).scalar_one(),
-        chargers=db.execute(_chargers).scalar_one(),
-        online=db.execute(_online, {"heard_at": now - OFFLINE_AFTER}).scalar_one(),
+        chargers=of_chargers.total() - of_chargers[Status.PENDING] - of_chargers[Status.BLOCKED],
+        offline=of_chargers[Status.OFFLINE],
+        out_of_service=of_chargers[Status.OUT_OF_SERVICE],
+        faults=of_chargers[Status.FAULT],
         settling=db.execute(_settling).scalar_one(),
         oldest_settling=db.execute(_waits.limit(1)).scalar_one_or_none(),
         drivers=db.execute(_drivers).scalar_one(),

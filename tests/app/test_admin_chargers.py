@@ -20,7 +20,8 @@ from data.models import Charger, Connector, Site
 from data.queries import charger_list
 from data.queries.attention import attention
 from data.queries.charger_list import ConsoleStatus, Need, Sort
-from data.queries.matters import Machine, Terms
+from data.queries.matters import Kind, Machine, Terms
+from data.queries.overview import figures
 from data.types import Admission, ConnectorStatus, Role
 from tests.world import NOW, add_account, add_charger, add_driver, add_session, add_site
 
@@ -72,6 +73,29 @@ def test_each_status_is_told_and_the_rule_is_that_of_p20(database: Database) -> 
     assert {one.power_w for one in later.shown} == {None}, "a reading of two minutes ago is no power of now"
     silent = database.ask_now(charger_list.listed, NOW + 61 * MIN)
     assert {one.status.value for one in silent.shown} == {"offline", "pending", "blocked"}
+
+
+def test_offline_and_out_of_service_are_counted_alike_everywhere(sqlite_database: Database) -> None:
+    """The list, the tile and what needs attention follow one rule: offline is what is not heard of."""
+
+    def more(change: Change) -> dict[str, int]:
+        ids = fill(change)
+        ids["closed"] = add_charger(
+            change, "CP-7", site=ids["south"], connectors=2, status=ConnectorStatus.UNAVAILABLE
+        )
+        return ids
+
+    ids = sqlite_database.change_now(more)
+    found = sqlite_database.ask_now(charger_list.listed, NOW)
+    assert {one.id: one.status for one in found.shown}[ids["closed"]] is ConsoleStatus.OUT_OF_SERVICE
+    told = sqlite_database.ask_now(figures, NOW)
+    assert (told.chargers, told.offline, told.out_of_service, told.faults) == (5, 1, 1, 1)
+    assert [found.counts[one] for one in (ConsoleStatus.OFFLINE, ConsoleStatus.OUT_OF_SERVICE)] == [1, 1]
+    terms = Terms(passwords=True, settling=timedelta(hours=1))
+    needs = sqlite_database.ask_now(attention, NOW, Machine(), terms)
+    offline = next(one for one in needs if one.kind is Kind.OFFLINE)
+    listed = sqlite_database.ask_now(charger_list.listed, NOW, status=ConsoleStatus.OFFLINE)
+    assert [one.id for one in offline.first] == [one.id for one in listed.shown] == [ids["offline"]]
 
 
 @pytest.mark.parametrize(
