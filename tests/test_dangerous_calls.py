@@ -59,6 +59,8 @@ REVIEWED = {
     ("app.pages.admin_plan", "to(f'/admin/plans/{self.id}/edit')"),
     ("app.pages.plan_editor", "to(f'{PLANS}/{plan_id}')"),
     ("app.pages.plan_editor", "link(self.back)"),
+    ("app.pages.driver_parts", "link(f'/admin/reservations?driver={self.id}')"),
+    ("app.pages.driver_reservations", "link(f'/admin/drivers/{self.driver_id}')"),
     ("app.pages.driver_parts", "link(f'/admin/sessions?driver={self.id}')"),
     ("app.pages.people_dialogs", "link(f'{PATHS[role]}{link.account_id}')"),
     ("app.pages.people_dialogs", "to(f'{PATHS[facts.role]}{facts.id}')"),

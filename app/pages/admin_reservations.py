@@ -1,4 +1,4 @@
-"""`/admin/reservations`: a day by charger; make, change and cancel reservations."""
+"""`/admin/reservations`: a day by charger; make, change and cancel reservations. Or those of one driver."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.access.visitor import Operator
 from app.pages import reservation_dialogs
 from app.pages.admin_sites import number
 from app.pages.console import Console
+from app.pages.driver_reservations import DriverReservationsPage
 from components.bound import Show, When
 from components.filters import Filters
 from components.reservation_calendar import Calendar
@@ -36,10 +37,18 @@ def install(portal: Portal) -> None:
 
     @ui.page("/admin/reservations")
     async def reservations(
-        request: Request, operator: Operator, day: str = "", site: str = "", reservation: str = ""
+        request: Request,
+        operator: Operator,
+        day: str = "",
+        site: str = "",
+        reservation: str = "",
+        driver: str = "",
     ) -> None:
-        page = ReservationsPage(Console(portal, operator, request), day, site, number(reservation))
-        await page.draw()
+        console = Console(portal, operator, request)
+        if driver:  # T5: of what is no driver there is nothing, and not everything
+            await DriverReservationsPage(console, number(driver) or 0, number(reservation)).draw()
+        else:
+            await ReservationsPage(console, day, site, number(reservation)).draw()
 
 
 class ReservationsPage:

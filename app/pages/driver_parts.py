@@ -197,7 +197,8 @@ class DriverParts:
         )
         columns = [Column(reader.text("driver.reservations." + head)) for head in ("when", "charger")]
         with listing:
-            ui.link(reader.text("driver.reservations.all"), "/admin/reservations").classes("p-text-link")
+            every = ui.link(reader.text("driver.reservations.all"), f"/admin/reservations?driver={self.id}")
+            every.classes("p-text-link")
 
         def show(found: Sequence[Booked]) -> None:
             now = clock.now()

@@ -22,6 +22,8 @@ from data.types import Admission, ReservationStatus
 
 CARDS_SHOWN = 30
 """Cards that one search finds at most."""
+COMING_SHOWN = 200
+"""Reservations of one driver that are listed at most."""
 _DAY = timedelta(days=1)
 
 
@@ -133,6 +135,15 @@ _within = _held.where(
     Reservation.ends_at > bindparam("since"),
 ).order_by(Reservation.starts_at, Reservation.id)
 _one = _held.where(Reservation.id == bindparam("reservation_id"))
+_coming = (
+    _held.where(
+        Reservation.account_id == bindparam("account_id"),
+        Reservation.ends_at > bindparam("now"),
+        Reservation.cancelled_at.is_(None),
+    )
+    .order_by(Reservation.starts_at, Reservation.id)
+    .limit(COMING_SHOWN)
+)
 _sites: Any = select(Site.id, Site.name, Site.time_zone).order_by(func.lower(Site.name), Site.id)
 _chargers_of = (
     select(Charger.id, Charger.name)
@@ -210,6 +221,11 @@ def one(db: Connection, reservation_id: int) -> Held | None:
     """The reservation *reservation_id*; None if there is none."""
     row = db.execute(_one, {"reservation_id": reservation_id}).one_or_none()
     return None if row is None else Held(*row)
+
+
+def coming(db: Connection, account_id: int, now: datetime) -> tuple[Held, ...]:
+    """What *account_id* has reserved and is neither over nor cancelled, the earliest first."""
+    return tuple(Held(*row) for row in db.execute(_coming, {"account_id": account_id, "now": now}))
 
 
 def bookable(db: Connection) -> tuple[Bookable, ...]:

@@ -132,6 +132,47 @@ async def test_c15_a_day_by_charger_in_each_sites_own_hours(noon: None, visit: V
     await user.should_see("Nothing is reserved on this day.")
 
 
+async def test_t5_those_of_one_driver_are_a_list(
+    noon: None, portal: Portal, visit: Visit, yard: Yard
+) -> None:
+    """T2, T5: coming ones, in the site's own time; of what is no driver there is nothing."""
+    path = f"/admin/reservations?driver={yard.dana}"
+    driver = await visit(yard.olga, f"/admin/drivers/{yard.dana}")
+    assert driver.client is not None
+    links = [one.props.get("href") for one in driver.client.elements.values() if isinstance(one, ui.link)]
+    assert path in links
+    far = yard.hold(yard.far, NOW + 26 * HOUR)
+    yard.hold(yard.one, NOW + HOUR, connector_number=2)
+    yard.hold(yard.two, NOW - 10 * HOUR)
+    yard.hold(yard.two, NOW + 3 * HOUR, status="cancelled", cancelled_at=NOW)
+    eves = yard.hold(yard.two, NOW + 5 * HOUR, account=yard.eve, mapping=yard.eves)
+
+    def listed(user: User) -> list[list[str]]:
+        assert user.client is not None
+        drawn = [one for one in user.client.elements.values() if isinstance(one, Drawn)]
+        (lines,) = [one.props["rows"][0]["lines"] for one in drawn if "lines" in one.props["rows"][0]]
+        return [[cell["text"] for cell in line["cells"]] for line in lines]
+
+    user = await visit(yard.olga, path)
+    await user.should_see("Reservations of Dana Driver that are not over")
+    expected = [
+        ["Today, 14:00–15:30", "Charger CP1", "DANA-CARD-1", "Booked"],
+        ["Tomorrow, 09:00–10:30", "Charger CP3", "DANA-CARD-1", "Booked"],
+    ]
+    assert listed(user) == expected
+    operator = (await portal.sign_ins.visitor(_request(user, portal))).caller  # type: ignore[union-attr]
+    await portal.reservations.cancel(operator, far)
+    await until(lambda: listed(user) == expected[:1])
+    for foreign in ("99", "x", "-1", "0", f"{yard.olga}", "' OR 1=1"):
+        nothing = await visit(yard.olga, f"/admin/reservations?driver={foreign}")
+        await nothing.should_see("There is no such driver.")
+        assert listed(nothing) == []
+    user = await visit(yard.olga, f"{path}&reservation={eves}")
+    await user.should_not_see("Eve Other")
+    user = await visit(yard.olga, f"{path}&reservation={far + 1}")
+    await user.should_see("Change…")
+
+
 async def test_c15_it_follows_what_others_do_and_cancelled_ones_are_told_below(
     noon: None, portal: Portal, visit: Visit, yard: Yard
 ) -> None:
