@@ -22,7 +22,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from app import clock
-from app.settings import MAIL_ADDRESS, MailServer, Settings, mail_server, sender
+from app.mail_server import MAIL_ADDRESS, MailServer, mail_server, sender
+from app.settings import Settings
 
 log = logging.getLogger("polaris.mail")
 

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _SECRET = re.compile(r"://[^/@\s]*:(?P<password>[^@\s]*)@")
-"""A setting that holds one is an address with a password."""
+"""A setting that holds one is an address with a password, or called a token."""
 _EXAMPLES = frozenset({"change-me", "changeme", "password", "secret"})
 """Passwords that stand in examples; whoever copied one has none."""
 
 
 def complaints(path: Path, settings: Mapping[str, str | None]) -> list[str]:
     """What is wrong with the file *path* of *settings*, if it holds secrets: a line each, with the remedy."""
-    secrets = sorted(name for name, value in settings.items() if value and _SECRET.search(value))
+    secrets = sorted(name for name, value in settings.items() if value and _holds(name, value))
     mode = path.stat().st_mode
     if not secrets or os.name != "posix" or not mode & (stat.S_IRWXG | stat.S_IRWXO):
         return []
     return [
-        f"{path}: {name} holds a password, and others on this machine may open the file "
+        f"{path}: {name} holds a secret, and others on this machine may open the file "
         f"(mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}"
         for name in secrets
     ]
@@ -36,6 +36,10 @@ def examples(settings: Mapping[str, str | None]) -> list[str]:
         for name, match in sorted(found.items())
         if match is not None and match["password"].lower() in _EXAMPLES
     ]
+
+
+def _holds(name: str, value: str) -> bool:
+    return name.upper().endswith("_TOKEN") or _SECRET.search(value) is not None
 
 
 def make(path: Path) -> None:

@@ -7,11 +7,9 @@ import ipaddress
 import logging
 import os
 import re
-from dataclasses import dataclass, field
-from email.utils import getaddresses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
@@ -19,6 +17,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app import private_files
+from app.mail_server import HOST_NAME, mail_server, sender
 
 if TYPE_CHECKING:
     from data.database import Database
@@ -27,10 +26,8 @@ log = logging.getLogger("polaris")
 
 PROGRAM = ".venv/bin/python main.py"
 """How the program is called: with the environment that the set-up made."""
-HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
-MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-"""An address that mail is sent from or to: what HTML calls valid, none of which means anything to SMTP."""
+TOKEN = re.compile(r"[!-~]{16,}")
 
 
 class WrongSettings(ValueError):
@@ -88,9 +85,16 @@ class Settings(BaseSettings):
         "`POLARIS_SMTP_URL`.",
     )
     machines: str = Field(
-        "127.0.0.1, ::1",
-        description="Addresses or networks, separated by commas, that may ask for `/healthz` and `/metrics`; "
-        "for everybody else there is nothing there (see [operating](docs/operating.md#watching-it)).",
+        "",
+        description="Addresses or networks, separated by commas, that may ask for `/healthz` and `/metrics`. "
+        "Without it: this machine alone, and nobody with `POLARIS_PUBLIC_URL` "
+        "(see [operating](docs/operating.md#watching-it)).",
+    )
+    machines_token: str = Field(
+        "",
+        repr=False,
+        description="Whoever sends it (`Authorization: Bearer …`) may ask for `/healthz` and `/metrics` from "
+        "anywhere; at least 16 letters, digits and marks.",
     )
     backup_folder: str = Field(
         "",
@@ -238,6 +242,27 @@ class Settings(BaseSettings):
                 raise ValueError("give addresses or networks such as 10.0.0.2 or 10.0.0.0/8") from error
         return value
 
+    @field_validator("machines")
+    @classmethod
+    def _machines(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("public_url") and any(
+            ipaddress.ip_network(part, strict=False).is_loopback for part in _listed(value)
+        ):
+            raise ValueError(
+                "behind a proxy, which POLARIS_PUBLIC_URL says there is, everybody comes from this machine; "
+                "give POLARIS_MACHINES_TOKEN instead"
+            )
+        return value
+
+    @field_validator("machines_token")
+    @classmethod
+    def _machines_token(cls, value: str) -> str:
+        if value and not TOKEN.fullmatch(value):
+            raise ValueError(
+                "give at least 16 letters, digits and marks, such as `openssl rand -hex 24` makes"
+            )
+        return value
+
     @property
     def secure(self) -> bool:
         """True if browsers reach the portal over TLS."""
@@ -265,45 +290,6 @@ class Settings(BaseSettings):
         return frozenset(names)
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """What `POLARIS_SMTP_URL` says."""
-
-    host: str
-    port: int
-    tls: bool
-    """TLS from the first byte (RFC 8314); else STARTTLS (RFC 3207)."""
-    user: str
-    password: str = field(repr=False)
-
-
-def mail_server(url: str) -> MailServer:
-    """The server of *url*. Raises `ValueError`, whose text is the remedy."""
-    remedy = "give smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST:465, escaped as in addresses"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(remedy) from error
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or port == 0:
-        raise ValueError(remedy)
-    if parts.path.strip("/") or parts.query or parts.fragment or not HOST_NAME.fullmatch(_host(parts)):
-        raise ValueError(remedy)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if bool(user) != bool(password) or not (user + password).isprintable():
-        raise ValueError(remedy)
-    tls = parts.scheme == "smtps"
-    return MailServer(parts.hostname, port or (465 if tls else 587), tls, user, password)
-
-
-def sender(text: str) -> tuple[str, str]:
-    """Name and address of *text*. Raises `ValueError`, whose text is the remedy."""
-    (name, address), *more = getaddresses([text]) or [("", "")]
-    if more or not MAIL_ADDRESS.fullmatch(address) or not text.isprintable():
-        raise ValueError("give an address, with a name or without: Polaris Express <charge@example.org>")
-    return name, address
-
-
 def password_sign_in(settings: Settings) -> bool:
     """True if people may sign in with a password (T22).
 
@@ -311,11 +297,6 @@ def password_sign_in(settings: Settings) -> bool:
     """
     said = settings.password_sign_in
     return said == "on" or (said == "auto" and not settings.identity_providers)
-
-
-def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    return f"[{host}]" if ":" in host else host
 
 
 def _unknown() -> list[str]:
@@ -357,7 +338,7 @@ def load(**overrides: Any) -> Settings:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"])
             message = problem["msg"].removeprefix("Value error, ")
-            value = PASSWORD.sub(r"\1***@", str(problem["input"]))
+            value = "***" if name.endswith("_token") else PASSWORD.sub(r"\1***@", str(problem["input"]))
             lines.append(f"POLARIS_{name.upper()}={value!r}: {message}")
         raise WrongSettings("\n".join(lines)) from None
 

@@ -15,7 +15,8 @@ ALLOWED = {
     "components": {"components", "data"},
     "app.about": set(),
     "app.private_files": set(),
-    "app.settings": {"app.private_files", "data"},
+    "app.mail_server": set(),
+    "app.settings": {"app.mail_server", "app.private_files", "data"},
     "app.alone": {"data"},
     "app.clock": set(),
     "app.changing": {"app.clock", "app.request_context", "data"},
@@ -43,7 +44,7 @@ ALLOWED = {
         "components",
         "data",
     },
-    "app.mail": {"app.clock", "app.logs", "app.settings", "data"},
+    "app.mail": {"app.clock", "app.logs", "app.mail_server", "app.settings", "data"},
     # Pure: no database, no clock.
     "app.charging.metering": {"app.charging.metering", "app.charging.reports", "data"},
     # The wire tells the rest what it heard in reports, and is handed what it calls.
@@ -57,6 +58,7 @@ ALLOWED = {
         "data",
     },
     "app.charging": {
+        "app.access.account_rules",  # what a reason has to be
         "app.billing",
         "app.changing",
         "app.charging",

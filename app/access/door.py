@@ -52,7 +52,12 @@ TOO_SLOW = "This form took too long to arrive.\n"
 NO_FORM = "This is not encoded as our forms are.\n"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
-_FORWARDED = (b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url")
+_FORWARDED = (
+    *(b"x-forwarded", b"forwarded", b"x-real-ip", b"x-original-", b"x-rewrite-url", b"via", b"cdn-loop"),
+    *(b"cf-connecting-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip", b"fastly-client-ip"),
+    *(b"x-envoy-", b"x-azure-", b"x-amzn-"),
+)
+"""Beginnings of headers that only proxies send."""
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 _SCHEMES = {"ws": "http", "wss": "https"}
 _POWERS = b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"

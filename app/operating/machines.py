@@ -1,7 +1,8 @@
-"""`/healthz` and `/metrics`: for machines that the settings name, and not there for anybody else."""
+"""`/healthz` and `/metrics`: for whom the settings name, and not there for anybody else."""
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from collections.abc import Iterable
 
@@ -24,12 +25,11 @@ class Machines:
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         self._watch = watch
-        self._networks = [
-            ipaddress.ip_network(part.strip(), strict=False)
-            for part in settings.machines.split(",")
-            if part.strip()
-        ]
-        self._public_host = settings.public_host
+        self._networks = _networks(settings.machines)
+        self._proxies = _networks(settings.trusted_proxies)
+        self._token = settings.machines_token.encode()
+        self._is_public = settings.public_url is not None
+        """With a public address a proxy on this machine brings visitors."""
 
     def install(self, app: FastAPI) -> None:
         """Add the routes to *app*."""
@@ -60,18 +60,38 @@ class Machines:
 
     def _admit(self, request: Request) -> None:
         """Raises 404 for whoever is not named: nobody else learns that there is something (T1)."""
-        client = request.client.host if request.client is not None else ""
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
-            raise HTTPException(404) from None
-        # A proxy on this machine that says nothing of whom it asks for would open this to the world: what
-        # it passes on carries our public name, or a header of a proxy that is not trusted.
-        hidden = request.scope.get(request_context.BY_PROXY) == "unknown" or (
-            address.is_loopback and request.url.hostname == self._public_host
-        )
-        if hidden or not any(address in network for network in self._networks):
+        if not self._has_token(request) and not self._is_named(request):
             raise HTTPException(404)
+
+    def _has_token(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self._token)  # as long for any that is wrong
+        return bool(self._token) and scheme.lower() == "bearer" and same
+
+    def _is_named(self, request: Request) -> bool:
+        """True for an address of the settings that is the asker's own.
+
+        A proxy may say nothing of whom it asks for (nginx as delivered: neither address nor name), so
+        that behind one neither this machine's address nor the proxy's is anybody's.
+        """
+        brought = request.scope.get(request_context.BY_PROXY)
+        try:
+            address = ipaddress.ip_address(request.client.host if request.client is not None else "")
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if brought == "unknown" or any(address in network for network in self._proxies):
+            return False
+        if address.is_loopback and (self._is_public or brought is not None):
+            return False
+        if not self._networks:
+            return address.is_loopback
+        return any(address in network for network in self._networks)
+
+
+def _networks(listed: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(part.strip(), strict=False) for part in listed.split(",") if part.strip()]
 
 
 class _Told(Collector):

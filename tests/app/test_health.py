@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,13 @@ async def ask(
     path: str,
     *,
     address: str = "127.0.0.1",
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str | bytes] | None = None,
     host: str = "127.0.0.1:8080",
 ) -> httpx.Response:
     """Ask the app itself, from *address*."""
     transport = httpx.ASGITransport(app=nicegui.app, client=(address, 5), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
-        return await client.get(path, headers=headers)
+        return await client.get(path, headers=dict(headers or {}))
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics"])
@@ -58,22 +58,101 @@ async def test_closed_to_the_world(portal: Portal, path: str) -> None:
     assert (await ask(path, headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "portal", [{"public_url": "https://charge.example.org", "trusted_proxies": "127.0.0.1"}], indirect=True
+SIGNS = (
+    "Via",
+    "CF-Connecting-IP",
+    "True-Client-IP",
+    "X-Real-IP",
+    "X-Forwarded-Proto",
+    "Forwarded",
+    "CDN-Loop",
 )
-async def test_closed_behind_a_proxy(portal: Portal) -> None:
-    """A proxy's visitors are not this machine, whether it says so or passes on our public name."""
-    public = "charge.example.org"
-    assert (await ask("/healthz")).status_code == 200
-    assert (await ask("/healthz", host=public)).status_code == 404
-    assert (await ask("/healthz", host=public, headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
-    assert (await ask("/healthz", headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
+TOKEN = "k7Jq2-9fLw0s_Xb3T8"
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+async def test_a_proxy_is_known_by_any_of_its_headers(portal: Portal, sign: str) -> None:
+    """Whatever says that somebody else asks: this machine then only passes it on."""
+    assert (await ask("/metrics", headers={sign: "192.0.2.7"})).status_code == 404
+
+
+@pytest.mark.parametrize("portal", [{"public_url": "https://charge.example.org"}], indirect=True)
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+async def test_closed_behind_a_proxy_that_says_nothing(portal: Portal, path: str) -> None:
+    """A proxy's visitors are not this machine: nginx as delivered passes neither name nor address on."""
+    for host in ("127.0.0.1:8080", "localhost:8080", "charge.example.org"):
+        for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+            assert (await ask(path, host=host, address=address)).status_code == 404, (host, address)
+
+
+@pytest.mark.parametrize(
+    "portal",
+    [
+        {
+            "public_url": "https://charge.example.org",
+            "trusted_proxies": "127.0.0.1, 10.0.0.2",
+            "machines": "10.0.0.0/8, 192.0.2.0/24, 0.0.0.0/0",
+        }
+    ],
+    indirect=True,
+)
+async def test_what_a_trusted_proxy_brings_counts_as_who_asks(portal: Portal) -> None:
+    """Its own address and this machine's are nobody's; a named visitor's is theirs."""
+    by = {"X-Forwarded-For": "192.0.2.7"}
+    assert (await ask("/healthz", headers=by)).status_code == 200
+    assert (await ask("/healthz", address="10.1.1.1")).status_code == 200
+    for address in ("127.0.0.1", "10.0.0.2"):
+        assert (await ask("/healthz", address=address)).status_code == 404
+        assert (await ask("/healthz", address=address, headers={"Via": "1.1 proxy"})).status_code == 404
+    assert (await ask("/healthz", headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 404
+    assert (await ask("/healthz", address="10.0.0.9", headers=by)).status_code == 404  # not trusted
+
+
+@pytest.mark.parametrize(
+    "portal", [{"public_url": "https://charge.example.org", "machines_token": TOKEN}], indirect=True
+)
+async def test_who_has_the_token_may_ask(portal: Portal) -> None:
+    """From anywhere, also by the proxy; a wrong one is nobody, and the right one is told nowhere."""
+    for host, address in (("127.0.0.1:8080", "127.0.0.1"), ("charge.example.org", "192.0.2.7")):
+        for given, status in (
+            (f"Bearer {TOKEN}", 200),
+            (f"bearer {TOKEN}", 200),
+            (f"Bearer {TOKEN}x", 404),
+            (f"Bearer {TOKEN[:-1]}", 404),
+            ("Bearer ", 404),
+            ("Bearer \u00e9", 404),
+            (f"Basic {TOKEN}", 404),
+            (TOKEN, 404),
+        ):
+            headers = {"Authorization": given.encode("latin-1"), "X-Forwarded-For": "192.0.2.7"}
+            answer = await ask("/healthz", host=host, address=address, headers=headers)
+            assert answer.status_code == status, (given, host)
+    assert TOKEN not in repr(portal.settings)
 
 
 @pytest.mark.parametrize("portal", [{"machines": "192.0.2.0/24"}], indirect=True)
 async def test_the_settings_say_who_may_ask(portal: Portal) -> None:
     assert (await ask("/healthz", address="192.0.2.7")).status_code == 200
     assert (await ask("/healthz", address="127.0.0.1")).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["short", "with spaces in it, at length", "pässword-of-sixteen"])
+def test_a_token_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """T62: and the refusal does not tell it."""
+    monkeypatch.setenv("POLARIS_MACHINES_TOKEN", token)
+    with pytest.raises(WrongSettings, match=r"POLARIS_MACHINES_TOKEN.*at least 16") as refused:
+        load()
+    assert token not in str(refused.value)
+
+
+def test_this_machine_behind_a_proxy_is_no_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said at the start, instead of a probe that finds nothing."""
+    monkeypatch.setenv("POLARIS_PUBLIC_URL", "https://charge.example.org")
+    monkeypatch.setenv("POLARIS_MACHINES", "192.0.2.1, 127.0.0.1")
+    with pytest.raises(WrongSettings, match=r"POLARIS_MACHINES.*POLARIS_MACHINES_TOKEN"):
+        load()
+    monkeypatch.delenv("POLARIS_PUBLIC_URL")
+    assert load().machines
 
 
 def test_machines_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

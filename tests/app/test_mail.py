@@ -13,7 +13,8 @@ import pytest
 
 from app import mail as module
 from app.mail import Letter, Mail, NotMailed
-from app.settings import Settings, mail_server
+from app.mail_server import mail_server
+from app.settings import Settings
 from tests.app.mailbox import PASSWORD, USER, Mailbox, certificate, mailbox
 
 LETTER = Letter("dana@example.org", "Your invitation", "Hello Dana,\n\n.\nhttps://x.example/ä\n")

@@ -15,6 +15,7 @@ from data.migrate import migrate
 
 SECRET = "POLARIS_DATABASE_URL=postgresql://polaris:hunter2-hunter2@db/polaris\n"
 MAIL = "POLARIS_SMTP_URL=smtp://polaris:hunter2-hunter2@mail.example.org\nPOLARIS_MAIL_FROM=p@example.org\n"
+TOKEN = "POLARIS_MACHINES_TOKEN=hunter2-hunter2-hunter2\n"
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +31,14 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("allowed", [0o644, 0o640, 0o604, 0o602])
-@pytest.mark.parametrize("text", [SECRET, MAIL])
+@pytest.mark.parametrize("text", [SECRET, MAIL, TOKEN])
 def test_a_file_of_secrets_that_others_may_open_is_refused(allowed: int, text: str) -> None:
     """T62: with the setting and the remedy, and without the secret."""
     file = Path(".env")
     file.write_text(text)
     file.chmod(allowed)
     name = text.partition("=")[0]
-    with pytest.raises(WrongSettings, match=f"{name} holds a password.*chmod 600 .env") as refused:
+    with pytest.raises(WrongSettings, match=f"{name} holds a (password|secret).*chmod 600 .env") as refused:
         load()
     assert "hunter2" not in str(refused.value)
     file.chmod(0o600)
