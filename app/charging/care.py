@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from app import clock
+from app.access.account_rules import LONGEST_REASON, proper_reason
 from app.billing import charges
 from app.changing import changing
 from app.charging import rows
@@ -34,8 +35,6 @@ from data.models import (
 )
 from data.types import Role
 
-LONGEST_REASON = 500
-"""Characters."""
 MOST_WH = 1_000_000
 """No session has more energy, corrected or not (M16)."""
 
@@ -123,7 +122,7 @@ class Care:
 
         Raises `NoSuchSession`, `NotInProgress` or `ReasonMissing`.
         """
-        reason, now = proper_reason(reason), clock.now()
+        reason, now = _reason(reason), clock.now()
         await self._database.ask(_exists, session_id)
 
         def also(change: Change, account_id: int | None) -> None:
@@ -139,7 +138,7 @@ class Care:
         Raises `NoSuchSession`, `NoSuchDriver`, `SameDriver` or `ReasonMissing`. One that was billed already
         is billed anew: what was billed to whoever had it is taken back by further lines.
         """
-        reason = proper_reason(reason)
+        reason = _reason(reason)
         now = clock.now()
         await self._database.change(_assign, caller, session_id, account_id, reason, now, self._zone)
 
@@ -151,7 +150,7 @@ class Care:
         the difference. What its charger still sends is kept and changes it no more. Raises
         `NoSuchSession`, `InProgress`, `WrongEnergy` or `ReasonMissing`.
         """
-        reason = proper_reason(reason)
+        reason = _reason(reason)
         if not 0 <= energy_wh <= MOST_WH:
             raise WrongEnergy
         moment = rows.moment_writer(self._database.engine.dialect)
@@ -170,10 +169,10 @@ class Care:
         await self._database.change(_resolve, caller, quarantined_id, clock.now())
 
 
-def proper_reason(text: str) -> str:
-    """*text* on one line, without what can't be seen. Raises `ReasonMissing`."""
-    reason = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    if not 1 <= len(reason) <= LONGEST_REASON or not any(one.isalnum() for one in reason):
+def _reason(text: str) -> str:
+    """*text* as it is stored. Raises `ReasonMissing`."""
+    reason = proper_reason(text)
+    if not 1 <= len(reason) <= LONGEST_REASON:
         raise ReasonMissing
     return reason
 
@@ -312,7 +311,8 @@ def _corrected(
     by = caller.label
     if caller.actor_id is not None:
         by = change.execute(select(Account.name).where(Account.id == caller.actor_id)).scalar_one()
-    corrected(change, session_id, at=now, by=by[:200], reason=reason, before=before, after=after)
+    who = {"by": by[:200], "by_id": caller.actor_id}
+    corrected(change, session_id, at=now, **who, reason=reason, before=before, after=after)
 
 
 def _told(

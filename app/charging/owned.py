@@ -63,5 +63,5 @@ def keep(change: Change, session_id: int, **values: Any) -> None:
 
 
 def corrected(change: Change, session_id: int, **row: Any) -> None:
-    """Keep a `SessionCorrection`: ``at``, ``by``, ``reason``, ``before`` and ``after``."""
+    """Keep a `SessionCorrection`: ``at``, ``by``, ``by_id``, ``reason``, ``before`` and ``after``."""
     change.execute(insert(SessionCorrection), {"session_id": session_id, **row})

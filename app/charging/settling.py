@@ -190,7 +190,9 @@ def settle(change: Change, session_id: int, now: datetime, rules: Rules) -> date
     flags = row.flags if complete else sorted({*row.flags, Note.SETTLED_INCOMPLETE.value})
     keep(change, session_id, finalized_at=now, flags=flags)
     lines = charges.bill(change, session_id, now, rules.default_zone)
-    told(change, "session.settle", row, now, {"complete": complete}, lines)
+    is_billed = any(line["amount"] is not None for line in lines)
+    action = "session.settle" if is_billed else "session.finalize"
+    told(change, action, row, now, {"complete": complete}, lines)
     return None
 
 

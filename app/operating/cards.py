@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
+from app.access.account_rules import LONGEST_REASON, proper_reason
 from app.changing import changing
 from app.charging import reservation_rows, tags
 from app.charging.care import Care
@@ -145,12 +146,13 @@ class Cards:
 
         One in progress goes on. Coming reservations with it are cancelled. Raises `NoSuchCard`.
         """
-        now = clock.now()
+        reason, now = proper_reason(reason)[:LONGEST_REASON], clock.now()
         await self._database.change(_deactivate, caller, mapping_id, reason, now, self._patience)
 
     @changing("card.block", role=Role.OPERATOR)
     async def block(self, caller: Caller, mapping_id: int, reason: str = "") -> None:
         """Have chargers refuse the card, which stays the driver's: a lost one. Raises `NoSuchCard`."""
+        reason = proper_reason(reason)[:LONGEST_REASON]
         await self._database.change(_block, caller, mapping_id, True, reason, clock.now())
 
     @changing("card.unblock", role=Role.OPERATOR)

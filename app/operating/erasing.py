@@ -37,6 +37,7 @@ from data.models import (
     Mapping,
     OneTimeLink,
     Reservation,
+    SessionCorrection,
     SignIn,
 )
 from data.periods import local_day
@@ -118,9 +119,9 @@ def _erase(
     today = local_day(now, ZoneInfo(row.time_zone or zone))
     _charging_ends(change, caller, account_id, now, today, zone, patience)
     _nobody_is_signed_in(change, account_id, now)
-    change.execute(
-        update(ChargerCommand).where(ChargerCommand.asked_by_id == account_id).values(asked_by=NAME)
-    )
+    asked, by = ChargerCommand.asked_by_id == account_id, SessionCorrection.by_id == account_id
+    change.execute(update(ChargerCommand).where(asked).values(asked_by=NAME))
+    change.execute(update(SessionCorrection).where(by).values(by=NAME))
     change.execute(
         update(Account)
         .where(Account.id == account_id)
@@ -134,8 +135,8 @@ def _erase(
             erased_at=now,
         )
     )
-    asked = row.deletion_requested_at
-    details: dict[str, Any] = {"asked_for_at": None if asked is None else asked.isoformat()}
+    since = row.deletion_requested_at
+    details: dict[str, Any] = {"asked_for_at": None if since is None else since.isoformat()}
     audit.record(change, caller, "account.erase", now, subject_id=account_id, reason=reason, details=details)
     change.announce(
         *(Announcement(topic, account_id) for topic in (Topic.PEOPLE, Topic.SESSIONS, Topic.RESERVATIONS)),

@@ -2234,4 +2234,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "audit.detail.complete": "vollständig",
     "audit.detail.lines": "Zeilen",
     "audit.detail.amount": "Betrag",
+    "choice.none": "Nichts in der Liste passt zu „{typed}“: Bitte wählen Sie aus der Liste.",
+    "choice.many": "Mehreres in der Liste passt zu „{typed}“: Bitte wählen Sie eines aus.",
 }

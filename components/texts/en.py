@@ -2158,4 +2158,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "audit.detail.complete": "complete",
     "audit.detail.lines": "lines",
     "audit.detail.amount": "amount",
+    "choice.none": "Nothing in the list matches “{typed}”: please choose from the list.",
+    "choice.many": "Several in the list match “{typed}”: please choose one.",
 }

@@ -59,6 +59,8 @@ class SessionCorrection(Base):
     at: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(200))
     """Name of the operator, ``late data``."""
+    by_id: Mapped[int | None]
+    """The operator's account: it may be erased, and the name with it."""
     reason: Mapped[str] = mapped_column(Text)
     before: Mapped[dict[str, Any]]
     """The changed values as they were: ``energy_wh``, ``account_id`` …"""

@@ -145,13 +145,15 @@ async def test_a_deactivated_card_ends_and_what_it_charges_goes_on(desk: Desk) -
     assert desk.audit() == [("card.deactivate", desk.driver, "mapping 1", "left the company")]
     with pytest.raises(NoSuchCard):
         await desk.cards.deactivate(desk.by, 1)
-    with pytest.raises(NoSuchCard):
-        await desk.cards.block(desk.by, 1)
+    for unknown in (1, 2**63, -(2**70)):  # T3
+        with pytest.raises(NoSuchCard):
+            await desk.cards.block(desk.by, unknown)
 
 
 async def test_a_blocked_card_is_refused_until_it_is_not(desk: Desk) -> None:
     """C10: a lost card stays the driver's, and charges nothing."""
-    await desk.cards.block(desk.by, 1, "lost")
+    await desk.cards.block(desk.by, 1, " lo\0st\n")
+    assert desk.audit()[-1][3] == "lo st"  # PostgreSQL takes no zero byte
     assert desk.answer("CARD1") is Authorization.BLOCKED
     await desk.cards.unblock(desk.by, 1)
     await desk.cards.unblock(desk.by, 1)

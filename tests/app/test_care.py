@@ -173,6 +173,8 @@ async def test_a_correction_of_a_session_in_windows_follows_its_hours(sqlite_dat
     ("change", "error"),
     [
         (lambda b, s: b.care.end(b.olga, 999, WHY), care.NoSuchSession),
+        (lambda b, s: b.care.end(b.olga, 2**63, WHY), care.NoSuchSession),
+        (lambda b, s: b.care.assign(b.olga, s, account_id=2**70, reason=WHY), care.NoSuchDriver),
         (lambda b, s: b.care.end(b.olga, s, WHY), care.NotInProgress),
         (lambda b, s: b.care.end(b.olga, s, " \n"), care.ReasonMissing),
         (lambda b, s: b.care.assign(b.olga, 999, b.eve, WHY), care.NoSuchSession),

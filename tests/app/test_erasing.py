@@ -27,6 +27,7 @@ from data.models import (
     Mapping,
     OneTimeLink,
     Reservation,
+    SessionCorrection,
     SignIn,
     Subscription,
 )
@@ -145,7 +146,11 @@ async def test_who_is_not_erased(books: Books) -> None:
     ):
         with pytest.raises(error):
             await books.erasing.erase(caller, account, reason)
+    correction = {"session_id": books.session, "at": NOW, "reason": "", "before": {}, "after": {}}
+    who = {"by": "Olga Operator", "by_id": books.olga}
+    books.database.change_now(lambda change: change.execute(insert(SessionCorrection), correction | who))
     await books.erasing.erase(by_paul, books.olga, "left")
+    assert books.rows(SessionCorrection.by) == [("Deleted account",)]
     with pytest.raises((LastOperator, Themselves)):
         await books.erasing.erase(books.by, paul, "left")
     await books.erasing.erase(by_paul, books.dana, "asked for it")

@@ -90,6 +90,7 @@ async def test_a_driver_without_a_plan_owes_nothing(bills: Bills) -> None:
     (line,) = bills.lines(session)
     assert (line.energy_wh, line.amount, line.currency, line.plan_id) == (10_000, None, None, None)
     assert bills.row(session).finalized_at == NOW
+    assert bills.audit() == [("session.finalize", "settlement", bills.eve)]  # nothing was billed
 
 
 async def test_a_session_without_energy_has_a_line_of_nothing(bills: Bills) -> None:

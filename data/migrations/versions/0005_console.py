@@ -94,6 +94,7 @@ def upgrade() -> None:
         op.create_index(name, "sessions", list(columns), sqlite_where=some, postgresql_where=some)
     _charges()
     _asking()
+    _refused_reservations_hold_nothing()
 
 
 def _plans_on_postgresql() -> None:
@@ -207,6 +208,7 @@ def _charges() -> None:
         sa.Column("session_id", BIG, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("by_id", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("before", sa.JSON(), nullable=False),
         sa.Column("after", sa.JSON(), nullable=False),
@@ -306,3 +308,35 @@ def _asking() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_check_ins_slot", "check_ins", ["slot"])
+
+
+def _refused_reservations_hold_nothing() -> None:
+    """C15: what a charger has refused is in nobody's way; the rest is as in 0001."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE reservations DROP CONSTRAINT ex_reservations_no_overlap")
+        op.execute(
+            """
+            ALTER TABLE reservations ADD CONSTRAINT ex_reservations_no_overlap EXCLUDE USING gist (
+                charger_id WITH =,
+                int4range(connector_number, connector_number, '[]') WITH &&,
+                tstzrange(starts_at, ends_at) WITH &&
+            ) WHERE (cancelled_at IS NULL AND status <> 'refused')
+            """
+        )
+        return
+    for event, besides in (("INSERT", ""), ("UPDATE", "AND other.id <> NEW.id")):
+        op.execute(f"DROP TRIGGER ex_reservations_no_overlap_{event.lower()}")
+        op.execute(
+            f"""
+            CREATE TRIGGER ex_reservations_no_overlap_{event.lower()}
+            BEFORE {event} ON reservations WHEN NEW.cancelled_at IS NULL AND NEW.status <> 'refused'
+            BEGIN
+                SELECT RAISE(ABORT, 'ex_reservations_no_overlap') FROM reservations AS other
+                WHERE other.charger_id = NEW.charger_id AND other.ends_at > NEW.starts_at
+                  AND other.starts_at < NEW.ends_at AND other.cancelled_at IS NULL
+                  AND other.status <> 'refused' {besides}
+                  AND (other.connector_number IS NULL OR NEW.connector_number IS NULL
+                       OR other.connector_number = NEW.connector_number);
+            END
+            """
+        )
