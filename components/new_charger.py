@@ -64,7 +64,10 @@ class Address(Card):
     What can be done with the password goes into ``secret``.
     """
 
-    def __init__(self, reader: Reader, name: str, address: str, user: str, *, can_copy: bool) -> None:
+    def __init__(
+        self, reader: Reader, name: str, address: str, user: str, *, can_copy: bool, only_here: bool
+    ) -> None:
+        """*only_here*: the address works on this machine alone."""
         super().__init__("p-two-thirds p-connect", "connect-title")
         with self:
             forms.text("h2", reader.text("new_charger.connect", name=name)).props("id=connect-title")
@@ -72,6 +75,9 @@ class Address(Card):
             with Element("div").classes("p-connect-row"):
                 with Element("div").classes("p-connect-fields p-fields"):
                     copied(reader, reader.text("new_charger.address"), address, can_copy=can_copy)
+                    if only_here:
+                        told = forms.text("p", reader.text("new_charger.help.only_here"))
+                        told.classes("p-note-box p-small").props("role=note")
                     copied(reader, reader.text("new_charger.user"), user, can_copy=can_copy)
                     self.secret = Element("div").classes("p-slot")
                 qr_code(address, reader.text("new_charger.qr", address=address))
@@ -104,8 +110,7 @@ def copied(reader: Reader, label: str, value: str, *, can_copy: bool) -> Element
 class Waiting(Card):
     """Whether it has connected, and what it says it is; until then what was refused, and what to look at."""
 
-    def __init__(self, reader: Reader, *, only_here: bool) -> None:
-        """*only_here*: the address works on this machine alone."""
+    def __init__(self, reader: Reader) -> None:
         super().__init__("p-one-third p-waiting-for", "waiting-title")
         self._reader = reader
         with self:
@@ -114,7 +119,7 @@ class Waiting(Card):
                 forms.text("summary", reader.text("new_charger.help"))
                 with Element("ul"):
                     keys = ["reach", "address", "user", "protocol", "tls", "restart"]
-                    for key in (["only_here"] if only_here else []) + keys:
+                    for key in keys:
                         forms.text("li", reader.text(f"new_charger.help.{key}"))
 
     def show(self, heard: Heard, now: datetime) -> None:

@@ -60,9 +60,8 @@ class ImportPage:
                 large = reader.text("chargerimport.large", n=reader.integer(LONGEST))
                 forms.text("p", large).classes("p-muted p-small")
                 self._text = ui.textarea(reader.text("chargerimport.table"), placeholder=EXAMPLE)
-                self._text.props(
-                    "outlined stack-label rows=10 debounce=400 spellcheck=false autocomplete=off"
-                )
+                # Told with each key, no later: the button may be pressed right after the last one.
+                self._text.props("outlined stack-label rows=10 spellcheck=false autocomplete=off")
                 self._text.props["maxlength"] = LONGEST
                 self._problem = forms.text("p", "").props("role=alert").classes("p-alert hidden")
                 with Element("div").classes("p-person-actions"):

@@ -240,7 +240,14 @@ class Connecting:
         console, reader = self.console, self.console.reader
         base = own_address(console.portal.settings, console.request)
         address = console.portal.chargers.address(charger.identity, base)
-        card = Address(reader, charger.name, address, charger.identity, can_copy=console.can_copy)
+        card = Address(
+            reader,
+            charger.name,
+            address,
+            charger.identity,
+            can_copy=console.can_copy,
+            only_here=self.only_here,
+        )
         with card.secret:
             self._draw_password(card.secret)
 
@@ -269,7 +276,7 @@ class Connecting:
         button.classes("p-button").props("flat")
 
     def _draw_waiting(self, heard: Heard) -> Show[Heard]:
-        card = Waiting(self.console.reader, only_here=self.only_here)
+        card = Waiting(self.console.reader)
         card.show(heard, clock.now())
         return lambda heard: card.show(heard, clock.now())
 
