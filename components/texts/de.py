@@ -716,6 +716,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.lacks.plan": "Ohne Tarif",
     "people.cards.count": {"one": "{n} Karte", "other": "{n} Karten"},
     "people.did.session.finalize": "Ladevorgang ohne Rechnung abgeschlossen",
+    "people.password.title": "Link für ein neues Passwort von {name} erstellen?",
+    "people.password.text": "Wer den Link hat, kann für das Konto ein neues Passwort wählen. Das alte gilt "
+    "bis dahin weiter.",
+    "people.password.do": "Link erstellen",
+    "people.did.reservation.send": "Ladepunkt noch einmal nach einer Reservierung gefragt",
+    "people.did.command.done": "Auftrag an einen Ladepunkt ausgeführt",
+    "people.did.command.failed": "Auftrag an einen Ladepunkt gescheitert",
+    "people.did.command.timed_out": "Auftrag an einen Ladepunkt angenommen, es geschah aber nichts",
     "health.title": "Zustand",
     "health.process": "Prozess",
     "health.database": "Datenbank",
@@ -841,6 +849,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.refused.reserved": "Das ist gerade für jemand anderen reserviert.",
     "commands.refused.over": "Diese Reservierung ist vorbei.",
     "commands.refused.secret": "Das Passwort eines Ladepunkts wird auf dessen Seite erneuert, nicht hier.",
+    "commands.refused.early": "Diese Reservierung hat noch nicht begonnen: Der Ladepunkt wird gefragt, wenn "
+    "sie beginnt.",
+    "commands.refused.asked": "Der Ladepunkt ist nach dieser Reservierung bereits gefragt worden.",
+    "commands.refused.used": "Mit dieser Reservierung wird gerade geladen.",
+    "commands.refused.conflict": "Der Platz ist inzwischen für jemand anderen reserviert.",
     "chargerlist.charger": "Ladestation",
     "chargerlist.status": "Status",
     "chargerlist.site": "Standort",
@@ -975,8 +988,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "Anschluss und Zeit zugeordnet.",
     "sessions.flag.start_missing": "Sein Beginn ist nicht eingetroffen; bekannt ist er durch eine spätere "
     "Nachricht. Energie davor kann fehlen.",
-    "sessions.flag.late_after_final": "Nach dem Abschluss kamen noch Nachrichten. Was daraus folgt, ist "
-    "eine weitere Zeile der Abrechnung.",
+    "sessions.flag.late_after_final": "Nach dem Abschluss, oder nachdem ein Betreiber ihn beendet hatte, "
+    "kamen noch Nachrichten. Was daraus folgt, ist eine weitere Zeile der Abrechnung.",
     "sessions.flag.corrected": "Ein Betreiber hat die Energie von Hand gesetzt. Was die Ladestation noch "
     "sendet, ändert sie nicht mehr.",
     "sessions.flag.settled_incomplete": "Er wurde abgerechnet, obwohl Nachrichten fehlen: Sie kamen nicht "
@@ -1768,6 +1781,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.accept.do": "{name} annehmen",
     "charger.out_of_service": "Sie ist verbunden und meldet, dass sie nicht benutzt werden soll: Jemand hat "
     "sie außer Betrieb genommen.",
+    "charger.reserve.refused.starting": "Dort beginnt gerade jemand anderes zu laden.",
     "checkins.title": "Meldungen der letzten 7 Tage",
     "checkins.label": "Meldungen der letzten 7 Tage, halbe Stunde für halbe Stunde",
     "checkins.never": "Von ihr wurde noch nie etwas gehört.",
@@ -1827,8 +1841,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.said.booked": "Hier gebucht. {charger} erfährt es, wenn sie beginnt: {moment}.",
     "reservations.said.unreached": "{charger} war offline und weiß noch nichts davon. Sobald der Ladepunkt "
     "wieder da ist, erfährt er es, solange die Reservierung dauert.",
-    "reservations.said.unreached.no_answer": "{charger} hat nicht geantwortet. Bei der nächsten Verbindung "
-    "wird erneut gefragt, solange die Reservierung dauert.",
+    "reservations.said.unreached.no_answer": "{charger} hat nicht geantwortet und wird nach einer Weile "
+    "noch einmal gefragt, auch wenn er sich wieder verbindet.",
     "reservations.said.sent": "An {charger} gesendet, {moment}. Die Antwort steht noch aus.",
     "reservations.said.accepted": "{charger} hat sie angenommen, {moment}, und hält den Platz frei.",
     "reservations.said.refused": "{charger} hat sie nicht angenommen, {moment}.",
@@ -1853,7 +1867,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.said.cancelled.offline": "Aufgehoben. {charger} ist offline und erfährt es, sobald er "
     "wieder da ist.",
     "reservations.said.cancelled.no_answer": "Aufgehoben. {charger} hat nicht geantwortet und erfährt es "
-    "bei der nächsten Verbindung erneut.",
+    "nach einer Weile noch einmal, auch wenn er sich wieder verbindet.",
     "reservations.driver": "Fahrer",
     "reservations.card": "Karte",
     "reservations.charger": "Ladepunkt",
@@ -1908,6 +1922,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.of_driver.nobody": "Diesen Fahrer gibt es nicht.",
     "reservations.of_driver.back": "Zur Seite des Fahrers",
     "reservations.state": "Status",
+    "reservations.problem.early": "Diese Reservierung hat noch nicht begonnen: Der Ladepunkt wird gefragt, "
+    "wenn sie beginnt.",
+    "reservations.problem.asked": "Der Ladepunkt ist nach dieser Reservierung bereits gefragt worden.",
+    "reservations.problem.starting": "Dort beginnt gerade jemand anderes zu laden.",
+    "reservations.keep": "Behalten",
+    "reservations.again": "Noch einmal fragen",
+    "reservations.charger.choose": "Wählen Sie einen Ladepunkt.",
     "plans.new": "Neuer Tarif",
     "plans.edit": "{name} ändern",
     "plans.edit.used": {
@@ -1983,13 +2004,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.title": "Bedingungen",
     "plans.form.name": "Name",
     "plans.form.currency": "Währung",
-    "plans.form.base_fee": "Grundgebühr je Abrechnungszeitraum",
-    "plans.form.base_fee.hint": "Etwa 19,00; leer für keine",
+    "plans.form.base_fee": "Grundgebühr",
+    "plans.form.base_fee.hint": "Je Abrechnungszeitraum, etwa 19,00; leer für keine",
     "plans.form.energy": "Enthaltene Energie",
     "plans.form.energy.none": "Nichts ist enthalten",
     "plans.form.energy.amount": "Eine feste Menge",
     "plans.form.energy.all": "Alles (unbegrenzt)",
-    "plans.form.included_wh": "Enthaltene Menge je Abrechnungszeitraum",
+    "plans.form.included_wh": "Enthaltene Menge",
     "plans.form.price_per_kwh": "Preis je kWh",
     "plans.form.price_per_kwh.hint": "Über das Enthaltene hinaus; bis zu 4 Nachkommastellen",
     "plans.form.changes": "Der Preis ändert sich",
@@ -2011,8 +2032,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.windows.from_minute": "Von",
     "plans.form.windows.to_minute": "Bis",
     "plans.form.windows.price_per_kwh": "Preis je kWh",
-    "plans.form.anchor_day": "Tag des Monats, an dem Abrechnungszeiträume beginnen",
-    "plans.form.anchor_day.hint": "1 bis 31, Vorschlag für neue Fahrer; leer: der Tag, an dem jeder beginnt",
+    "plans.form.anchor_day": "Abrechnungstag",
+    "plans.form.anchor_day.hint": "Tag des Monats, 1 bis 31, an dem Abrechnungszeiträume beginnen: "
+    "Vorschlag für neue Fahrer; leer: der Tag, an dem jeder beginnt",
     "plans.preview.title": "Ein Beispielmonat",
     "plans.preview.kwh": "Energie im Monat",
     "plans.preview.night": "Davon nachts",
@@ -2047,6 +2069,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.cannot.day": "Bitte geben Sie einen Tag ab heute an, höchstens ein Jahr voraus.",
     "plans.cannot.border": "Ein Tarif wechselt, wo ein Abrechnungszeitraum beginnt.",
     "plans.cannot.billed": "Energie ab diesem Tag ist schon abgerechnet.",
+    "plans.note.instead_of": "Version {old} lässt sich nicht mehr ändern: Es gibt inzwischen Version "
+    "{version}. Das ist sie.",
+    "plans.form.included_wh.hint": "In jedem Abrechnungszeitraum",
     "subscription.title": "Tarif",
     "subscription.none": "Kein Tarif. Ohne Tarif wird für Ladungen nichts berechnet.",
     "subscription.plan": "Tarif",

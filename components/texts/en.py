@@ -697,6 +697,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.lacks.plan": "Without a plan",
     "people.cards.count": {"one": "{n} card", "other": "{n} cards"},
     "people.did.session.finalize": "Session finalized without a bill",
+    "people.password.title": "Make a link for a new password of {name}?",
+    "people.password.text": "Whoever has the link can choose a new password for the account. The old one "
+    "works until then.",
+    "people.password.do": "Make the link",
+    "people.did.reservation.send": "Charger asked again for a reservation",
+    "people.did.command.done": "Request to a charger carried out",
+    "people.did.command.failed": "Request to a charger failed",
+    "people.did.command.timed_out": "Request to a charger accepted, and nothing happened",
     "health.title": "Health",
     "health.process": "Process",
     "health.database": "Database",
@@ -815,6 +823,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "commands.refused.reserved": "This is reserved for somebody else right now.",
     "commands.refused.over": "This reservation is over.",
     "commands.refused.secret": "A charger's password is renewed on the charger's page, not here.",
+    "commands.refused.early": "This reservation has not begun: the charger is asked when it begins.",
+    "commands.refused.asked": "The charger has been asked for this reservation already.",
+    "commands.refused.used": "This reservation is in use: the driver has begun to charge.",
+    "commands.refused.conflict": "The place is reserved for somebody else by now.",
     "chargerlist.charger": "Charger",
     "chargerlist.status": "Status",
     "chargerlist.site": "Site",
@@ -945,8 +957,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "connector and time.",
     "sessions.flag.start_missing": "Its start has not arrived; it is known from a later message. Energy "
     "before that may be missing.",
-    "sessions.flag.late_after_final": "Messages came after it was finalized. What follows from them is a "
-    "further line of its bill.",
+    "sessions.flag.late_after_final": "Messages came after it was finalized, or ended by an operator. What "
+    "follows from them is a further line of its bill.",
     "sessions.flag.corrected": "An operator has set its energy by hand. What the charger still sends no "
     "longer changes it.",
     "sessions.flag.settled_incomplete": "It was billed although messages about it are missing: they did not "
@@ -1710,6 +1722,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "charger.accept.do": "Accept {name}",
     "charger.out_of_service": "It is connected, and says that it is not to be used: somebody has taken it "
     "out of service.",
+    "charger.reserve.refused.starting": "Somebody else is starting to charge there right now.",
     "checkins.title": "Check-ins of the last 7 days",
     "checkins.label": "Check-ins of the last 7 days, half hour by half hour",
     "checkins.never": "It has never been heard of.",
@@ -1768,8 +1781,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.said.booked": "Booked here. {charger} is told when it begins, {moment}.",
     "reservations.said.unreached": "{charger} could not be told: it was offline. It is told when it comes "
     "back, as long as the reservation lasts.",
-    "reservations.said.unreached.no_answer": "{charger} did not answer. It is asked again when it connects "
-    "anew, as long as the reservation lasts.",
+    "reservations.said.unreached.no_answer": "{charger} did not answer. It is asked again in a while, and "
+    "when it connects the next time.",
     "reservations.said.sent": "Sent to {charger}, {moment}. Its answer is awaited.",
     "reservations.said.accepted": "{charger} accepted it, {moment}, and keeps the place.",
     "reservations.said.refused": "{charger} did not accept it, {moment}.",
@@ -1791,8 +1804,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.said.cancelled.accepted": "Cancelled. {charger} has given up the place, {moment}.",
     "reservations.said.cancelled.rejected": "Cancelled. {charger} did not know of it any more, {moment}.",
     "reservations.said.cancelled.offline": "Cancelled. {charger} is offline and is told when it comes back.",
-    "reservations.said.cancelled.no_answer": "Cancelled. {charger} did not answer; it is told again when it "
-    "connects anew.",
+    "reservations.said.cancelled.no_answer": "Cancelled. {charger} did not answer; it is told again in a "
+    "while, and when it connects the next time.",
     "reservations.driver": "Driver",
     "reservations.card": "Card",
     "reservations.charger": "Charger",
@@ -1844,6 +1857,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "reservations.of_driver.nobody": "There is no such driver.",
     "reservations.of_driver.back": "To the driver's page",
     "reservations.state": "State",
+    "reservations.problem.early": "This reservation has not begun: the charger is asked when it begins.",
+    "reservations.problem.asked": "The charger has been asked for this reservation already.",
+    "reservations.problem.starting": "Somebody else is starting to charge there right now.",
+    "reservations.keep": "Keep it",
+    "reservations.again": "Ask again",
+    "reservations.charger.choose": "Choose a charger.",
     "plans.new": "New plan",
     "plans.edit": "Change {name}",
     "plans.edit.used": {
@@ -1915,13 +1934,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.title": "Terms",
     "plans.form.name": "Name",
     "plans.form.currency": "Currency",
-    "plans.form.base_fee": "Base fee per billing period",
-    "plans.form.base_fee.hint": "Such as 19.00; empty for none",
+    "plans.form.base_fee": "Base fee",
+    "plans.form.base_fee.hint": "For each billing period, such as 19.00; empty for none",
     "plans.form.energy": "Included energy",
     "plans.form.energy.none": "Nothing is included",
     "plans.form.energy.amount": "A fixed amount",
     "plans.form.energy.all": "Everything (unlimited)",
-    "plans.form.included_wh": "Included amount per billing period",
+    "plans.form.included_wh": "Included amount",
     "plans.form.price_per_kwh": "Price per kWh",
     "plans.form.price_per_kwh.hint": "Beyond what is included; up to 4 decimals",
     "plans.form.changes": "The price changes",
@@ -1943,8 +1962,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.form.windows.from_minute": "From",
     "plans.form.windows.to_minute": "To",
     "plans.form.windows.price_per_kwh": "Price per kWh",
-    "plans.form.anchor_day": "Day of the month on which billing periods begin",
-    "plans.form.anchor_day.hint": "1 to 31, proposed to new drivers; empty: the day on which each begins",
+    "plans.form.anchor_day": "Billing day",
+    "plans.form.anchor_day.hint": "Day of the month, 1 to 31, on which billing periods begin: proposed to "
+    "new drivers; empty: the day on which each begins",
     "plans.preview.title": "An example month",
     "plans.preview.kwh": "Energy in the month",
     "plans.preview.night": "Of it at night",
@@ -1978,6 +1998,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.cannot.day": "Please give a day from today on, a year ahead at most.",
     "plans.cannot.border": "A plan changes where a billing period begins.",
     "plans.cannot.billed": "Energy from that day on has been billed already.",
+    "plans.note.instead_of": "Version {old} can't be changed any more: there is version {version} since. "
+    "This is it.",
+    "plans.form.included_wh.hint": "In each billing period",
     "subscription.title": "Plan",
     "subscription.none": "No plan. Nothing is owed for sessions without one.",
     "subscription.plan": "Plan",
