@@ -16,6 +16,7 @@ from app.charging.running import Note
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import ChargingSession, Reservation
+from data.queries.reservations import held
 from data.types import Authorization, ReservationStatus
 
 GUESSED = frozenset({TimeFlag.NOT_SET.value, TimeFlag.UNREADABLE.value, TimeFlag.SKEW.value})
@@ -55,19 +56,25 @@ _INSERT = insert(_sessions)
 _END = (
     update(_sessions)
     .where(_sessions.id == bindparam("session_id"), _sessions.ended_at.is_(None))
-    .values(ended_at=bindparam("end"), power_w=None, power_derived=False, flags=bindparam("notes"))
+    .values(
+        ended_at=bindparam("end"),
+        stop_received_at=bindparam("told"),
+        power_w=None,
+        power_derived=False,
+        flags=bindparam("notes"),
+    )
 )
 _RESERVED = select(Reservation.id, Reservation.account_id).where(
     Reservation.id == bindparam("reservation_id"),
     Reservation.charger_id == bindparam("charger_id"),
-    Reservation.cancelled_at.is_(None),
+    held,
 )
 _COVERING = select(Reservation.id, Reservation.account_id).where(
     Reservation.charger_id == bindparam("charger_id"),
     Reservation.account_id == bindparam("account_id"),
     Reservation.starts_at <= bindparam("at"),
     Reservation.ends_at > bindparam("at"),
-    Reservation.cancelled_at.is_(None),
+    held,
     or_(Reservation.connector_number.is_(None), Reservation.connector_number == bindparam("number")),
 )
 _USED = (
@@ -143,11 +150,16 @@ def begin(change: Change, charger_id: int, start: Start, *, live: bool, over: bo
     return Begun(int(inserted[0]), bearer.authorization, new=True, over=over, ended=ended)
 
 
-def end_without_stop(change: Change, charger_id: int, active: Any, why: Note) -> None:
-    """End *active* at its last known reading: no stop came (C12)."""
+def end_without_stop(
+    change: Change, charger_id: int, active: Any, why: Note, told_at: datetime | None = None
+) -> None:
+    """End *active* at its last known reading: no stop came (C12).
+
+    *told_at* is when an operator said so.
+    """
     end: datetime = max(active.reading_at or active.started_at, active.started_at)
     notes = sorted({*active.flags, why.value})
-    change.execute(_END, {"session_id": active.id, "end": end, "notes": notes})
+    change.execute(_END, {"session_id": active.id, "end": end, "told": told_at, "notes": notes})
     tell(change, charger_id, active.account_id)
 
 

@@ -128,7 +128,7 @@ class Care:
         def also(change: Change, account_id: int | None) -> None:
             _told(change, caller, "session.end", session_id, account_id, reason, now)
 
-        if not await self._sessions.end(session_id, also):
+        if not await self._sessions.end(session_id, also, now=now):
             raise NotInProgress
 
     @changing("session.assign", role=Role.OPERATOR)

@@ -59,7 +59,8 @@ def _apply(
         return
     progress = found.running.progress
     energy_wh = progress.energy_wh or 0
-    if row.finalized_at is None or Note.CORRECTED in row.flags or energy_wh == row.energy_wh:
+    is_open = row.finalized_at is None and Note.ENDED_BY_OPERATOR not in row.flags
+    if is_open or Note.CORRECTED in row.flags or energy_wh == row.energy_wh:
         keep(change, session_id, late_at=None)  # an operator's word stands
         change.announce(Announcement(Topic.ATTENTION))
         return

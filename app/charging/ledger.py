@@ -167,6 +167,10 @@ class Ledger:
         if running.is_closed:
             if samples:
                 writing.others.append(late_after_final(running, received_at))
+        elif running.is_ended_by_hand and start is None:
+            # It has ended, however long its charger goes on: what comes is late data (C12).
+            if samples:
+                writing.others.append(late_after_final(running, received_at))
         elif samples or start is not None:
             writing.unless_finalized = running.id
             fresh, progress = await self.rebuilt(running, samples, start=start)
@@ -243,12 +247,16 @@ class Ledger:
             unless_finalized=None if running.ended_at is None else running.id,
         )
         try:
+            if running.is_ended_by_hand:
+                raise OutOfOrder  # its stored steps are behind its samples
             progress = running.meter.stop(at, stop.meter_stop, stop.samples)
         except OutOfOrder:
             running, progress = await self.rebuilt(running, stop.samples, stop=(at, stop.meter_stop))
             writing.replace_steps_of = running.id
         running.progress = progress
         running.notes = (running.notes | set(stop.flags)) - WITHOUT_STOP
+        if writing.unless_finalized is not None:
+            running.notes -= {Note.LATE_AFTER_FINAL.value}  # it was not: what came late is counted now
         writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
         writing.progress = rows.progress_row(progress, running.id, running.started_at, self.moment, at)
         end = {
@@ -267,6 +275,9 @@ class Ledger:
 
 
 def late_after_final(running: Running, received_at: datetime) -> Action:
-    """Flag a closed session: something came that would have changed it. `app.charging.late` sees to it."""
+    """Flag a session that is closed, or ended by hand: something came that would have changed it.
+
+    `app.charging.late` sees to it.
+    """
     running.notes |= {Note.LATE_AFTER_FINAL.value}
     return rows.LATE, {"session_id": running.id, "notes": running.flags, "heard": received_at}

@@ -37,7 +37,7 @@ class Note(StrEnum):
     START_MISSING = "start_missing"
     """Known from a later event only; its start has not arrived (2.0.1)."""
     LATE_AFTER_FINAL = "late_after_final"
-    """Values or a stop came after the session was finalized: what follows is a further line of its bill."""
+    """Values or a stop came after the session was finalized, or values after an operator had ended it."""
     CORRECTED = rows.CORRECTED
     """An operator has set its energy: what its charger still sends is kept, and changes it no more."""
     SETTLED_INCOMPLETE = "settled_incomplete"
@@ -119,6 +119,11 @@ class Running:
     def has_own_stop(self) -> bool:
         """True if its charger has ended it, and not we for want of a stop."""
         return self.ended_at is not None and not self.notes & WITHOUT_STOP
+
+    @property
+    def is_ended_by_hand(self) -> bool:
+        """True if an operator has ended it, and its charger has not (C12)."""
+        return Note.ENDED_BY_OPERATOR in self.notes
 
     @property
     def is_closed(self) -> bool:

@@ -92,12 +92,18 @@ class Sessions:
             return await self._events.take(charger_id, event)
 
     async def end(
-        self, session_id: int, also: Callable[[Change, int | None], object] = lambda change, account_id: None
+        self,
+        session_id: int,
+        also: Callable[[Change, int | None], object] = lambda change, account_id: None,
+        *,
+        now: datetime | None = None,
     ) -> bool:
         """An operator ends a session whose charger will not: at its last known reading (C12).
 
-        *also* belongs to the same transaction and is told whose session it is. False: it had ended.
+        It is settled when *now* (this moment) has been a while ago: what its charger still sends is late
+        data. *also* belongs to the same transaction and is told whose session it is. False: it had ended.
         """
+        told_at = now or clock.now()
         row = await self._database.ask(beginning.active_session, session_id)
         if row is None:
             return False
@@ -107,7 +113,8 @@ class Sessions:
                 active = beginning.active_session(change.connection, session_id)
                 if active is None:
                     return False
-                beginning.end_without_stop(change, active.charger_id, active, Note.ENDED_BY_OPERATOR)
+                why = Note.ENDED_BY_OPERATOR
+                beginning.end_without_stop(change, active.charger_id, active, why, told_at)
                 also(change, active.account_id)
                 return True
 

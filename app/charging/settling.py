@@ -188,7 +188,9 @@ def settle(change: Change, session_id: int, now: datetime, rules: Rules) -> date
     if due > now:
         return due
     flags = row.flags if complete else sorted({*row.flags, Note.SETTLED_INCOMPLETE.value})
-    keep(change, session_id, finalized_at=now, flags=flags)
+    # Another process may have taken a reading while an operator ended the session in this one.
+    ended_at = max(row.ended_at, row.energy_ended_at) if _is_by_hand(row) else row.ended_at
+    keep(change, session_id, finalized_at=now, ended_at=ended_at, flags=flags)
     lines = charges.bill(change, session_id, now, rules.default_zone)
     is_billed = any(line["amount"] is not None for line in lines)
     action = "session.settle" if is_billed else "session.finalize"
@@ -207,10 +209,17 @@ def is_complete(db: Connection, row: Any) -> bool:
 
 
 def last_heard(db: Connection, row: Any) -> datetime:
-    """When the last message about the session came."""
+    """When the last message about the session came; the operator's word is the last about it (C12)."""
+    if _is_by_hand(row) and row.stop_received_at is not None:
+        heard_before: datetime = max(row.received_at, row.stop_received_at)
+        return heard_before
     told = [db.execute(statement, {"session_id": row.id}).scalar_one() for statement in _LAST_HEARD]
     heard: datetime = max(at for at in (row.received_at, row.stop_received_at, *told) if at is not None)
     return heard
+
+
+def _is_by_hand(row: Any) -> bool:
+    return Note.ENDED_BY_OPERATOR in row.flags
 
 
 def _candidates(db: Connection, before: datetime, after: datetime, after_id: int) -> Sequence[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import clock
 from app.charging.reports import Place, Sample, Start, Stop, TransactionEvent, Values
 from data.database import Database
 from data.models import AuditEntry, MeterSample
@@ -34,7 +35,7 @@ async def charged(bills: Bills, *, minutes: int = 60, stop: bool = True) -> int:
         end = THEN + minutes * MIN
         await bills.sessions.stop(bills.charger, Stop(end, end, 9_000, session))
     else:
-        await bills.sessions.end(session)
+        await bills.sessions.end(session, now=THEN + HOUR)
     return session
 
 
@@ -102,7 +103,7 @@ async def test_the_ended_event_that_comes_too_late_counts_too(bills: Bills) -> N
     await bills.sessions.event(bills.charger, event("Started", 0, 1_000))
     await bills.sessions.event(bills.charger, event("Updated", 1, 5_000))
     session = bills.row(1).id
-    await bills.sessions.end(session)
+    await bills.sessions.end(session, now=THEN + HOUR)
     await bills.worker.tick(NOW)
     assert bills.money(session) == [(4_000, 156)]
     await bills.sessions.event(bills.charger, event("Ended", 2, 9_000))
@@ -122,7 +123,7 @@ async def test_late_data_that_says_nothing_new_leaves_no_line(bills: Bills) -> N
     assert await bills.database.ask(corrections_of, session) == ()
 
 
-async def test_less_energy_takes_back_the_last_of_the_billing_period(bills: Bills) -> None:
+async def test_what_a_session_gives_back_of_the_included_amount_goes_to_the_others(bills: Bills) -> None:
     """Issue: the included amount is used exactly once, whichever session shrinks.
 
     Of 15 kWh included the first session had 8: with less of them the second one's come into reach.
@@ -133,12 +134,16 @@ async def test_less_energy_takes_back_the_last_of_the_billing_period(bills: Bill
     await bills.worker.tick(NOW)
     assert (bills.money(first), bills.money(second)) == ([(8_000, 0)], [(10_000, 117)])
     await bills.care.correct(bills.olga, first, 3_000, "the meter was swapped")
-    assert bills.money(first) == [(8_000, 0), (-5_000, -117)]  # 13 kWh in all, and all are included
+    assert bills.money(first) == [(8_000, 0), (-5_000, 0)]  # nothing was charged for it
+    assert bills.money(second) == [(10_000, 117), (0, -117)]  # 13 kWh in all, and all are included
+    assert bills.lines(second)[1].reason == f"session {first}: the meter was swapped"
     await bills.care.correct(bills.olga, first, 9_000, "it was not")
     assert bills.money(first)[2:] == [(6_000, 156)]
     await bills.care.correct(bills.olga, first, 8_000, "as at first")
-    assert sum(amount or 0 for _, amount in bills.money(first)) == 0
+    assert bills.money(first)[3:] == [(-1_000, -39)]
     assert [line.revision for line in bills.lines(first)] == [0, 1, 2, 3]
+    await bills.care.correct(bills.olga, first, 0, "nothing at all")
+    assert sum(amount or 0 for one in (first, second) for _, amount in bills.money(one)) == 0
 
 
 async def test_values_that_come_while_it_is_finalized_are_late_ones(bills: Bills) -> None:
@@ -201,3 +206,59 @@ async def test_what_was_brought_along_finalized_is_not_billed_by_late_data(bills
     assert bills.money(session) == []
     actions = await bills.database.ask(lambda db: db.scalars(select(AuditEntry.action)).all())
     assert actions == ["session.late"]
+
+
+async def test_c12_what_an_operator_has_ended_is_ended(bills: Bills, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C12: its charger goes on sending every 10 minutes: it is finalized all the same, and nothing is lost.
+
+    The next start on the connector is a session of its own, whose stop is not the first one's.
+    """
+    monkeypatch.setattr(clock, "now", lambda: THEN + 40 * MIN)
+    session = (
+        await bills.sessions.start(bills.charger, Start(Place(1), "CARD1", THEN, THEN, 1_000))
+    ).session_id
+    await read(bills, session, THEN + 30 * MIN, 5_000)
+    await bills.care.end(bills.olga, session, "stuck")
+    for minute in range(40, 130, 10):
+        await read(bills, session, THEN + minute * MIN, 5_000 + 10 * minute)
+        await bills.worker.tick(THEN + minute * MIN)
+        row = bills.row(session)
+        assert (row.ended_at, row.energy_wh) == (THEN + 30 * MIN, 4_000)
+        assert (row.finalized_at is not None) == (minute >= 60)
+    assert bills.money(session) == [(4_000, 156)]
+    begun = Start(Place(1), "CARD1", THEN + 125 * MIN, THEN + 125 * MIN, 6_200)
+    following = (await bills.sessions.start(bills.charger, begun)).session_id
+    await bills.worker.tick(THEN + 140 * MIN)
+    row = bills.row(session)
+    assert (row.energy_wh, row.ended_at, row.late_at) == (5_200, THEN + 120 * MIN, None)
+    assert bills.steps_wh(session) == 5_200
+    assert [wh for wh, _ in bills.money(session)] == [4_000, 1_200]
+    row = bills.row(following)
+    assert (row.ended_at, row.account_id) == (None, bills.dana)
+
+
+async def test_c12_its_own_stop_still_counts(bills: Bills) -> None:
+    """Before it is finalized the charger's word is what is billed; a session of nobody follows as well."""
+    session = await charged(bills, stop=False)
+    await read(bills, session, THEN + 50 * MIN, 7_000)
+    end = THEN + HOUR
+    await bills.sessions.stop(bills.charger, Stop(end, end, 9_000, session))
+    row = bills.row(session)
+    assert (row.ended_at, row.energy_wh, row.flags) == (end, 8_000, [])
+    assert bills.steps_wh(session) == 8_000
+    await bills.worker.tick(NOW)
+    assert (bills.money(session), bills.row(session).late_at) == ([(8_000, 312)], None)
+    await bills.sessions.start(bills.charger, Start(Place(2), "GUEST", THEN, THEN, 0))
+    await read(bills, session + 1, THEN + 30 * MIN, 1_000)
+    await bills.sessions.end(session + 1, now=THEN + HOUR)
+    await read(bills, session + 1, THEN + 90 * MIN, 2_000)
+    await bills.worker.tick(NOW)
+    assert (bills.row(session + 1).energy_wh, bills.steps_wh(session + 1)) == (2_000, 2_000)
+
+
+async def test_c12_another_process_took_a_reading_meanwhile(bills: Bills) -> None:
+    """A session does not end before its energy does."""
+    session = await charged(bills, stop=False)
+    bills.set(session, energy_ended_at=THEN + 31 * MIN)
+    await bills.worker.tick(NOW)
+    assert bills.row(session).ended_at == THEN + 31 * MIN
