@@ -29,6 +29,7 @@ REVIEWED = {
     "app.access.known_browsers.KnownBrowsers.remember": "their own browser, after a proof",
     "app.access.time_zone.guess": "only where none is known, after a proof",
     "app.access.visitor._note": "the audit log of acting as",
+    "app.operating.restoring._prepare": "whoever can run commands on the server",
     "app.pages.plan_editor.Editor.save": "`Plans.change`, which refuses by itself",
     # A link or an identity is the proof, and names the account.
     "app.access.first_operator.FirstOperator.offer": "start-up alone",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from app.commands.opening import PROGRAM
-from app.operating import backups
+from app.operating import backups, restoring
 from app.settings import load, open_database
 from data.caller import COMMAND_LINE
 from data.migrate import current, revision
@@ -48,11 +48,15 @@ def backup(file: Path) -> None:
 def restore(file: Path) -> None:
     """Put the backup FILE in the place of the SQLite database. End the portal first.
 
-    What was there is kept in a file beside it. Sign-ins, links and passwords are those of the backup.
+    What was there is kept in a file beside it. Passwords are those of the backup; nobody is signed in, and
+    links that nobody had used are void.
     """
     database = open_database(load())
     try:
-        before = backups.restore(database, file)
+        before = restoring.restore(database, file)
     finally:
         database.close()
-    click.echo(f"{file} is restored." + (f" What was there is kept: {before}" if before.exists() else ""))
+    click.echo(
+        f"{file} is restored; everybody signs in anew."
+        + (f" What was there is kept: {before}" if before.exists() else "")
+    )

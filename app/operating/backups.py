@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from app import alone, clock, private_files
+from app import clock, private_files
 from app.changing import changing
 from data import audit
 from data.announcements import Announcement, Topic
@@ -123,41 +123,6 @@ def back_up(database: Database, path: Path, *, tell: Progress = lambda part: Non
     return Backup(path, path.stat().st_size, clock.now())
 
 
-def restore(database: Database, path: Path) -> Path:
-    """Put the backup *path* in the place of the SQLite file of *database*, which no portal may have open.
-
-    What was there is kept beside it; returns where. Raises `BackupFailed`; then everything is as before.
-    """
-    if database.dialect != "sqlite" or not database.url.database:
-        raise BackupFailed("PostgreSQL is restored by its own pg_restore: docs/backup.md says how")
-    file = Path(database.url.database).absolute()
-    had = checked(path)
-    try:
-        let_go = alone.hold(database)
-    except Exception as error:
-        raise BackupFailed(f"{error}; a database is restored while no portal runs on it") from error
-    try:
-        before = file.with_name(f"{file.name}.before-restore-{clock.now():%Y%m%dT%H%M%SZ}")
-        new = file.with_name(f".{file.name}.restoring")
-        shutil.copyfile(path, new)
-        new.chmod(0o600)
-        with new.open("rb+") as copied:
-            os.fsync(copied.fileno())
-        if checked(new) != had:
-            raise BackupFailed(f"{path} changed while it was copied; try again")
-        if file.exists():
-            _settle_log(file)
-            file.rename(before)
-        for rest in ("-wal", "-shm"):
-            Path(f"{file}{rest}").unlink(missing_ok=True)
-        new.rename(file)
-        return before
-    except OSError as error:
-        raise BackupFailed(f"{file} could not be replaced ({_why(error)})") from error
-    finally:
-        let_go()
-
-
 def checked(path: Path) -> str:
     """The revision of the backup *path*, if it is whole and of no newer program. Raises `BackupFailed`."""
     if not path.is_file():
@@ -248,12 +213,6 @@ def _postgresql(url: URL, begun: Path) -> None:
     )
     if run.returncode:
         raise BackupFailed(f"pg_dump failed: {' '.join(run.stderr.split())[:500]}")
-
-
-def _settle_log(file: Path) -> None:
-    """Put what stands in the log beside *file* into it, so that it can be kept as one file."""
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(str(file))) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _why(error: Exception) -> str:

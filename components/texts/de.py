@@ -724,6 +724,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.command.done": "Auftrag an einen Ladepunkt ausgeführt",
     "people.did.command.failed": "Auftrag an einen Ladepunkt gescheitert",
     "people.did.command.timed_out": "Auftrag an einen Ladepunkt angenommen, es geschah aber nichts",
+    "people.did.backup.restore": "Sicherung zurückgespielt, alle abgemeldet",
     "health.title": "Zustand",
     "health.process": "Prozess",
     "health.database": "Datenbank",

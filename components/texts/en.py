@@ -705,6 +705,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "people.did.command.done": "Request to a charger carried out",
     "people.did.command.failed": "Request to a charger failed",
     "people.did.command.timed_out": "Request to a charger accepted, and nothing happened",
+    "people.did.backup.restore": "Backup restored, everybody signed out",
     "health.title": "Health",
     "health.process": "Process",
     "health.database": "Database",
