@@ -30,20 +30,24 @@ def install(portal: Portal) -> None:
     """Install the page."""
 
     @ui.page("/admin/plans/{plan_id}")
-    async def plan(request: Request, operator: Operator, plan_id: str, after: str = "") -> None:
+    async def plan(
+        request: Request, operator: Operator, plan_id: str, after: str = "", instead_of: str = ""
+    ) -> None:
         console = Console(portal, operator, request)
-        await OnePlan(console, await plan_editor.known(console, plan_id), after).draw()
+        await OnePlan(console, await plan_editor.known(console, plan_id), after, instead_of).draw()
 
 
 class OnePlan:
     """The page."""
 
-    def __init__(self, console: Console, known: PlanPage, after: str) -> None:
+    def __init__(self, console: Console, known: PlanPage, after: str, instead_of: str) -> None:
         self.console = console
         self.known = known
         self.id = known.plan.id
         digits = after.isascii() and after.isdecimal() and len(after) <= plan_editor.MOST_DIGITS
         self.after = int(after) if digits else None
+        self.instead_of = int(instead_of) if instead_of in _numbers(known) else None
+        """The version that somebody wanted to change, which can't be any more."""
         self.cards = console.cards()
         told = When(Topic.PLANS, at_most_every=lambda: 1.0)
         self.found = self.cards.bind(self.ask, told)
@@ -127,6 +131,10 @@ class OnePlan:
         """What one should know of it."""
         reader, plan = self.console.reader, found.plan
         notes = []
+        if self.instead_of is not None:
+            notes.append(
+                reader.text("plans.note.instead_of", old=self.instead_of, version=found.versions[0].version)
+            )
         if plan.retired_at is not None and plan.drivers:
             notes.append(reader.count("plans.note.retired", plan.drivers))
         earlier = sum(one.drivers for one in found.versions if one.version < plan.version)
@@ -254,3 +262,7 @@ class OnePlan:
                 reader.integer(one.drivers),
             ),
         )
+
+
+def _numbers(known: PlanPage) -> frozenset[str]:
+    return frozenset(str(one.version) for one in known.versions if one.id != known.plan.id)

@@ -65,9 +65,21 @@ async def invite_again(console: Console, facts: AccountFacts) -> None:
     await _show_made(console, facts, console.portal.links.invite_again)
 
 
-async def password_link(console: Console, facts: AccountFacts) -> None:
-    """A link that sets a new password, at once: the old one works until it is used."""
-    await _show_made(console, facts, console.portal.links.reset)
+def password_link(console: Console, facts: AccountFacts) -> None:
+    """Ask, and then make a link that sets a new password; the old one works until it is used."""
+    reader = console.reader
+
+    async def act(_: str) -> Problem:
+        await _show_made(console, facts, console.portal.links.reset)
+        return ""
+
+    dialogs.confirm(
+        reader,
+        reader.text("people.password.title", name=facts.name),
+        reader.text("people.password.text"),
+        reader.text("people.password.do", name=facts.name),
+        act,
+    )
 
 
 async def _show_made(console: Console, facts: AccountFacts, make: Callable[..., Awaitable[Link]]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from app import clock
 from app.access.visitor import Operator, not_found
@@ -36,12 +37,17 @@ def install(portal: Portal) -> None:
         Editor(console, None, typed).draw()
 
     @ui.page("/admin/plans/{plan_id}/edit")
-    async def edit_plan(request: Request, operator: Operator, plan_id: str) -> None:
+    async def edit_plan(request: Request, operator: Operator, plan_id: str) -> Response | None:
         console = Console(portal, operator, request)
         found = await known(console, plan_id)
         if found.plan.retired_at is not None:
-            raise not_found()
+            newest = found.versions[0]
+            if newest.retired_at is not None:
+                raise not_found()
+            # Whoever goes back after saving, or has kept the address: what there is to change is the newest.
+            return RedirectResponse(f"{PLANS}/{newest.id}?instead_of={found.plan.version}", 303)
         Editor(console, found, typed_plan.typed_of(found.plan, console.reader)).draw()
+        return None
 
 
 async def known(console: Console, plan_id: str) -> PlanPage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -77,14 +77,14 @@ async def test_no_plans_yet_and_then_one_by_the_form(visit: Visit, portal: Porta
     await user.should_see("No plans yet.")
     user = await visit(olga, "/admin/plans/new")
     choose(user, "Currency", "CHF")
-    fill(user, "Base fee per billing period", "19.005")
+    fill(user, "Base fee", "19.005")
     press(user, "Add the plan")
     await until(lambda: set(errors(user)) == {"name", "base_fee"})
     assert "2 decimals" in errors(user)["base_fee"]
     await user.should_see("Please look at the marked fields.")
     assert form(user).typed.base_fee == "19.005"
     fill(user, "Name", "Night owl")
-    fill(user, "Base fee per billing period", "19,50")  # either mark of decimals
+    fill(user, "Base fee", "19,50")  # either mark of decimals
     assert errors(user) == {}
     choose(user, "The price changes", "windows")
     press(user, "Add the plan")
@@ -188,6 +188,25 @@ async def test_t2_what_is_no_plan_has_no_page(portal: Portal, olga: int) -> None
             assert (await client.get(f"/admin/plans/{one}")).status_code == 404, one
         for after in ("", "x", "-1", "9" * 40):
             assert (await client.get(f"/admin/plans/{plan}?after={after}")).status_code == 200
+
+
+async def test_who_goes_back_to_a_changed_version_is_led_to_the_newest(
+    visit: Visit, portal: Portal, olga: int
+) -> None:
+    """Back, after saving: the form of a version that can't be changed any more leads on, and says so."""
+    old = await portal.plans.add(COMMAND_LINE, HOME)
+    dana = await portal.database.change(add_driver)
+    await portal.plans.subscribe(COMMAND_LINE, dana, old, 1, date(2026, 11, 1))
+    new = await portal.plans.change(COMMAND_LINE, old, replace(HOME, price_per_kwh=4_100))
+    assert new != old
+    transport = httpx.ASGITransport(nicegui.core.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        client.cookies.set(portal.sign_ins.cookie, await portal.sign_ins.issue(olga))
+        answer = await client.get(f"/admin/plans/{old}/edit")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/admin/plans/{new}?instead_of=1")
+    user = await visit(olga, answer.headers["location"])
+    await user.should_see("Version 1 can't be changed any more")
+    await (await visit(olga, f"/admin/plans/{new}?instead_of=7")).should_not_see("can't be changed any more")
 
 
 async def test_t7_a_click_without_the_right_saves_nothing(visit: Visit, portal: Portal, olga: int) -> None:
