@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
+from app.charging.command_ends import ENDING, tell_end
 from app.charging.command_rules import Granted, Wish
 from app.charging.ocpp.calls import Outcome, Result
 from app.charging.reports import Place
@@ -21,11 +22,15 @@ from data.caller import Caller
 from data.database import Change
 from data.models import Account, Charger, ChargerCommand, ChargingSession, Connector, Mapping, Reservation
 from data.queries.commands import is_secret
+from data.queries.reservations import overlaps
 from data.queries.sessions import place_number
 from data.types import CommandState, ReservationStatus
 
 LATE_CLOCK = timedelta(days=1)
-"""How far behind a charger's clock may be for its start to be looked for."""
+"""How far behind the clock of a charger that charges may be for its start to be looked for."""
+DRIFT = timedelta(minutes=5)
+"""How far before its request a session that is over already may have begun, by the charger's clock."""
+_DELIVERY = Caller(None, None, label="reservations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,10 @@ def open_ones(db: Connection) -> list[Open]:
 
 
 def _begun(db: Connection, row: Any, taken: set[int]) -> int | None:
-    """The session that a start led to: of its tag, on its connector, told since it was asked for."""
+    """The session that a start led to: of its tag, on its connector, begun since it was asked for (C16).
+
+    What a charger had kept for later is none, however new to us (C13).
+    """
     session = ChargingSession
     wanted = (
         select(session.id)
@@ -156,6 +164,8 @@ def _begun(db: Connection, row: Any, taken: set[int]) -> int | None:
             session.charger_id == row.charger_id,
             session.started_at >= row.requested_at - LATE_CLOCK,
             session.received_at >= row.requested_at,
+            session.replayed.is_(False),
+            or_(session.ended_at.is_(None), session.started_at >= row.requested_at - DRIFT),
             session.id_tag == str(row.parameters.get("id_tag")),
         )
         .order_by(session.id)
@@ -252,11 +262,7 @@ def answered(
     answer: dict[str, Any] | None = None,
 ) -> None:
     """What the charger said, in time or late (C7); nothing that has happened is taken back by it."""
-    row = change.execute(
-        select(_c.charger_id, _c.kind, _c.state, _c.reservation_id)
-        .where(_c.id == command_id)
-        .with_for_update()
-    ).one()
+    row = change.execute(select(*ENDING).where(_c.id == command_id).with_for_update()).one()
     values: dict[str, Any] = {
         "outcome": result.outcome.value,
         "said": None if result.said is None else result.said[:255],
@@ -273,11 +279,13 @@ def answered(
         else:
             values |= {"state": CommandState.ACCEPTED, "deadline": now + wait, "finished_at": None}
     change.execute(update(_c).where(_c.id == command_id).values(**values))
-    _reserved(change, row.kind, row.reservation_id, result.outcome, now)
+    _reserved(change, row, result.outcome, now, patience)
+    if values.get("finished_at") is not None and values["state"] is not row.state:
+        tell_end(change, row, values["state"], values["outcome"], now)
     _announce(change, command_id, row.charger_id)
 
 
-def settle(change: Change, found: Sequence[Open], now: datetime) -> None:
+def settle(change: Change, found: Sequence[Open], now: datetime, patience: Patience) -> None:
     """Finish those of *found* that have happened, or whose time is over."""
     for one in found:
         values: dict[str, Any] = {"finished_at": now}
@@ -292,35 +300,77 @@ def settle(change: Change, found: Sequence[Open], now: datetime) -> None:
         still = update(_c).where(_c.id == one.id, _c.state == one.state, _c.deadline == one.deadline)
         if change.execute(still.values(**values)).rowcount != 1:
             continue
+        row = change.execute(select(*ENDING).where(_c.id == one.id)).one()
         if outcome is not None:
-            row = change.execute(select(_c.reservation_id, _c.parameters).where(_c.id == one.id)).one()
             _scrub(change, one.id, row.parameters)
-            _reserved(change, one.kind, row.reservation_id, outcome, now)
+            _reserved(change, row, outcome, now, patience)
+        tell_end(change, row, values["state"], row.outcome, now)
         _announce(change, one.id, one.charger_id)
 
 
-def _reserved(change: Change, kind: str, reservation_id: int | None, outcome: Outcome, now: datetime) -> None:
-    """Keep with the reservation what the charger said of it (C15)."""
-    if reservation_id is None or kind not in ("reserve", "cancel_reservation"):
+def _reserved(change: Change, asked: Row[Any], outcome: Outcome, now: datetime, patience: Patience) -> None:
+    """Keep with the reservation what the charger said of it, in time or late (C7, C15)."""
+    if asked.reservation_id is None or asked.kind not in ("reserve", "cancel_reservation"):
         return
     held = Reservation
     row = change.execute(
-        select(held.account_id, held.status).where(held.id == reservation_id).with_for_update()
+        select(
+            held.id,
+            held.account_id,
+            held.charger_id,
+            held.connector_number,
+            held.starts_at,
+            held.ends_at,
+            held.status,
+        )
+        .where(held.id == asked.reservation_id)
+        .with_for_update()
     ).one()
-    if kind == "reserve" and row.status is ReservationStatus.CANCELLED:
-        return  # what was asked last is what counts, and that was to give it up
     values: dict[str, Any] = {"charger_answer": outcome.value}
     reached = outcome not in (Outcome.OFFLINE, Outcome.NO_ANSWER)
     if reached:
         values["answered_at"] = now
-    if kind == "reserve" and row.status is not ReservationStatus.USED:
-        if outcome in (Outcome.ACCEPTED, Outcome.SCHEDULED):
-            values["status"] = ReservationStatus.ACCEPTED
-        else:
-            # Not reached: held by us, and sent when the charger is back.
-            values["status"] = ReservationStatus.REFUSED if reached else ReservationStatus.HELD
-    change.execute(update(held).where(held.id == reservation_id).values(**values))
+    if asked.kind == "reserve" and row.status is not ReservationStatus.USED:
+        status = _standing(change, row, outcome, reached)
+        if status is None:
+            # The charger keeps a place that is not to be kept any more.
+            if outcome in _WILL and row.ends_at > now and not _is_being_cancelled(change, row.id):
+                granted = Granted({}, row.account_id, {"reservation": row.id})
+                wish = Wish(row.charger_id, "cancel_reservation", reservation_id=row.id)
+                write(change, _DELIVERY, wish, granted, now, patience)
+            return
+        values["status"] = status
+    change.execute(update(held).where(held.id == row.id).values(**values))
     change.announce(Announcement(Topic.RESERVATIONS, row.account_id))
+    if row.status is ReservationStatus.REFUSED or values.get("status") is ReservationStatus.REFUSED:
+        change.announce(Announcement(Topic.CHARGERS, row.charger_id))  # the place is free, or taken again
+
+
+_WILL = (Outcome.ACCEPTED, Outcome.SCHEDULED)
+
+
+def _standing(change: Change, row: Row[Any], outcome: Outcome, reached: bool) -> ReservationStatus | None:
+    """Where a reservation stands after the charger was asked to hold it; None: the answer changes nothing."""
+    if row.status is ReservationStatus.CANCELLED:
+        return None  # what was asked last is what counts, and that was to give it up
+    if outcome in _WILL:
+        if row.status is ReservationStatus.REFUSED:
+            place = row.charger_id, row.connector_number, row.starts_at, row.ends_at
+            if any(one.id != row.id for one in overlaps(change.connection, *place)):
+                return None  # it is somebody else's since
+        return ReservationStatus.ACCEPTED
+    if reached:
+        return ReservationStatus.REFUSED
+    if row.status in (ReservationStatus.ACCEPTED, ReservationStatus.REFUSED):
+        return None  # an answer counts for more than the lack of another one
+    return ReservationStatus.HELD  # by us, and the charger is asked again
+
+
+def _is_being_cancelled(change: Change, reservation_id: int) -> bool:
+    open_one = select(_c.id).where(
+        _c.finished_at.is_(None), _c.kind == "cancel_reservation", _c.reservation_id == reservation_id
+    )
+    return change.execute(open_one.limit(1)).first() is not None
 
 
 def _announce(change: Change, command_id: int, charger_id: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from app.charging import tags
 from app.logs import masked
@@ -27,8 +27,9 @@ from data.models import (
     Reservation,
 )
 from data.queries.commands import is_secret
+from data.queries.reservations import held as held_ones
 from data.queries.sessions import place_number
-from data.types import Admission, CommandState, Role
+from data.types import Admission, CommandState, ReservationStatus, Role
 
 KINDS = frozenset(
     {
@@ -89,7 +90,8 @@ def grant(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted:
     ``missing`` (no such charger, connector, session or reservation, or not theirs), ``pending`` (the charger
     is not accepted), ``parameters``, ``card`` (not active, or blocked), ``several_cards``, ``ended`` (the
     session), ``under_way`` (the same start already is), ``reserved`` (for somebody else, right now),
-    ``over`` (the reservation), ``secret`` (a charger's password has its own way).
+    ``over`` (the reservation), ``early`` (it has not begun), ``asked`` (the charger was, already), ``used``
+    (it is being charged with), ``secret`` (a charger's password has its own way).
     """
     if wish.kind not in KINDS:
         raise CannotAsk("parameters")
@@ -163,6 +165,26 @@ def _start(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted
     return Granted({"id_tag": id_tag}, account_id, {"card": masked(id_tag)})
 
 
+def starts_another(
+    db: Connection, charger_id: int, number: int | None, account_id: int, now: datetime
+) -> bool:
+    """Whether somebody else's start is under way at the charger's connector *number*, None: at any (T8)."""
+    command = ChargerCommand
+    found = db.execute(
+        select(place_number, Mapping.account_id)
+        .select_from(command)
+        .outerjoin(Connector, Connector.id == command.connector_id)
+        .outerjoin(Mapping, and_(Mapping.active, Mapping.id_tag == command.parameters["id_tag"].as_string()))
+        .where(
+            command.charger_id == charger_id,
+            command.kind == "start",
+            command.finished_at.is_(None),
+            command.deadline > now,
+        )
+    )
+    return any(whose != account_id and (None in (number, place) or number == place) for place, whose in found)
+
+
 def _card(db: Connection, caller: Caller, parameters: dict[str, Any]) -> tuple[str, int | None]:
     """The tag to start with and whose it is: a driver's own; an operator may name any."""
     cards = (
@@ -197,7 +219,7 @@ def _held_for_another(db: Connection, caller: Caller, wish: Wish, now: datetime)
         Reservation.charger_id == wish.charger_id,
         Reservation.ends_at > now,
         Reservation.starts_at <= now,
-        Reservation.cancelled_at.is_(None),
+        held_ones,
     )
     number = None
     if wish.connector_id is not None:
@@ -228,14 +250,21 @@ def _stop(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted:
 def _of_reservation(db: Connection, caller: Caller, wish: Wish, now: datetime) -> Granted:
     _only(wish)
     row = db.execute(
-        select(Reservation.account_id, Reservation.ends_at, Reservation.cancelled_at).where(
+        select(Reservation.account_id, Reservation.starts_at, Reservation.ends_at, Reservation.status).where(
             Reservation.id == wish.reservation_id, Reservation.charger_id == wish.charger_id
         )
     ).one_or_none()
     if row is None or not _theirs(caller, row.account_id):
         raise CannotAsk("missing")
-    if row.ends_at <= now or (wish.kind == "reserve" and row.cancelled_at is not None):
+    if row.ends_at <= now:
         raise CannotAsk("over")
+    if wish.kind == "reserve":
+        # Chargers reserve at once: what begins later is ours to hold until then (C15).
+        if row.status is not ReservationStatus.HELD:
+            asked = row.status in (ReservationStatus.SENT, ReservationStatus.ACCEPTED)
+            raise CannotAsk("asked" if asked else "over")
+        if row.starts_at > now:
+            raise CannotAsk("early")
     return Granted({}, row.account_id, {"reservation": wish.reservation_id})
 
 

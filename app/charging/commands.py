@@ -18,7 +18,7 @@ from typing import Any
 
 from app import clock
 from app.changing import changing
-from app.charging import command_rows
+from app.charging import command_rows, reservation_rows, reservation_sending
 from app.charging.command_rows import Claimed, Patience
 from app.charging.command_rules import CannotAsk as CannotAsk
 from app.charging.command_rules import Wish, grant
@@ -90,6 +90,15 @@ class Commands:
         def work(change: Change) -> int:
             now = clock.now()
             granted = grant(change.connection, caller, wish, now)
+            if kind in ("reserve", "cancel_reservation"):
+                assert reservation_id is not None
+                try:
+                    # By the reservation's own way, so that it and the charger agree.
+                    if kind == "reserve":
+                        return reservation_sending.ask(change, caller, reservation_id, now, self.patience)
+                    return reservation_rows.give_up(change, caller, reservation_id, now, self.patience)
+                except reservation_rows.CannotReserve as error:
+                    raise CannotAsk(error.why) from error
             return command_rows.write(change, caller, wish, granted, now, self.patience)
 
         command_id = await self._database.change(work)
@@ -146,7 +155,7 @@ class Commands:
                 task = asyncio.create_task(self._carry_out(one.id), name=f"command {one.id}")
                 self._under_way[one.id] = task
         if over:
-            await self._database.change(command_rows.settle, over, now)
+            await self._database.change(command_rows.settle, over, now, self.patience)
         return min(due, default=None)
 
     async def _carry_out(self, command_id: int) -> None:

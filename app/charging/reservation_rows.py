@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.charging import command_rows
 from app.charging.command_rows import Patience
-from app.charging.command_rules import Granted, Wish, sees
+from app.charging.command_rules import Granted, Wish, sees, starts_another
 from app.logs import masked
 from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller, NotAllowed
 from data.database import Change
-from data.models import Account, Charger, Connector, Mapping, Reservation
+from data.models import Account, Charger, ChargerCommand, Connector, Mapping, Reservation
 from data.queries.reservations import LONGEST, Overlap, overlaps
 from data.queries.sessions import place_number
 from data.types import Admission, ReservationStatus, Role
@@ -60,7 +60,8 @@ def check(db: Connection, caller: Caller, booking: Booking, now: datetime) -> tu
     """The account, the card and the charger's identity of *booking*. Raises `NotAllowed`, or `CannotReserve`:
 
     ``order`` (ends before it begins), ``past``, ``long``, ``far``, ``card`` (none, not active, blocked, or
-    not theirs), ``charger`` (none, not accepted, or not visible to them), ``connector``; `Conflict`.
+    not theirs), ``charger`` (none, not accepted, or not visible to them), ``connector``, ``starting``
+    (somebody else is about to charge there); `Conflict`.
     """
     if caller.role not in (Role.OPERATOR, Role.DRIVER):
         raise NotAllowed("reservation.create")
@@ -98,6 +99,10 @@ def check(db: Connection, caller: Caller, booking: Booking, now: datetime) -> tu
         )
         if db.execute(plug.limit(1)).first() is None:
             raise CannotReserve("connector")
+    # T8: who has asked to charge here now was first.
+    now_held = booking.starts_at <= now
+    if now_held and starts_another(db, booking.charger_id, booking.connector_number, card.account_id, now):
+        raise CannotReserve("starting")
     if others := conflicts(db, caller, booking):
         raise Conflict(others)
     return card.account_id, card.id_tag, charger.identity
@@ -155,7 +160,14 @@ def cancel(change: Change, caller: Caller, reservation_id: int, now: datetime, p
         raise NotAllowed("reservation.cancel")
     held = Reservation
     row = change.execute(
-        select(held.account_id, held.charger_id, held.status, held.sent_at, held.ends_at, held.cancelled_at)
+        select(
+            held.account_id,
+            held.charger_id,
+            held.status,
+            held.charger_answer,
+            held.ends_at,
+            held.cancelled_at,
+        )
         .where(held.id == reservation_id)
         .with_for_update()
     ).one_or_none()
@@ -167,10 +179,10 @@ def cancel(change: Change, caller: Caller, reservation_id: int, now: datetime, p
         raise CannotReserve("over")
     if row.status is ReservationStatus.USED:
         raise CannotReserve("used")
-    knows = row.status in (ReservationStatus.SENT, ReservationStatus.ACCEPTED)
+    # Whoever has not answered may hold it all the same.
+    known = row.status in (ReservationStatus.SENT, ReservationStatus.ACCEPTED)
+    known = known or row.charger_answer == "no_answer"
     values: dict[str, Any] = {"cancelled_at": now, "status": ReservationStatus.CANCELLED}
-    if knows:
-        values |= {"charger_answer": None, "answered_at": None}
     change.execute(update(held).where(held.id == reservation_id).values(**values))
     audit.record(
         change,
@@ -180,9 +192,37 @@ def cancel(change: Change, caller: Caller, reservation_id: int, now: datetime, p
         about=f"reservation {reservation_id}",
         subject_id=row.account_id,
     )
-    if knows:
-        _ask(change, caller, "cancel_reservation", reservation_id, row, now, patience)
+    if known:
+        ask_to_give_up(change, caller, reservation_id, row, now, patience)
     tell(change, row.account_id, row.charger_id)
+
+
+def give_up(change: Change, caller: Caller, reservation_id: int, now: datetime, patience: Patience) -> int:
+    """Cancel a reservation, and ask its charger to, whatever it may know of it; the request's id.
+
+    Raises as `cancel`. One that is cancelled already is asked for again.
+    """
+    cancel(change, caller, reservation_id, now, patience)
+    command = ChargerCommand
+    asked = select(command.id).where(
+        command.finished_at.is_(None),
+        command.kind == "cancel_reservation",
+        command.reservation_id == reservation_id,
+    )
+    if (found := change.execute(asked.order_by(command.id.desc()).limit(1)).scalar()) is not None:
+        return int(found)
+    held = Reservation
+    row = change.execute(select(held.account_id, held.charger_id).where(held.id == reservation_id)).one()
+    return ask_to_give_up(change, caller, reservation_id, row, now, patience)
+
+
+def ask_to_give_up(
+    change: Change, caller: Caller, reservation_id: int, row: Row[Any], now: datetime, patience: Patience
+) -> int:
+    """Ask the charger to give up a reservation that is cancelled; the request's id."""
+    asked = {"sent_at": now, "charger_answer": None, "answered_at": None}
+    change.execute(update(Reservation).where(Reservation.id == reservation_id).values(**asked))
+    return ask_charger(change, caller, "cancel_reservation", reservation_id, row, now, patience)
 
 
 def replace(
@@ -198,83 +238,7 @@ def replace(
     return create(change, caller, booking, now)
 
 
-_PROGRAM = Caller(None, None, label="reservations")
-
-
-def due(db: Connection, now: datetime, back: frozenset[int]) -> list[int]:
-    """Reservations that their charger is to be told of now (C15).
-
-    Those that have begun and were never sent; and for the chargers in *back*, which have just come back,
-    those that could not be sent, or not be cancelled, while they were away.
-    """
-    held = Reservation
-    away = and_(held.charger_answer.in_(("offline", "no_answer")), held.charger_id.in_(back))
-    begun = and_(
-        held.status == ReservationStatus.HELD,
-        held.cancelled_at.is_(None),
-        or_(held.charger_answer.is_(None), away),
-    )
-    unheard = and_(held.status == ReservationStatus.CANCELLED, away)
-    found = (
-        select(held.id)
-        .where(held.ends_at > now, held.starts_at <= now, or_(begun, unheard))
-        .order_by(held.starts_at, held.id)
-    )
-    return list(db.execute(found).scalars())
-
-
-def send(change: Change, reservation_id: int, now: datetime, patience: Patience) -> None:
-    """Ask the charger to hold a reservation that has begun, or to give up one that was cancelled meanwhile.
-
-    One process does it: the row is locked and looked at again.
-    """
-    held = Reservation
-    row = change.execute(
-        select(
-            held.account_id,
-            held.charger_id,
-            held.status,
-            held.charger_answer,
-            held.ends_at,
-            Mapping.active,
-            Mapping.blocked,
-            Account.disabled_at,
-        )
-        .join(Mapping, Mapping.id == held.mapping_id)
-        .join(Account, Account.id == held.account_id)
-        .where(held.id == reservation_id)
-        .with_for_update(of=held)
-    ).one_or_none()
-    if row is None or row.ends_at <= now:
-        return
-    if row.status is ReservationStatus.CANCELLED:
-        if row.charger_answer in ("offline", "no_answer"):
-            _set(change, reservation_id, charger_answer=None)
-            _ask(change, _PROGRAM, "cancel_reservation", reservation_id, row, now, patience)
-    elif row.status is ReservationStatus.HELD:
-        if not row.active or row.blocked or row.disabled_at is not None:
-            # Nobody could use it: the card is gone since it was made.
-            _set(change, reservation_id, status=ReservationStatus.REFUSED, charger_answer="card")
-        else:
-            _set(
-                change,
-                reservation_id,
-                status=ReservationStatus.SENT,
-                sent_at=now,
-                charger_answer=None,
-                answered_at=None,
-            )
-            _ask(change, _PROGRAM, "reserve", reservation_id, row, now, patience)
-    else:
-        return
-    tell(change, row.account_id, row.charger_id)
-
-
-def _set(change: Change, reservation_id: int, **values: Any) -> None:
-    change.execute(update(Reservation).where(Reservation.id == reservation_id).values(**values))
-
-
-def _ask(
+def ask_charger(
     change: Change,
     caller: Caller,
     kind: str,
@@ -282,11 +246,12 @@ def _ask(
     row: Row[Any],
     now: datetime,
     patience: Patience,
-) -> None:
+) -> int:
+    """Write the request of *kind* about a reservation's *row*; its id."""
     charger_id, account_id = row.charger_id, row.account_id
     wish = Wish(charger_id, kind, reservation_id=reservation_id)
     granted = Granted({}, account_id, {"reservation": reservation_id})
-    command_rows.write(change, caller, wish, granted, now, patience)
+    return command_rows.write(change, caller, wish, granted, now, patience)
 
 
 def tell(change: Change, account_id: int, charger_id: int) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.changing import changing
-from app.charging import reservation_rows
+from app.charging import reservation_rows, reservation_sending
 from app.charging.commands import Commands
 from app.charging.reservation_rows import Booking as Booking
 from app.charging.reservation_rows import CannotReserve as CannotReserve
@@ -30,15 +30,28 @@ log = logging.getLogger("polaris.charging")
 
 SETTLED = timedelta(seconds=3)
 """After a charger has come back: what is asked of it while it still boots may be refused."""
+FAILED_AGAIN = timedelta(seconds=30)
+"""After which what has raised an error is tried again."""
 
 
 class Reservations:
     """Makes, cancels and sends reservations. `run` sends them; without it they are only held."""
 
-    def __init__(self, database: Database, commands: Commands, settled: timedelta = SETTLED) -> None:
+    def __init__(
+        self,
+        database: Database,
+        commands: Commands,
+        settled: timedelta = SETTLED,
+        again: timedelta = reservation_sending.ASK_AGAIN,
+    ) -> None:
         self._database = database
         self._patience = commands.patience
         self._settled = settled
+        self._again = again
+        self._in_use: frozenset[int] = frozenset()
+        """Drivers who charge with a reservation: it ends with their charge."""
+        self._failed: frozenset[int] = frozenset()
+        """Reservations that an error has been logged of."""
         self._back: dict[int, datetime] = {}
         """Chargers that have come back, and when they may be asked something."""
         self._wake = asyncio.Event()
@@ -115,6 +128,23 @@ class Reservations:
         )
         log.info("reservation cancelled reservation=%s", reservation_id)
 
+    @changing("reservation.send")
+    async def ask_again(self, caller: Caller, /, reservation_id: int) -> None:
+        """Ask the charger once more to hold a reservation, also one that it has refused.
+
+        Raises `Conflict` where the place is somebody else's by now, `CannotReserve`, which says why, or
+        `NotAllowed`.
+        """
+        try:
+            await self._database.change(
+                reservation_sending.retry, caller, reservation_id, clock.now(), self._patience
+            )
+        except IntegrityError as error:
+            if not reservation_rows.is_overlap(error):
+                raise
+            raise Conflict(()) from error
+        log.info("charger is asked again to hold it reservation=%s", reservation_id)
+
     # -- sending
 
     def listen(self, live: Announcer) -> Callable[[], None]:
@@ -122,6 +152,7 @@ class Reservations:
         stops = [
             live.listen(Topic.RESERVATIONS, lambda announcement: self._wake.set()),
             live.listen(Topic.COMMANDS, self._heard),
+            live.listen(Topic.SESSIONS, self._charged),
         ]
         return lambda: [stop() for stop in stops].clear()
 
@@ -131,6 +162,11 @@ class Reservations:
             if not self._back:  # else somebody waits already, for the first of them
                 self._wake.set()
             self._back[announcement.about] = clock.now() + self._settled
+
+    def _charged(self, announcement: Announcement) -> None:
+        """The charge of somebody who charges with a reservation may have ended."""
+        if announcement.about in self._in_use:
+            self._wake.set()
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
@@ -148,10 +184,24 @@ class Reservations:
     async def tick(self, now: datetime) -> float | None:
         """Send what is due at *now*; returns after how many seconds there may be more, None: when told."""
         back = frozenset(charger for charger, ready in self._back.items() if ready <= now)
-        for reservation_id in await self._database.ask(reservation_rows.due, now, back):
-            await self._database.change(reservation_rows.send, reservation_id, now, self._patience)
+        due = await self._database.ask(reservation_sending.due, now, back, self._again)
+        self._in_use = due.in_use
+        failed = set()
+        for reservation_id in due.send:
+            try:
+                await self._database.change(reservation_sending.send, reservation_id, now, self._patience)
+            except Exception:  # of one, which is not to keep the others waiting
+                failed.add(reservation_id)
+                if reservation_id not in self._failed:
+                    log.exception("a reservation could not be sent reservation=%s", reservation_id)
+        self._failed = frozenset(failed)
+        for reservation_id in due.finish:
+            await self._database.change(reservation_sending.finish, reservation_id, now)
         for charger in back:
             self._back.pop(charger, None)
-        if not self._back:
+        next_ones = [*self._back.values(), *([due.again_at] if due.again_at is not None else [])]
+        if failed:
+            next_ones.append(now + FAILED_AGAIN)
+        if not next_ones:
             return None
-        return max(0.02, (min(self._back.values()) - now).total_seconds())
+        return max(0.02, (min(next_ones) - now).total_seconds())

@@ -266,7 +266,8 @@ class Reservation(Base):
     """A charger, or one connector of it, held for one mapping from ``starts_at`` to ``ends_at``.
 
     Two that overlap on a connector can't both be stored (C15): a trigger on SQLite, an exclusion
-    constraint on PostgreSQL, both in the migration. A reservation of the whole charger
+    constraint on PostgreSQL, both in the migrations. One that is refused is in nobody's way; one that is
+    used ends with its charge. A reservation of the whole charger
     (``connector_number`` null) overlaps with one of each connector.
     """
 

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, bindparam, case, func, select, type_coerce
 
 from data.models import Charger, ChargingSession, Connector, GroupAccount, GroupCharger, Reservation, Site
-from data.queries.reservations import not_cancelled
+from data.queries.reservations import held
 from data.queries.sessions import place_number
 from data.types import Admission, ConnectorStatus
 
@@ -172,7 +172,7 @@ _in_progress = select(
 """Not the replayed ones: they may be over for hours, so what their plugs report counts (C13)."""
 
 _reserved_now = select(Reservation.charger_id, Reservation.connector_number, Reservation.ends_at).where(
-    Reservation.ends_at > bindparam("now"), Reservation.starts_at <= bindparam("now"), not_cancelled
+    Reservation.ends_at > bindparam("now"), Reservation.starts_at <= bindparam("now"), held
 )
 
 

@@ -26,9 +26,11 @@ class NextReservation:
     ends_at: datetime
 
 
-not_cancelled = and_(
-    Reservation.cancelled_at.is_(None), Reservation.status != ReservationStatus.CANCELLED.value
+held = and_(
+    Reservation.cancelled_at.is_(None),
+    Reservation.status.not_in((ReservationStatus.CANCELLED.value, ReservationStatus.REFUSED.value)),
 )
+"""What takes a place: one that its charger refused holds nothing; a used one ends with its charge (C15)."""
 
 _connectors = (
     select(func.count())
@@ -50,7 +52,7 @@ _next = (
     .where(
         Reservation.account_id == bindparam("account_id"),
         Reservation.ends_at > bindparam("now"),
-        not_cancelled,
+        held,
     )
     .order_by(Reservation.starts_at, Reservation.id)
     .limit(1)
@@ -58,7 +60,7 @@ _next = (
 
 
 def next_reservation(db: Connection, account_id: int, now: datetime) -> NextReservation | None:
-    """The earliest by start that is not cancelled and ends after *now*; ties by id (P12)."""
+    """The earliest by start that is held and ends after *now*; ties by id (P12)."""
     row = db.execute(_next, {"account_id": account_id, "now": now}).first()
     return None if row is None else NextReservation(*row)
 
@@ -95,7 +97,7 @@ _overlaps = (
         Reservation.charger_id == bindparam("charger_id"),
         Reservation.ends_at > bindparam("starts_at"),
         Reservation.starts_at < bindparam("ends_at"),
-        Reservation.cancelled_at.is_(None),
+        held,
     )
     .order_by(Reservation.starts_at, Reservation.id)
 )

@@ -100,7 +100,8 @@ class Stage:
     card: int
     held: int
     moved: int
-    """The driver's, and reservations for it."""
+    refused: int
+    """The driver's, and reservations for it: two that are to come, and one that its charger refused."""
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -143,6 +144,7 @@ TRIES = {
             clock.now() + timedelta(hours=4),
         ),
     ),
+    "reservation.send": Try("driver", lambda s, c: s.portal.reservations.ask_again(c, s.refused)),
     "reservation.cancel": Try("driver", lambda s, c: s.portal.reservations.cancel(c, s.held)),
     "account.prefer": Try("driver", lambda s, c: s.portal.sign_ins.prefer(c, language="de")),
     "own_account.rename": Try("driver", lambda s, c: s.portal.own_account.rename(c, "Dana New")),
@@ -298,14 +300,15 @@ def _charged(
     return running, over, change.execute(select(QuarantinedMessage.id)).scalar_one()
 
 
-def _held(change: Change, charger: int, account: int) -> tuple[int, int, int]:
+def _held(change: Change, charger: int, account: int) -> tuple[int, int, int, int]:
     card = world.add_mapping(change, account, "DANAS-OWN")
     where = {"account": account, "mapping": card, "charger": charger}
     one, two = (
         world.add_reservation(change, starts_at=clock.now() + timedelta(days=days), **where)
         for days in (1, 2)
     )
-    return card, one, two
+    refused = world.add_reservation(change, starts_at=clock.now(), minutes=30, status="refused", **where)
+    return card, one, two, refused
 
 
 def _places(change: Change) -> tuple[int, int, int, int, int, int]:

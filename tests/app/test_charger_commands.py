@@ -340,7 +340,7 @@ async def test_t59_each_request_is_audited_with_whoever_made_it(sqlite_database)
     """T59, T63: who, what, which charger; the card only as far as it tells two apart."""
     async with yard(sqlite_database) as it:
         start = await it.commands.ask(it.people.olga, it.one, "start", id_tag="dana-card-1")
-        entries = select(AuditEntry.__table__)
+        entries = select(AuditEntry.__table__).where(AuditEntry.action == "command.start")
         entry = await sqlite_database.ask(lambda db: db.execute(entries).mappings().one())
         assert entry["action"] == "command.start"
         assert entry["about"] == f"charger {it.one}"

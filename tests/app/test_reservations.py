@@ -103,6 +103,7 @@ async def test_c15_it_is_sent_when_it_begins_and_the_answer_is_kept(sqlite_datab
         assert told == [
             ("reservation.create", "Olga Operator", it.people.dana.subject_id),
             ("command.reserve", "reservations", it.people.dana.subject_id),
+            ("command.done", "reservations", it.people.dana.subject_id),
         ]
 
 

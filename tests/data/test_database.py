@@ -138,6 +138,7 @@ def test_times_come_back_in_utc(database: Database) -> None:
     assert read.utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize("free", ["cancelled_at = created_at", "status = 'refused'"])
 @pytest.mark.parametrize(
     ("first", "second", "overlap"),
     [
@@ -149,17 +150,24 @@ def test_times_come_back_in_utc(database: Database) -> None:
     ],
 )
 def test_overlapping_reservations_cannot_be_stored(
-    database: Database, first: tuple[int | None, int, int], second: tuple[int | None, int, int], overlap: bool
+    database: Database,
+    first: tuple[int | None, int, int],
+    second: tuple[int | None, int, int],
+    overlap: bool,
+    free: str,
 ) -> None:
-    """C15, by the database itself; a cancelled one holds nothing."""
+    """C15, by the database itself; one that is cancelled, or that its charger refused, holds nothing."""
     database.change_now(_account, created_at=NOW)
     database.change_now(_charger_and_mapping)
     database.change_now(_reserve, *first)
     if overlap:
         with pytest.raises(Exception, match="ex_reservations_no_overlap"):
             database.change_now(_reserve, *second)
-        database.change_now(lambda c: c.execute(text("UPDATE reservations SET cancelled_at = created_at")))
+        database.change_now(lambda c: c.execute(text(f"UPDATE reservations SET {free}")))
     database.change_now(_reserve, *second)
+    if overlap and "refused" in free:
+        with pytest.raises(Exception, match="ex_reservations_no_overlap"):
+            database.change_now(lambda c: c.execute(text("UPDATE reservations SET status = 'held'")))
 
 
 async def test_of_simultaneous_reservations_one_wins(database: Database) -> None:
