@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from components.words import UNKNOWN, Reader
@@ -12,6 +14,7 @@ TAGS = frozenset({"id_tag", "tag", "tags", "card"})
 """Details that name cards: shown in part, whatever was written (T63)."""
 MONEY = frozenset({"base_fee", "amount"})
 PRICES = frozenset({"price_per_kwh"})
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d|$)")
 LONGEST = 600
 """Characters of details that are shown; the file has all."""
 
@@ -36,12 +39,26 @@ def details(found: Mapping[str, Any] | None, reader: Reader) -> str:
     currency = flat.get("currency")
     known = currency[-1] if isinstance(currency, list) and currency else currency
     parts = [
-        f"{label(name, reader)}: {_value(name, value, known, reader)}"
-        for name, value in flat.items()
-        if value not in (None, "", [], {})
+        _told(name, value, known, reader) for name, value in flat.items() if value not in (None, "", [], {})
     ]
     told = " · ".join(parts)
     return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
+
+
+def _told(name: str, value: Any, currency: Any, reader: Reader) -> str:
+    if name == "complete" and isinstance(value, bool):
+        return reader.text("audit.complete" if value else "audit.incomplete")
+    if name == "lines" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return reader.text("audit.billed", lines=", ".join(_billed(one, reader) for one in value))
+    return f"{label(name, reader)}: {_value(name, value, currency, reader)}"
+
+
+def _billed(line: Mapping[str, Any], reader: Reader) -> str:
+    energy, amount, currency = line.get("energy_wh"), line.get("amount"), line.get("currency")
+    told = reader.billed_kwh(energy) if isinstance(energy, int) else UNKNOWN
+    if not isinstance(amount, int) or not isinstance(currency, str):
+        return told
+    return reader.text("audit.billed.line", energy=told, amount=reader.money(amount, currency))
 
 
 def label(name: str, reader: Reader) -> str:
@@ -68,11 +85,28 @@ def _value(name: str, value: Any, currency: Any, reader: Reader) -> str:
     if isinstance(value, int) and isinstance(currency, str) and name in PRICES:
         return reader.price(value, currency)
     if isinstance(value, int) and name.endswith("_wh"):
-        return reader.kwh(value)
+        return reader.billed_kwh(value)
+    if isinstance(value, int) and name.endswith("_minute"):
+        return f"{value // 60:02d}:{value % 60:02d}"
     if isinstance(value, int | float):
         return str(value)
     text = str(value)
-    return masked(text) if name in TAGS else text
+    return masked(text) if name in TAGS else _moment(text, reader)
+
+
+def _moment(text: str, reader: Reader) -> str:
+    """*text* in the reader's words and zone if it is a day or a moment as the log keeps them."""
+    if not _DAY.match(text):
+        return text
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if len(text) == len("2026-11-01"):
+        return reader.full_date(at.date())
+    if at.tzinfo is None:
+        return text
+    return f"{reader.full_date(reader.local(at).date())}, {reader.time(at)}"
 
 
 def without_tags(value: Any, name: str = "") -> Any:

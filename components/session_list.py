@@ -7,7 +7,7 @@ from datetime import datetime
 
 from components.listing import Cell, Column, Line, Listing, Page
 from components.recent_sessions import ICONS
-from components.words import Reader
+from components.words import UNKNOWN, Reader
 from data.live import Reading
 from data.queries.session_list import Found, ListedSession, Place, Sort, State, Wanted
 
@@ -102,7 +102,8 @@ def _empty(found: Found, wanted: Wanted, reader: Reader) -> str:
 
 def _cells(one: ListedSession, reading: Reading, reader: Reader, now: datetime) -> tuple[Cell | str, ...]:
     going = one.ended_at is None
-    energy = Cell(reader.kwh(one.energy_wh))
+    # With as many decimals as what is in progress: one column.
+    energy = Cell(UNKNOWN if one.energy_wh is None else f"{reader.live_kwh(one.energy_wh)} kWh")
     if going:
         live = reader.live_kwh(reading.energy_wh)
         energy = Cell(

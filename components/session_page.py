@@ -75,7 +75,7 @@ def _pairs(facts: SessionFacts, reader: Reader, now: datetime) -> list[tuple[str
         ("charger", one.charger_name, f"/admin/chargers/{one.charger_id}"),
         ("connector", " · ".join(filter(None, (str(one.connector), facts.connector_type))), ""),
         ("site", one.site_name, ""),
-        ("energy", reader.kwh(one.energy_wh) if ended else "", ""),
+        ("energy", reader.billed_kwh(one.energy_wh) if ended else "", ""),
         ("duration", reader.length((one.ended_at or now) - one.started_at), ""),
         ("start", at(one.started_at), ""),
         ("start_received", at(facts.received_at), ""),
@@ -178,7 +178,7 @@ def _sum(lines: Sequence[BilledLine], reader: Reader) -> str:
         return ""
     amount = " + ".join(reader.money(minor, currency) for currency, minor in sums.items()) or UNKNOWN
     return reader.text(
-        "sessions.bill.total", energy=reader.kwh(sum(line.energy_wh for line in lines)), amount=amount
+        "sessions.bill.total", energy=reader.billed_kwh(sum(line.energy_wh for line in lines)), amount=amount
     )
 
 
@@ -192,7 +192,7 @@ def _billed(one: BilledLine, names: Mapping[int, str], reader: Reader, now: date
     parts: list[dict[str, Any]] = (one.details or {}).get("parts") or []
     if not parts:
         amount = "" if one.amount is None else reader.money(one.amount, one.currency)
-        energy = reader.kwh(one.energy_wh)
+        energy = reader.billed_kwh(one.energy_wh)
         return [Line(f"{one.id}", (period, Cell(reason or plan), energy, "", amount, written))]
     rows = []
     for n, part in enumerate(parts):
@@ -202,7 +202,7 @@ def _billed(one: BilledLine, names: Mapping[int, str], reader: Reader, now: date
         cells = (
             period,
             Cell(what, reason),
-            reader.kwh(part["energy_wh"]),
+            reader.billed_kwh(part["energy_wh"]),
             price,
             reader.money(part["amount"], one.currency),
             written,
@@ -251,7 +251,7 @@ def _changed(one: Correction, names: Mapping[int, str], reader: Reader) -> str:
 
     told = []
     if "energy_wh" in one.after:
-        before, after = reader.kwh(one.before.get("energy_wh")), reader.kwh(one.after["energy_wh"])
+        before, after = (reader.billed_kwh(side.get("energy_wh")) for side in (one.before, one.after))
         told.append(reader.text("sessions.corrections.energy", before=before, after=after))
     if "account_id" in one.after:
         before, after = name(one.before.get("account_id")), name(one.after["account_id"])

@@ -89,6 +89,12 @@ class Reader:
         """Energy of the past, 1 decimal: `18.4 kWh`."""
         return UNKNOWN if wh is None else f"{self._number(_scaled(wh, 1000, 1), 1)} kWh"
 
+    def billed_kwh(self, wh: int | None) -> str:
+        """Energy with a price beside it, to the Wh where that is needed: `24.75 kWh`, `24.751 kWh`."""
+        if wh is None:
+            return UNKNOWN
+        return f"{self._number(wh // 10, 2) if wh % 10 == 0 else self._number(wh, 3)} kWh"
+
     def whole_kwh(self, wh: int) -> str:
         """An amount agreed on, without decimals where it has none: `200 kWh`, `12.5 kWh`."""
         return f"{self._number(wh // 1000, 0)} kWh" if wh % 1000 == 0 else self.kwh(wh)

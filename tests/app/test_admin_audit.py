@@ -196,9 +196,24 @@ def test_details_are_readable_in_each_language_and_never_too_long() -> None:
         "x_y": {"id_tag": "1234567890"},
     }
     assert audit_words.details(details, english) == (
-        "e-mail: a@example.org → — · unlimited: yes · energy: 1.0 kWh → 2.5 kWh · x y: (card 12…90)"
+        "e-mail: a@example.org → — · unlimited: yes · energy: 1.00 kWh → 2.50 kWh · x y: (card 12…90)"
     )
-    assert "Energie: 1,0 kWh → 2,5 kWh" in audit_words.details(details, german)
+    assert "Energie: 1,00 kWh → 2,50 kWh" in audit_words.details(details, german)
     assert audit_words.details({"x": "y" * 5_000}, english).endswith("…")
     assert audit_words.details(None, english) == ""
     assert audit_words.without_tags({"tag": "04A2FF", "name": "04A2FF77"}) == {"tag": "…", "name": "04A2FF77"}
+
+
+def test_what_settlement_and_reservations_write_is_told_in_words_and_in_the_zone_of_the_reader() -> None:
+    """A bill as its line adds up, and no moment of UTC."""
+    english = words.reader("en", "Europe/Berlin")
+    line = {"energy_wh": 24_750, "amount": 965, "currency": "EUR"}
+    told = audit_words.details({"complete": True, "lines": [line]}, english)
+    assert told == "all of its messages came · billed: 24.75 kWh for €9.65"
+    told = audit_words.details({"complete": False, "lines": [{**line, "amount": None}]}, english)
+    assert told == "messages of it are missing · billed: 24.75 kWh"
+    times = {"from": "2026-11-21T23:30:00+00:00", "ended_on": "2026-12-01", "name": "2026-11 and more"}
+    assert audit_words.details(times, english) == (
+        "from: Nov 22, 2026, 12:30\u202fAM · ends on: Dec 1, 2026 · name: 2026-11 and more"
+    )
+    assert audit_words.details({"windows": [{"from_minute": 1_320}]}, english) == "times of day: (from 22:00)"
