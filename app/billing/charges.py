@@ -1,10 +1,11 @@
 """Charges: a session's lines, one for each billing period. Written once; what comes later is a further line.
 
 Whoever calls has locked the session's row and its accounts' (`lock_accounts`), so that the included amount
-of a billing period is used exactly once. A correction is priced at the end of what was billed in its
-billing period: what is added comes after it, what is taken away is its last. So whatever the order, the
-lines of a billing period cost what its energy costs under the plan. (With windows, what is taken away has
-the price of its own time.)
+of a billing period is used exactly once. What is taken back is taken from the parts that were billed, at
+their price, whatever has become of the plan, the zones or the subscription since: a session without energy
+costs nothing, always. What is added is priced as the next energy of its billing period. What a session
+gives back of the included amount, or of a tier, goes to the driver's other sessions of the billing period
+by lines of 0 Wh.
 """
 
 from __future__ import annotations
@@ -16,76 +17,22 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from app.billing import tariffs
-from app.billing.stretches import Cell, Stretch, bounds, cells, stretches
+from app.billing import recorded, tariffs
+from app.billing.drawing import Grid, Key, billed_as, drawn_of, grid_of, shares_of
 from app.billing.tariffs import Part, Slice
 from data.database import Change
-from data.models import Account, Charge, Charger, ChargingSession, Site
-from data.periods import Window, billing_period
+from data.models import Account, Charge
+from data.periods import Window
 from data.queries.charges import (
     BilledLine,
+    BilledPart,
     Subscribed,
-    billed_wh,
+    billed_in,
     lines_of,
     not_billed,
-    subscriptions,
 )
-from data.queries.usage import cut
 
-Key = tuple[int | None, date | None]
-"""A line's subscription and billing period."""
-
-_flow = (
-    select(
-        ChargingSession.id,
-        ChargingSession.account_id,
-        ChargingSession.energy_started_at,
-        ChargingSession.energy_ended_at,
-        ChargingSession.energy_wh,
-        Site.time_zone.label("site_zone"),
-        Account.time_zone,
-    )
-    .join(Charger, Charger.id == ChargingSession.charger_id)
-    .join(Site, Site.id == Charger.site_id)
-    .outerjoin(Account, Account.id == ChargingSession.account_id)
-    .where(ChargingSession.id == bindparam("session_id"))
-)
 _lock = select(Account.id).where(Account.id == bindparam("account_id")).with_for_update()
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Energy of a session in one billing period of one subscription."""
-
-    held: Subscribed | None
-    stretch: Stretch
-    slices: tuple[Slice, ...]
-
-    @property
-    def key(self) -> Key:
-        """What its line is of."""
-        if self.held is None or self.stretch.period is None:
-            return None, None
-        return self.held.id, self.stretch.period.first
-
-    @property
-    def energy_wh(self) -> int:
-        """Of all slices."""
-        return sum(one.energy_wh for one in self.slices)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A session's time with what was drawn when, before a change of it."""
-
-    session_id: int
-    account_id: int
-    zone: str
-    """The driver's."""
-    stretches: Sequence[Stretch]
-    cells: Sequence[Cell]
-    drawn: Sequence[int]
-    """Wh of each cell."""
 
 
 def lock_accounts(change: Change, account_ids: Iterable[int | None]) -> None:
@@ -101,7 +48,7 @@ def bill(
 
     A driver without a plan gets a line without an amount.
     """
-    grid = _grid(change.connection, session_id, default_zone)
+    grid = grid_of(change.connection, session_id, default_zone)
     return _bill(change, grid, now, reason)
 
 
@@ -112,25 +59,43 @@ def measured(
 
     *until* are further moments that the change may reach.
     """
-    return _grid(db, session_id, default_zone, until) if lines_of(db, session_id) else None
+    lines = lines_of(db, session_id)
+    if not lines:
+        return None
+    grid = grid_of(db, session_id, default_zone, until)
+    mine = [line for line in lines if line.account_id == grid.account_id]
+    net = _net(mine)
+    drawn = {one.key: one.energy_wh for one in shares_of(grid, grid.drawn) if one.energy_wh}
+    if mine and drawn != {key: energy_wh for key, energy_wh in net.items() if energy_wh}:
+        # Another subscription or zone since: what is billed already stays where it was billed.
+        key = next((key for key in reversed(net) if net[key]), _key(mine[-1]))
+        return grid_of(db, session_id, default_zone, until, key)
+    return grid
 
 
 def adjust(change: Change, before: Grid, reason: str, now: datetime) -> list[dict[str, Any]]:
     """Write what the session's energy, as it is stored by now, costs more or less than *before*."""
-    db = change.connection
-    drawn = _drawn(db, before.session_id, before.cells)
-    lines = [line for line in lines_of(db, before.session_id) if line.account_id == before.account_id]
-    was, now_drawn = _shares(before, before.drawn), _shares(before, drawn)
-    net = _net(lines)
-    if not _fit(was, net):
-        last = lines[-1].subscription_id, lines[-1].period_first
-        changed = [_along(db, before, last, sum(drawn) - sum(before.drawn))]
-        return _write(change, before, changed, reason, now)
-    changes = []
-    for old, new in zip(was, now_drawn, strict=True):
-        less = [_less(a, b) for a, b in zip(old.slices, new.slices, strict=True)]
-        more = [_less(b, a) for a, b in zip(old.slices, new.slices, strict=True)]
-        changes.append(_Changed(old, tuple(less), tuple(more)))
+    drawn = drawn_of(change.connection, before.session_id, before.cells)
+    if not sum(drawn):
+        return _reverse(change, before, reason, now)
+    net = _net(_mine(change.connection, before.session_id, before.account_id))
+    changes, left = [], 0
+    for old, new in zip(shares_of(before, before.drawn), shares_of(before, drawn), strict=True):
+        moved = _by_price(new.slices)
+        for price, energy_wh in _by_price(old.slices).items():
+            moved[price] = moved.get(price, 0) - energy_wh
+        more = tuple(Slice(wh, price) for price, wh in moved.items() if wh > 0)
+        less, stands = [], net.pop(old.key, 0)
+        for price, wh in moved.items():
+            here = min(stands, max(0, -wh))
+            stands, left = stands - here, left + max(0, -wh) - here
+            if here:
+                less.append(Slice(here, price))
+        changes.append(_Changed(old.held, old.stretch.period, tuple(less), more))
+    for key in reversed(net):  # the rest from where it was billed, the last first
+        if here := min(left, max(0, net[key])):
+            changes.append(_of(change.connection, before, key, (Slice(here),)))
+            left -= here
     return _write(change, before, changes, reason, now)
 
 
@@ -139,69 +104,60 @@ def take_back(change: Change, session_id: int, now: datetime, default_zone: str,
 
     False if nothing was billed.
     """
-    before = measured(change.connection, session_id, default_zone)
-    if before is None:
+    if not lines_of(change.connection, session_id):
         return False
-    lines = [one for one in lines_of(change.connection, session_id) if one.account_id == before.account_id]
-    was, net = _shares(before, before.drawn), _net(lines)
-    if _fit(was, net):
-        changes = [_Changed(one, one.slices, ()) for one in was]
-    else:
-        changes = [_along(change.connection, before, key, -wh) for key, wh in net.items() if wh]
-    _write(change, before, changes, reason, now)
+    _reverse(change, grid_of(change.connection, session_id, default_zone), reason, now)
     return True
 
 
-def used_before(db: Connection, account_id: int, held: Subscribed, stretch: Stretch, own: int) -> int:
-    """Wh billed in the billing period, with what was brought along finalized from elsewhere."""
-    assert stretch.period is not None
-    others = not_billed(db, account_id, stretch.period, over=True)
-    others.pop(own, None)
-    return billed_wh(db, held.id, stretch.period.first) + sum(others.values())
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What was used of a billing period by other energy, in Wh."""
+
+    included_wh: int
+    """What uses up the included amount."""
+    charged_wh: int
+    """Beyond it: what has a price."""
+
+
+def used_before(billed: Iterable[BilledPart], others_wh: int) -> Used:
+    """What the lines *billed* in a billing period and *others_wh*, which have none, have used of it."""
+    found = list(billed)
+    charged = recorded.charged_wh(recorded.parts_of(one.details for one in found))
+    return Used(sum(one.energy_wh for one in found) - charged + others_wh, charged)
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    share: Share
+    held: Subscribed | None
+    period: Window | None
     less: tuple[Slice, ...]
     more: tuple[Slice, ...]
 
-
-def _grid(db: Connection, session_id: int, default_zone: str, until: Sequence[datetime] = ()) -> Grid:
-    row = db.execute(_flow, {"session_id": session_id}).one()
-    account_id = row.account_id
-    start = min([row.energy_started_at, *until])
-    end = max([row.energy_ended_at, *until])
-    zone = row.time_zone or default_zone
-    found = stretches(subscriptions(db, account_id), start, end, zone)
-    made = cells(found, row.site_zone)
-    return Grid(session_id, account_id, zone, found, made, _drawn(db, session_id, made))
+    @property
+    def key(self) -> Key:
+        if self.held is None or self.period is None:
+            return None, None
+        return self.held.id, self.period.first
 
 
-def _drawn(db: Connection, session_id: int, made: Sequence[Cell]) -> list[int]:
-    row = db.execute(_flow, {"session_id": session_id}).one()
-    flow: Any = [(row.id, row.energy_started_at, row.energy_ended_at, row.energy_wh)]
-    return cut(db, flow, bounds(made))
-
-
-def _shares(grid: Grid, drawn: Sequence[int]) -> list[Share]:
-    """One for each subscription and billing period; time without a subscription is one."""
-    slices: dict[Key, list[Slice]] = {}
-    where: dict[Key, Stretch] = {}
-    for cell, energy_wh in zip(grid.cells, drawn, strict=True):
-        stretch = grid.stretches[cell.stretch]
-        key = Share(stretch.held, stretch, ()).key
-        where.setdefault(key, stretch)
-        slices.setdefault(key, []).append(Slice(energy_wh, cell.price))
-    return [Share(where[key].held, where[key], tuple(found)) for key, found in slices.items()]
+def _of(db: Connection, grid: Grid, key: Key, less: tuple[Slice, ...]) -> _Changed:
+    return _Changed(*billed_as(db, key, grid.zone), less, ())
 
 
 def _bill(change: Change, grid: Grid, now: datetime, reason: str) -> list[dict[str, Any]]:
-    found = _shares(grid, grid.drawn)
+    found = shares_of(grid, grid.drawn)
     drawn = [share for share in found if share.energy_wh] or found[:1]
-    return _write(
-        change, grid, [_Changed(share, (), share.slices) for share in drawn], reason, now, empty=True
-    )
+    changes = [_Changed(share.held, share.stretch.period, (), share.slices) for share in drawn]
+    return _write(change, grid, changes, reason, now, empty=True)
+
+
+def _reverse(change: Change, grid: Grid, reason: str, now: datetime) -> list[dict[str, Any]]:
+    """Take back all of it: the exact negative of what its lines add up to."""
+    db = change.connection
+    mine = _mine(db, grid.session_id, grid.account_id)
+    changes = [_of(db, grid, key, (Slice(max(0, wh)),)) for key, wh in _net(mine).items()]
+    return _write(change, grid, changes, reason, now, whole=True)
 
 
 def _write(
@@ -212,96 +168,147 @@ def _write(
     now: datetime,
     *,
     empty: bool = False,
+    whole: bool = False,
 ) -> list[dict[str, Any]]:
-    """Write a line for each of *changes*; *empty*: also for one that is of nothing."""
-    lines = lines_of(change.connection, grid.session_id)
-    taken = {(line.period_first, line.revision) for line in lines}
-    revision = max((line.revision for line in lines), default=-1) + 1
-    rows = []
+    """Write a line for each of *changes*; *empty*: also for one of nothing; *whole*: nothing is left."""
+    db = change.connection
+    lines = lines_of(db, grid.session_id)
+    rows: list[dict[str, Any]] = []
     for one in changes:
-        mine = [
-            line
-            for line in lines
-            if line.account_id == grid.account_id
-            and (line.subscription_id, line.period_first) == one.share.key
-        ]
-        used = 0
-        parts: tuple[Part, ...] | None = None
-        held = one.share.held
-        if held is not None:
-            used = used_before(change.connection, grid.account_id, held, one.share.stretch, grid.session_id)
-            parts, used = _parts(one, used, held)
-            if parts is not None:
-                parts = tariffs.amounts(parts, held.currency, _exact(mine))
+        mine = [line for line in lines if (line.account_id, *_key(line)) == (grid.account_id, *one.key)]
+        billed = recorded.parts_of(line.details for line in mine)
+        stands = recorded.standing(billed)
+        back = [replace(part, energy_wh=-part.energy_wh) for part in stands]
+        if not whole:
+            back = recorded.taken(stands, one.less)
+        more: Sequence[Part] | None = ()
+        before = 0
+        if one.held is not None and one.period is not None and not whole:
+            others = not_billed(db, grid.account_id, one.period, over=True)
+            others.pop(grid.session_id, None)
+            used = used_before(billed_in(db, *_period(one)), sum(others.values()))
+            less_wh = sum(a.energy_wh for a in one.less)
+            charged = used.charged_wh + recorded.charged_wh(back)
+            before = used.included_wh + used.charged_wh - less_wh
+            more = tariffs.split(one.more, before - charged, one.held, charged)
         energy_wh = sum(a.energy_wh for a in one.more) - sum(a.energy_wh for a in one.less)
-        if not (empty or energy_wh or sum(part.exact for part in parts or ())):
-            continue
-        _, period_first = one.share.key
-        at = revision
-        while (period_first, at) in taken:
-            at += 1
-        taken.add((period_first, at))
-        rows.append(
-            {
-                "key": f"session:{grid.session_id}:{period_first or '-'}:{at}",
-                "session_id": grid.session_id,
-                "account_id": grid.account_id,
-                "subscription_id": None if held is None else held.id,
-                "plan_id": None if held is None else held.plan_id,
-                "period_first": period_first,
-                "revision": at,
-                "energy_wh": energy_wh,
-                "amount": None if parts is None else sum(part.amount for part in parts),
-                "currency": None if held is None else held.currency,
-                "reason": reason,
-                "details": {"used_wh": used, "parts": [asdict(part) for part in parts or ()]},
-                "created_at": now,
-            }
-        )
+        parts = recorded.merged([*back, *(more or ())]) if one.less else list(more or ())
+        amount, told = _money(one, mine, parts, more is not None, whole)
+        if empty or energy_wh or amount or any(part.exact for part in told):
+            rows.append(_row(grid, one, lines, rows, energy_wh, amount, told, before, reason, now))
+    if rows:
+        change.execute(insert(Charge), rows)
+    for one in changes:
+        if any(a.energy_wh for a in one.less):
+            rows += _given_back(change, grid, one, reason, now)
+    return rows
+
+
+def _money(
+    one: _Changed, mine: Sequence[BilledLine], parts: Sequence[Part], priced: bool, whole: bool
+) -> tuple[int | None, tuple[Part, ...]]:
+    """The amount of a line, and its parts with theirs; ``None`` where the plan has no price."""
+    known = [line.amount for line in mine if line.amount is not None]
+    if one.held is None or not (known or (priced and not (mine and one.less and not one.more))):
+        return None, ()
+    billed = recorded.parts_of(line.details for line in mine)
+    told = tariffs.amounts(parts, one.held.currency, sum(part.exact for part in billed))
+    return (-sum(known) if whole else sum(part.amount for part in told)), told
+
+
+def _row(
+    grid: Grid,
+    one: _Changed,
+    lines: Sequence[BilledLine],
+    written: Sequence[dict[str, Any]],
+    energy_wh: int,
+    amount: int | None,
+    parts: Sequence[Part],
+    used_wh: int,
+    reason: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """A further line of the session *grid* is of, after its *lines* and the rows *written*."""
+    subscription_id, period_first = one.key
+    taken = {(line.period_first, line.revision) for line in lines}
+    taken |= {(row["period_first"], row["revision"]) for row in written}
+    at = max((line.revision for line in lines), default=-1) + 1
+    while (period_first, at) in taken:
+        at += 1
+    return {
+        "key": f"session:{grid.session_id}:{period_first or '-'}:{at}",
+        "session_id": grid.session_id,
+        "account_id": grid.account_id,
+        "subscription_id": subscription_id,
+        "plan_id": None if one.held is None else one.held.plan_id,
+        "period_first": period_first,
+        "revision": at,
+        "energy_wh": energy_wh,
+        "amount": amount,
+        "currency": None if one.held is None else one.held.currency,
+        "reason": reason,
+        "details": {"used_wh": used_wh, "parts": [asdict(part) for part in parts]},
+        "created_at": now,
+    }
+
+
+def _given_back(
+    change: Change, grid: Grid, one: _Changed, reason: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Lines of 0 Wh that give what was taken back of the included amount, or of a tier, to other sessions."""
+    db, held = change.connection, one.held
+    if held is None or one.period is None or held.unlimited or held.price_per_kwh is None:
+        return []
+    billed = billed_in(db, *_period(one))
+    others = not_billed(db, grid.account_id, one.period, over=True)
+    others.pop(grid.session_id, None)
+    by_session: dict[int, list[Part]] = {}
+    for line in billed:
+        by_session.setdefault(line.session_id, []).extend(recorded.parts_of((line.details,)))
+    stands = {session_id: recorded.standing(parts) for session_id, parts in by_session.items()}
+    has = recorded.merged(part for parts in stands.values() for part in parts)
+    total, free, others_wh = sum(p.energy_wh for p in has), held.included_wh or 0, sum(others.values())
+    included = max(recorded.included_wh(has), min(total, max(0, free - others_wh)))
+    beyond = tariffs.split((Slice(total - included),), max(free, others_wh), held) or ()
+    wanted = [Part(tariffs.Kind.INCLUDED, included, 0), *beyond]
+    rows = []
+    for session_id, parts in recorded.shifted(stands, wanted, any_price=bool(held.windows)).items():
+        lines = lines_of(db, session_id)
+        mine = [line for line in lines if (line.account_id, *_key(line)) == (grid.account_id, *one.key)]
+        amount, told = _money(one, mine, parts, True, False)
+        of, why = replace(grid, session_id=session_id), reason
+        if session_id != grid.session_id:
+            why = f"session {grid.session_id}: {reason}"
+        rows.append(_row(of, one, lines, (), 0, amount, told, 0, why, now))
     if rows:
         change.execute(insert(Charge), rows)
     return rows
 
 
-def _parts(one: _Changed, used: int, held: Subscribed) -> tuple[tuple[Part, ...] | None, int]:
-    """The parts of a change, and after how many Wh of the billing period they come."""
-    used -= sum(a.energy_wh for a in one.less)
-    less, more = tariffs.split(one.less, used, held), tariffs.split(one.more, used, held)
-    if less is None or more is None:
-        return None, used
-    return (*(replace(part, energy_wh=-part.energy_wh) for part in less), *more), used
+def _period(one: _Changed) -> tuple[int, date]:
+    assert one.held is not None
+    assert one.period is not None
+    return one.held.id, one.period.first
 
 
-def _fit(was: Sequence[Share], net: dict[Key, int]) -> bool:
-    """Whether the shares are what was billed: another subscription or zone since would cut them otherwise."""
-    return {one.key: one.energy_wh for one in was if one.energy_wh} == {k: wh for k, wh in net.items() if wh}
+def _key(line: BilledLine) -> Key:
+    return line.subscription_id, line.period_first
 
 
-def _less(a: Slice, b: Slice) -> Slice:
-    return Slice(max(0, a.energy_wh - b.energy_wh), a.price)
+def _mine(db: Connection, session_id: int, account_id: int) -> list[BilledLine]:
+    return [line for line in lines_of(db, session_id) if line.account_id == account_id]
 
 
-def _net(lines: Sequence[BilledLine]) -> dict[Key, int]:
+def _by_price(slices: Iterable[Slice]) -> dict[int | None, int]:
+    found: dict[int | None, int] = {}
+    for one in slices:
+        found[one.price] = found.get(one.price, 0) + one.energy_wh
+    return found
+
+
+def _net(lines: Iterable[BilledLine]) -> dict[Key, int]:
+    """Wh of each billing period, in the order in which they were billed."""
     net: dict[Key, int] = {}
     for line in lines:
-        key = line.subscription_id, line.period_first
-        net[key] = net.get(key, 0) + line.energy_wh
+        net[_key(line)] = net.get(_key(line), 0) + line.energy_wh
     return net
-
-
-def _exact(lines: Sequence[BilledLine]) -> int:
-    """Wh × price of what was billed."""
-    parts = [part for line in lines for part in (line.details or {}).get("parts", ())]
-    return sum(part["energy_wh"] * part["price_per_kwh"] for part in parts)
-
-
-def _along(db: Connection, grid: Grid, key: Key, energy_wh: int) -> _Changed:
-    """A difference that can't be told apart by time: in the billing period of *key*, outside of windows."""
-    subscription_id, first = key
-    held = [one for one in subscriptions(db, grid.account_id) if one.id == subscription_id]
-    stretch = replace(grid.stretches[0], held=None, period=None)
-    if held and first is not None:
-        period = Window(*billing_period(first, held[0].anchor_day), grid.zone)
-        stretch = replace(stretch, held=held[0], period=period)
-    one = (Slice(abs(energy_wh)),)
-    return _Changed(Share(stretch.held, stretch, ()), *(((), one) if energy_wh > 0 else (one, ())))

@@ -93,28 +93,34 @@ class Priced:
     amount: int
 
 
-def price(slices: Iterable[Slice], used_wh: int, terms: Terms) -> Priced | None:
+def price(slices: Iterable[Slice], used_wh: int, terms: Terms, charged_wh: int = 0) -> Priced | None:
     """What *slices*, in order of time, cost; ``None`` where the plan has no price.
 
     *used_wh* is what the driver had drawn in the billing period before: it uses up the included amount
-    and the lower tiers first.
+    and the lower tiers first. *charged_wh*: see `split`.
     """
-    parts = split(slices, used_wh, terms)
+    parts = split(slices, used_wh, terms, charged_wh)
     if parts is None:
         return None
     told = amounts(parts, terms.currency)
     return Priced(told, sum(part.amount for part in told))
 
 
-def split(slices: Iterable[Slice], used_wh: int, terms: Terms) -> tuple[Part, ...] | None:
-    """The parts of *slices*, without amounts; neighbours of one price are one part."""
+def split(
+    slices: Iterable[Slice], used_wh: int, terms: Terms, charged_wh: int = 0
+) -> tuple[Part, ...] | None:
+    """The parts of *slices*, without amounts; neighbours of one price are one part.
+
+    *charged_wh* had a price although *used_wh* may have left some of the included amount: a correction
+    gave that back. It uses up the lower tiers.
+    """
     if not terms.unlimited and terms.price_per_kwh is None:
         return None
     found: list[Part] = []
     position = max(0, used_wh)
     for one in slices:
         if one.energy_wh > 0:
-            _split(one, position, terms, found)
+            _split(one, position, charged_wh, terms, found)
             position += one.energy_wh
     return tuple(found)
 
@@ -140,7 +146,7 @@ def minor(exact: int, currency: str) -> int:
     return divide_half_even(exact * scale, EXACT_SCALE)
 
 
-def estimate(energy_wh: int, used_wh_in_period_before: int, terms: Terms) -> int | None:
+def estimate(energy_wh: int, used_wh_in_period_before: int, terms: Terms, charged_wh: int = 0) -> int | None:
     """What *energy_wh* costs in minor units, half-even (P7); ``None`` where the plan has no price.
 
     As `price` for one slice outside of all windows, without the parts: for each reading of a session.
@@ -150,14 +156,14 @@ def estimate(energy_wh: int, used_wh_in_period_before: int, terms: Terms) -> int
     if terms.price_per_kwh is None:
         return None
     if terms.tiers:
-        priced = price((Slice(energy_wh),), used_wh_in_period_before, terms)
+        priced = price((Slice(energy_wh),), used_wh_in_period_before, terms, charged_wh)
         return None if priced is None else priced.amount
     left = max(0, (terms.included_wh or 0) - max(0, used_wh_in_period_before))
     charged = max(0, energy_wh - left)
     return minor(charged * terms.price_per_kwh, terms.currency)
 
 
-def _split(one: Slice, position: int, terms: Terms, found: list[Part]) -> None:
+def _split(one: Slice, position: int, charged: int, terms: Terms, found: list[Part]) -> None:
     """Add the parts of a slice that begins at *position*, in Wh of the billing period."""
     left = one.energy_wh
     included = left if terms.unlimited else max(0, (terms.included_wh or 0) - position)
@@ -167,7 +173,7 @@ def _split(one: Slice, position: int, terms: Terms, found: list[Part]) -> None:
     if one.price is not None:
         _add(found, Part(Kind.WINDOW, left, one.price))
         return
-    beyond = max(0, position - (terms.included_wh or 0))
+    beyond = max(0, position - (terms.included_wh or 0)) + max(0, charged)
     kind, rate = Kind.FLAT, terms.price_per_kwh or 0
     for tier in terms.tiers:
         below = min(left, max(0, tier["above_wh"] - beyond))

@@ -7,18 +7,20 @@ reading adds to that.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from app.billing import tariffs
+from app.billing.charges import Used, used_before
 from app.billing.stretches import Cell, Stretch, bounds, cells, stretches
 from app.billing.tariffs import Slice
 from data.energy import Span, by_bounds
 from data.models import Account, Charger, ChargingSession, Site
-from data.queries.charges import Subscribed, billed_wh, not_billed, subscriptions
+from data.queries.charges import AT_ONCE, BilledPart, Subscribed, billed_in, not_billed, subscriptions
 from data.queries.usage import cut
 
 ANEW = timedelta(minutes=1)
@@ -43,12 +45,26 @@ _FLOW = (
         ChargingSession.energy_ended_at,
         ChargingSession.energy_wh,
         Site.time_zone,
+        ChargingSession.started_at,
+        ChargingSession.ended_at,
     )
     .join(Charger, Charger.id == ChargingSession.charger_id)
     .join(Site, Site.id == Charger.site_id)
     # By nothing but its id: a planner without statistics would walk through the driver's history.
     .where(ChargingSession.id == bindparam("session_id"))
 )
+_TURNS = select(
+    ChargingSession.id,
+    ChargingSession.started_at,
+    ChargingSession.ended_at,
+    ChargingSession.finalized_at,
+).where(ChargingSession.id.in_(bindparam("session_ids", expanding=True)))
+
+Turn = tuple[bool, datetime, int]
+"""Which of the sessions of a driver that are not billed uses up the included amount first: those that ended,
+in the order in which they are billed, then those in progress, as they began."""
+FIRST: Turn = (False, datetime.min.replace(tzinfo=UTC), 0)
+"""Of what was brought along finalized: it is not going to be billed."""
 
 
 class Costs:
@@ -59,13 +75,13 @@ class Costs:
     def __init__(
         self,
         found: Sequence[Stretch],
-        used: Sequence[int],
+        used: Sequence[Used],
         until: datetime | None,
         site_zone: str,
         flow: tuple[int, datetime, datetime, int] | None = None,
         db: Connection | None = None,
     ) -> None:
-        """*used*: Wh of the billing period of each of *found* that are not the session's."""
+        """*used* of the billing period of each of *found* before the session."""
         self.until = until
         """When it is to be asked for anew: at the end of the billing period at the latest."""
         self._stretches, self._used = found, used
@@ -98,7 +114,7 @@ class Costs:
             return self._by_time()
         if self._held is None:
             return None, None
-        cost = tariffs.estimate(energy_wh, self._used[0], self._held)
+        cost = tariffs.estimate(energy_wh, self._used[0].included_wh, self._held, self._used[0].charged_wh)
         return (None, None) if cost is None else (cost, self._held.currency)
 
     def _by_time(self) -> tuple[int | None, str | None]:
@@ -109,7 +125,8 @@ class Costs:
         currencies = set()
         for place, found in slices.items():
             held = self._stretches[place].held
-            priced = None if held is None else tariffs.price(found, self._used[place], held)
+            used = self._used[place]
+            priced = None if held is None else tariffs.price(found, used.included_wh, held, used.charged_wh)
             if held is not None and priced is not None:
                 total = (total or 0) + priced.amount
                 currencies.add(held.currency)
@@ -124,35 +141,61 @@ def costs(
     key = {"account_id": account_id, "session_ids": list(session_ids)}
     alone = len(session_ids) == 1 and db.execute(_ANOTHER, key).first() is None
     held = subscriptions(db, account_id)
-    used: dict[tuple[int, date], tuple[int, dict[int, int]]] = {}
+    known: dict[tuple[int, date], _Known] = {}
     made = {}
     for id_ in session_ids:
         row = db.execute(_FLOW, {"session_id": id_}).one_or_none()
         if row is None:
             continue
-        starts_at, ends_at, energy_wh, site_zone = row
+        starts_at, ends_at, energy_wh, site_zone, started_at, ended_at = row
         reached = max(now, ends_at, starts_at + TICK)
         found = stretches(held, starts_at, reached + AHEAD, zone)
         found = [one for one in found if one.starts_at <= reached]
-        others = [_used(db, account_id, one, id_, used) for one in found]
+        others = [_used(db, account_id, one, _turn(id_, started_at, ended_at), known) for one in found]
         until = found[-1].ends_at if alone else min(found[-1].ends_at, now + ANEW)
         flow = (id_, starts_at, ends_at, energy_wh)
         made[id_] = Costs(found, others, until if held else None, site_zone, flow, db)
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is stored of a billing period."""
+
+    billed: tuple[BilledPart, ...]
+    parts: Mapping[int, int]
+    """Wh of the sessions that are not billed."""
+    turns: Mapping[int, Turn]
+
+
+def _turn(session_id: int, started_at: datetime, ended_at: datetime | None) -> Turn:
+    return ended_at is None, started_at if ended_at is None else ended_at, session_id
+
+
 def _used(
     db: Connection,
     account_id: int,
     stretch: Stretch,
-    own: int,
-    known: dict[tuple[int, date], tuple[int, dict[int, int]]],
-) -> int:
-    """Wh of the stretch's billing period that are not those of the session *own*."""
+    turn: Turn,
+    known: dict[tuple[int, date], _Known],
+) -> Used:
+    """What was used of the stretch's billing period by all that comes before the session of this *turn*.
+
+    So the estimates of two that run add up to what both cost.
+    """
     if stretch.held is None or stretch.period is None:
-        return 0
+        return Used(0, 0)
     key = stretch.held.id, stretch.period.first
     if key not in known:
-        known[key] = billed_wh(db, *key), not_billed(db, account_id, stretch.period, over=False)
-    billed, parts = known[key]
-    return billed + sum(parts.values()) - parts.get(own, 0)
+        parts = not_billed(db, account_id, stretch.period, over=False)
+        turns: dict[int, Turn] = {}
+        for at in range(0, len(parts), AT_ONCE):
+            rows = db.execute(_TURNS, {"session_ids": list(parts)[at : at + AT_ONCE]})
+            turns |= {
+                id_: FIRST if finalized_at is not None else _turn(id_, started_at, ended_at)
+                for id_, started_at, ended_at, finalized_at in rows
+            }
+        known[key] = _Known(billed_in(db, *key), parts, turns)
+    found, own = known[key], turn[2]
+    others = [wh for id_, wh in found.parts.items() if id_ != own and found.turns[id_] < turn]
+    return used_before(found.billed, sum(others))

@@ -1,5 +1,7 @@
 """What came about a session after it was finalized: its energy follows, and its bill gets a further line.
 
+Its energy, or when it was drawn: a reading in between moves energy over a border of prices.
+
 The samples are stored as they came (`ledger`), `late_at` says that there are some. The session is rebuilt
 from all that is stored, outside of any transaction, and written if nothing more came meanwhile.
 """
@@ -20,7 +22,7 @@ from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
-from data.models import ChargingSession
+from data.models import ChargingSession, EnergyStep
 
 BY = "late data"
 """In `SessionCorrection.by`, and the reason of the charge lines."""
@@ -28,6 +30,11 @@ SETTLEMENT = Caller(None, None, label="settlement")
 
 _LATE = select(ChargingSession.charger_id, ChargingSession.late_at).where(
     ChargingSession.id == bindparam("session_id"), ChargingSession.late_at.is_not(None)
+)
+_STEPS = (
+    select(EnergyStep.started_at, EnergyStep.ended_at, EnergyStep.energy_wh)
+    .where(EnergyStep.session_id == bindparam("session_id"))
+    .order_by(EnergyStep.started_at)
 )
 
 
@@ -59,8 +66,11 @@ def _apply(
         return
     progress = found.running.progress
     energy_wh = progress.energy_wh or 0
+    steps = [(step.started_at, step.ended_at, step.energy_wh) for step in progress.steps]
+    stored = [tuple(step) for step in change.execute(_STEPS, {"session_id": session_id})]
+    same = energy_wh == row.energy_wh and steps == stored
     is_open = row.finalized_at is None and Note.ENDED_BY_OPERATOR not in row.flags
-    if is_open or Note.CORRECTED in row.flags or energy_wh == row.energy_wh:
+    if is_open or Note.CORRECTED in row.flags or same:
         keep(change, session_id, late_at=None)  # an operator's word stands
         change.announce(Announcement(Topic.ATTENTION))
         return
@@ -80,8 +90,8 @@ def _apply(
         at=now,
         by=BY,
         reason="",
-        before={"energy_wh": row.energy_wh, "ended_at": row.ended_at.isoformat()},
-        after={"energy_wh": energy_wh, "ended_at": ended_at.isoformat()},
+        before={"energy_wh": row.energy_wh, "ended_at": row.ended_at.isoformat(), "steps": len(stored)},
+        after={"energy_wh": energy_wh, "ended_at": ended_at.isoformat(), "steps": len(steps)},
     )
     lines = [] if before is None else charges.adjust(change, before, BY, now)
     told(change, "session.late", row, now, {"before_wh": row.energy_wh, "after_wh": energy_wh}, lines)

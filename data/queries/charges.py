@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from data.models import Charge, ChargingSession, Plan, SessionCorrection, Subscription
 from data.periods import Window
@@ -53,6 +53,16 @@ class BilledLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BilledPart:
+    """What a line says of a billing period."""
+
+    session_id: int
+    energy_wh: int
+    details: dict[str, Any] | None
+    """As `BilledLine.details`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """What was changed of a session, and the values before."""
 
@@ -63,27 +73,24 @@ class Correction:
     after: dict[str, Any]
 
 
-_subscriptions = (
-    select(
-        Subscription.id,
-        Subscription.plan_id,
-        Subscription.anchor_day,
-        Subscription.started_on,
-        Subscription.ended_on,
-        Plan.currency,
-        Plan.price_per_kwh,
-        Plan.included_wh,
-        Plan.unlimited,
-        Plan.tiers,
-        Plan.windows,
-    )
-    .join(Plan, Plan.id == Subscription.plan_id)
-    .where(
-        Subscription.account_id == bindparam("account_id"),
-        or_(Subscription.ended_on.is_(None), Subscription.ended_on > Subscription.started_on),
-    )
-    .order_by(Subscription.started_on, Subscription.id)
-)
+_subscribed = select(
+    Subscription.id,
+    Subscription.plan_id,
+    Subscription.anchor_day,
+    Subscription.started_on,
+    Subscription.ended_on,
+    Plan.currency,
+    Plan.price_per_kwh,
+    Plan.included_wh,
+    Plan.unlimited,
+    Plan.tiers,
+    Plan.windows,
+).join(Plan, Plan.id == Subscription.plan_id)
+_subscription = _subscribed.where(Subscription.id == bindparam("subscription_id"))
+_subscriptions = _subscribed.where(
+    Subscription.account_id == bindparam("account_id"),
+    or_(Subscription.ended_on.is_(None), Subscription.ended_on > Subscription.started_on),
+).order_by(Subscription.started_on, Subscription.id)
 _lines = (
     select(
         Charge.id,
@@ -115,8 +122,13 @@ _corrections = (
     .where(SessionCorrection.session_id == bindparam("session_id"))
     .order_by(SessionCorrection.id)
 )
-_billed = select(cast(func.coalesce(func.sum(Charge.energy_wh), 0), BigInteger)).where(
-    Charge.subscription_id == bindparam("subscription_id"), Charge.period_first == bindparam("period_first")
+_billed = (
+    select(Charge.session_id, Charge.energy_wh, Charge.details)
+    .where(
+        Charge.subscription_id == bindparam("subscription_id"),
+        Charge.period_first == bindparam("period_first"),
+    )
+    .order_by(Charge.id)
 )
 _charged = select(Charge.session_id).where(Charge.session_id.in_(bindparam("session_ids", expanding=True)))
 _open = select(ChargingSession.id).where(
@@ -140,11 +152,15 @@ def corrections_of(db: Connection, session_id: int) -> tuple[Correction, ...]:
     return tuple(Correction(*row) for row in db.execute(_corrections, {"session_id": session_id}))
 
 
-def billed_wh(db: Connection, subscription_id: int, period_first: date) -> int:
-    """The Wh billed in a billing period of a subscription. Reads an index only."""
+def subscription(db: Connection, subscription_id: int) -> Subscribed:
+    """One, whether it has a day or not any more."""
+    return Subscribed(*tuple(db.execute(_subscription, {"subscription_id": subscription_id}).one()))
+
+
+def billed_in(db: Connection, subscription_id: int, period_first: date) -> tuple[BilledPart, ...]:
+    """The lines of a billing period of a subscription, in the order in which they were billed."""
     key = {"subscription_id": subscription_id, "period_first": period_first}
-    billed: int = db.execute(_billed, key).scalar_one()
-    return billed
+    return tuple(BilledPart(*tuple(row)) for row in db.execute(_billed, key))
 
 
 def not_billed(db: Connection, account_id: int, period: Window, *, over: bool) -> dict[int, int]:

@@ -111,16 +111,19 @@ async def test_the_ended_event_that_comes_too_late_counts_too(bills: Bills) -> N
     assert bills.money(session) == [(4_000, 156), (4_000, 156)]
 
 
-async def test_late_data_that_says_nothing_new_leaves_no_line(bills: Bills) -> None:
-    """M7: its own stop stands, whatever comes after it."""
+@pytest.mark.parametrize(("minute", "register", "kept"), [(30, 5_000, 0), (65, 9_100, 0), (20, 4_000, 1)])
+async def test_late_data_that_says_nothing_new_leaves_no_line(
+    bills: Bills, minute: int, register: int, kept: int
+) -> None:
+    """M7: its own stop stands, whatever comes after it; of what comes between, its course is kept."""
     session = await charged(bills)
     await bills.worker.tick(NOW)
-    await read(bills, session, THEN + 20 * MIN, 4_000, late=6 * HOUR)
+    await read(bills, session, THEN + minute * MIN, register, late=6 * HOUR)
     await bills.worker.tick(NOW + 2 * HOUR)
     row = bills.row(session)
-    assert (row.energy_wh, row.late_at) == (8_000, None)
+    assert (row.energy_wh, row.late_at, bills.steps_wh(session)) == (8_000, None, 8_000)
     assert bills.money(session) == [(8_000, 312)]
-    assert await bills.database.ask(corrections_of, session) == ()
+    assert len(await bills.database.ask(corrections_of, session)) == kept
 
 
 async def test_what_a_session_gives_back_of_the_included_amount_goes_to_the_others(bills: Bills) -> None:
