@@ -114,8 +114,8 @@ class Plans:
     async def unsubscribe(self, caller: Caller, account_id: int, ends_on: date | None = None) -> date:
         """End the driver's plan; the first day without it.
 
-        ``None``: when the billing period that runs is over. Raises `NoSuchDriver`, `NotSubscribed`, or
-        `WrongDay` for a day in the past or more than a year away.
+        ``None``: when the billing period that runs is over. Raises `NoSuchDriver`, `NotSubscribed`,
+        `WrongDay` for a day in the past or more than a year away, `NotABorder` or `AlreadyBilled`.
         """
         ended = await self._database.change(
             subscribing.end, caller, account_id, ends_on, clock.now(), self._zone

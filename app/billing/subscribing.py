@@ -2,7 +2,8 @@
 
 A change of plan ends the old subscription on the first day of one of its billing periods and begins the
 new one on that day, so that no period is priced by two plans. What was billed already stays as it is:
-a day that would take it from its subscription is refused.
+a day that would take it from its subscription is refused. So nobody has the included amount of a billing
+period twice by ending a plan and beginning one on the same day.
 """
 
 from __future__ import annotations
@@ -152,8 +153,14 @@ def end(
     ends_on: date | None,
     now: datetime,
     default_zone: str,
+    *,
+    for_good: bool = False,
 ) -> date:
-    """End what the driver is subscribed to; see `app.billing.plans.Plans.unsubscribe`."""
+    """End what the driver is subscribed to; see `app.billing.plans.Plans.unsubscribe`.
+
+    *for_good*: nobody is subscribed again by this account, and so has the included amount of a billing
+    period once, on whatever day it ends.
+    """
     today = _today(change, account_id, now, default_zone)
     held = [one for one in _held(change, account_id) if one.ended_on is None or one.ended_on > today]
     if not held:
@@ -164,11 +171,7 @@ def end(
         raise WrongDay
     for one in held:
         if one.ended_on is None or one.ended_on > ends_on:
-            change.execute(
-                update(Subscription)
-                .where(Subscription.id == one.id)
-                .values(ended_on=max(ends_on, one.started_on))
-            )
+            _cut(change, one, ends_on, anyhow=for_good)
     name = change.execute(select(Plan.name).where(Plan.id == held[0].plan_id)).scalar_one()
     details = {"plan": name, "ended_on": ends_on.isoformat()}
     _told(change, caller, "subscription.end", account_id, name, now, details)
@@ -252,8 +255,16 @@ def _held(change: Change, account_id: int) -> list[_Held]:
     return [_Held(*row) for row in rows]
 
 
-def _cut(change: Change, held: _Held, day: date) -> None:
-    """End *held* on *day*, or, where it begins later, without a day of its own."""
+def _cut(change: Change, held: _Held, day: date, *, anyhow: bool = False) -> None:
+    """End *held* on *day*, or, where it begins later, without a day of its own; *anyhow*: amid a period."""
+    ended_on = max(day, held.started_on)
+    if not anyhow:
+        _can_end(change, held, day)
+    change.execute(update(Subscription).where(Subscription.id == held.id).values(ended_on=ended_on))
+
+
+def _can_end(change: Change, held: _Held, day: date) -> None:
+    """Raises `NotABorder` or `AlreadyBilled`."""
     if held.started_on < day:
         first, after = billing_period(day, held.anchor_day)
         if day != first:
@@ -263,8 +274,6 @@ def _cut(change: Change, held: _Held, day: date) -> None:
         billed = billed.where(Charge.period_first >= day)
     if change.execute(billed.limit(1)).first() is not None:
         raise AlreadyBilled
-    ended_on = max(day, held.started_on)
-    change.execute(update(Subscription).where(Subscription.id == held.id).values(ended_on=ended_on))
 
 
 def _told(

@@ -180,7 +180,7 @@ def _charging_ends(
     cards = [Mapping.account_id == account_id, Mapping.active]
     change.execute(update(Mapping).where(*cards).values(active=False, deactivated_at=now))
     with contextlib.suppress(subscribing.NotSubscribed, subscribing.NoSuchDriver):
-        subscribing.end(change, caller, account_id, today, now, zone)
+        subscribing.end(change, caller, account_id, today, now, zone, for_good=True)
     change.execute(delete(GroupAccount).where(GroupAccount.account_id == account_id))
 
 

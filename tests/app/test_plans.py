@@ -231,19 +231,27 @@ async def test_what_was_billed_stays_with_its_plan(office: Office) -> None:
     ]
 
 
-async def test_a_plan_ends_with_its_period_unless_a_day_is_given(office: Office) -> None:
+async def test_a_plan_ends_where_a_period_does(office: Office) -> None:
     home = await office.plans.add(OLGA, HOME)
     dana, eve = office.driver(), office.driver("Eve Other")
     await office.plans.subscribe(OLGA, dana, home, 31, date(2026, 1, 1))
     assert await office.plans.unsubscribe(OLGA, dana) == date(2026, 11, 30)
-    assert await office.plans.unsubscribe(OLGA, dana, date(2026, 11, 22)) == date(2026, 11, 22)
+    frank = office.driver("Frank Other")
+    await office.plans.subscribe(OLGA, frank, home, 22, date(2026, 1, 22))
+    with pytest.raises(NotABorder) as refused:
+        await office.plans.unsubscribe(OLGA, frank, date(2026, 12, 1))
+    assert (refused.value.before, refused.value.after) == (date(2026, 11, 22), date(2026, 12, 22))
+    assert await office.plans.unsubscribe(OLGA, frank, date(2026, 11, 22)) == date(2026, 11, 22)
     with pytest.raises(NotSubscribed):
-        await office.plans.unsubscribe(OLGA, dana)
+        await office.plans.unsubscribe(OLGA, frank)
     await office.plans.subscribe(OLGA, eve, home, 1, date(2026, 12, 5))
     with pytest.raises(WrongDay):
         await office.plans.unsubscribe(OLGA, eve, date(2026, 11, 21))
     await office.plans.unsubscribe(OLGA, eve)  # before it has begun
-    assert office.held() == [(home, date(2026, 1, 1), date(2026, 11, 22), 31)]
+    assert office.held() == [
+        (home, date(2026, 1, 1), date(2026, 11, 30), 31),
+        (home, date(2026, 1, 22), date(2026, 11, 22), 22),
+    ]
     for anchor, day in ((0, None), (32, None), (1, date(2030, 1, 1)), (1, date(2000, 1, 1))):
         with pytest.raises(WrongDay):
             await office.plans.subscribe(OLGA, eve, home, anchor, day)
@@ -286,7 +294,7 @@ async def test_p18_a_plan_begins_and_ends_on_its_day_in_every_query(office: Offi
     dana = office.driver()
     await office.plans.subscribe(OLGA, dana, home, 1, date(2026, 1, 1))
     await office.plans.subscribe(OLGA, dana, other)
-    await office.plans.unsubscribe(OLGA, dana, date(2026, 12, 11))
+    await office.plans.unsubscribe(OLGA, dana, date(2027, 1, 1))
 
     def name(day: date) -> str | None:
         plan = office.database.ask_now(current_plan, dana, day)
@@ -294,12 +302,12 @@ async def test_p18_a_plan_begins_and_ends_on_its_day_in_every_query(office: Offi
 
     assert name(date(2025, 12, 31)) is None
     assert name(date(2026, 11, 30)) == "Home"
-    assert name(date(2026, 12, 1)) == name(date(2026, 12, 10)) == "Other"
-    assert name(date(2026, 12, 11)) is None
+    assert name(date(2026, 12, 1)) == name(date(2026, 12, 31)) == "Other"
+    assert name(date(2027, 1, 1)) is None
 
     def ends(day: date) -> date | None:
         plan = office.database.ask_now(current_plan, dana, day)
         return None if plan is None else plan.ended_on
 
     assert ends(date(2026, 11, 30)) is None  # another one follows
-    assert ends(date(2026, 12, 1)) == date(2026, 12, 11)
+    assert ends(date(2026, 12, 1)) == date(2027, 1, 1)
