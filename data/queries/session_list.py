@@ -100,6 +100,17 @@ class Place:
     id: int
 
 
+class Unbilled(StrEnum):
+    """Why a finalized session has no amount."""
+
+    NOBODY = "nobody"
+    NO_PLAN = "no_plan"
+    """Its driver had none, or one without a price."""
+    IMPORTED = "imported"
+    BEFORE = "before"
+    """Finalized before charges were written at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedSession:
     """A row of the list. Unknown is ``None``."""
@@ -127,6 +138,21 @@ class ListedSession:
     reviewed_at: datetime | None
     billed: tuple[tuple[int, str], ...] = ()
     """Minor units and their currency; empty if nothing was."""
+    source: str = "ocpp"
+    """Where it came from; another one: an import."""
+    has_lines: bool = False
+    """Settlement has written lines for it, be it without an amount."""
+
+    @property
+    def unbilled(self) -> Unbilled | None:
+        """Why nothing was billed; ``None`` if something was, or may be yet."""
+        if self.billed or self.finalized_at is None:
+            return None
+        if self.account_id is None:
+            return Unbilled.NOBODY
+        if self.has_lines:
+            return Unbilled.NO_PLAN
+        return Unbilled.BEFORE if self.source == "ocpp" else Unbilled.IMPORTED
 
     @property
     def state(self) -> State:
@@ -429,6 +455,7 @@ _ROW = (
         Site.name,
         _s.flags,
         _s.reviewed_at,
+        _s.source,
     )
     .join(Charger, Charger.id == _s.charger_id)
     .join(Site, Site.id == Charger.site_id)
@@ -436,9 +463,11 @@ _ROW = (
     .outerjoin(Account, Account.id == _s.account_id)
     .where(_s.id.in_(bindparam("ids", expanding=True, type_=Integer)))
 )
+# What another driver had been billed for it, and got back, is none of this one's.
 _BILLED = (
     select(Charge.session_id, cast(func.sum(Charge.amount), BigInteger), Charge.currency)
-    .where(Charge.session_id.in_(bindparam("ids", expanding=True, type_=Integer)), Charge.amount.is_not(None))
+    .join(_s, and_(_s.id == Charge.session_id, _s.account_id == Charge.account_id))
+    .where(Charge.session_id.in_(bindparam("ids", expanding=True, type_=Integer)))
     .group_by(Charge.session_id, Charge.currency)
     .order_by(Charge.session_id, Charge.currency)
 )
@@ -449,10 +478,12 @@ def _rows(db: Connection, ids: list[int]) -> tuple[ListedSession, ...]:
         return ()
     billed: dict[int, tuple[tuple[int, str], ...]] = {}
     for id_, amount, currency in db.execute(_BILLED, {"ids": ids}):
-        billed[id_] = (*billed.get(id_, ()), (amount, currency or ""))
+        told = billed.setdefault(id_, ())
+        if amount is not None:
+            billed[id_] = (*told, (amount, currency or ""))
     rows = {row[0]: tuple(row) for row in db.execute(_ROW, {"ids": ids})}
-    return tuple(_listed(rows[id_], billed.get(id_, ())) for id_ in ids if id_ in rows)
+    return tuple(_listed(rows[id_], billed.get(id_)) for id_ in ids if id_ in rows)
 
 
-def _listed(row: tuple[Any, ...], billed: tuple[tuple[int, str], ...]) -> ListedSession:
-    return ListedSession(*(*row[:15], tuple(row[15]), row[16], billed))
+def _listed(row: tuple[Any, ...], billed: tuple[tuple[int, str], ...] | None) -> ListedSession:
+    return ListedSession(*(*row[:15], tuple(row[15]), row[16], billed or (), row[17], billed is not None))
