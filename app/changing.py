@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import zip_longest
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from app import clock
@@ -60,9 +61,9 @@ def changing(action: str, *, role: Role | None = None) -> Callable[[Method[S, P,
             if role is not None and caller.role is not role:
                 log.warning("not allowed action=%s", action)
                 raise NotAllowed(action)
-            asked: Any = [_within(*one) for one in zip(names, args, strict=False)]
+            asked: Any = [_within(*one) for one in zip_longest(names[: len(args)], args, fillvalue="")]
             named: Any = {name: _within(name, one) for name, one in kwargs.items()}
-            return await method(self, caller, *asked, *args[len(asked) :], **named)
+            return await method(self, caller, *asked, **named)
 
         return guarded
 

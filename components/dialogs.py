@@ -23,8 +23,10 @@ def dialog(title: str) -> Iterator[ui.dialog]:
     with ui.context.client.content:
         place = ui.element().classes("p-slot")
     with place, ui.dialog() as box, Element("q-card").classes("p-dialog"):
-        box.props("aria-labelledby=dialog-title")
-        ui.label(title).props("id=dialog-title").tag = "h2"
+        heading = ui.label(title)
+        heading.tag = "h2"
+        # The name that NiceGUI gives it: one dialog may open while another still fades.
+        box.props["aria-labelledby"] = heading.html_id
         yield box
 
     def gone() -> None:
@@ -34,6 +36,13 @@ def dialog(title: str) -> Iterator[ui.dialog]:
     # Not before the browser says so: what was typed may still be on its way.
     box.on("hide", gone, args=[])
     box.open()
+
+
+async def instead(box: ui.dialog, do: Callable[[], Awaitable[object]]) -> None:
+    """Close *box* and *do* what may open another, which then gives the focus back to what opened *box*."""
+    with ui.context.client.content:  # what is in the box goes with it
+        box.close()
+        await do()
 
 
 def paragraph(content: str) -> ui.label:
@@ -58,8 +67,10 @@ def actions(
     *,
     fields: Sequence[ui.input] = (),
     danger: bool = False,
-) -> None:
+) -> ui.button:
     """The two buttons: cancel, and *label*, which closes the dialog unless there is a problem to tell.
+
+    Returned is the second; while it is disabled, Enter does nothing either.
 
     Enter in one of *fields* is the same as a click on it; the first of them waits for what is typed.
     """
@@ -88,6 +99,7 @@ def actions(
         one.on("keydown.enter", act, args=[])
     for one in fields[:1]:
         one.props("autofocus")
+    return button
 
 
 def confirm(

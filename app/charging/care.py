@@ -142,6 +142,12 @@ class Care:
         now = clock.now()
         await self._database.change(_assign, caller, session_id, account_id, reason, now, self._zone)
 
+    def hand_over(
+        self, change: Change, caller: Caller, session_id: int, account_id: int, reason: str, now: datetime
+    ) -> None:
+        """As `assign`, as a part of somebody else's *change*."""
+        _assign(change, caller, session_id, account_id, reason, now, self._zone)
+
     @changing("session.correct", role=Role.OPERATOR)
     async def correct(self, caller: Caller, session_id: int, energy_wh: int, reason: str) -> None:
         """Set the energy of a session that is over to *energy_wh*; its course over time keeps its shape.

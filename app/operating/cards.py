@@ -8,16 +8,18 @@ with the mapping (C10). Each change is in the audit log, which never holds a who
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.access.account_rules import LONGEST_REASON, proper_reason
+from app.billing.charges import lock_accounts
 from app.changing import changing
 from app.charging import reservation_rows, tags
 from app.charging.care import Care
@@ -28,9 +30,13 @@ from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
 from data.models import Account, ChargingSession, Mapping, Reservation, TagSighting
+from data.queries import cards_along
 from data.types import ReservationStatus, Role
 
 log = logging.getLogger("polaris.operating")
+
+PROPER = re.compile(r"[A-Z0-9*_=:+|@.-]{1,36}")
+"""Id tags as OCPP has them (``identifierString``)."""
 
 
 class CardStays(Exception):
@@ -43,7 +49,7 @@ class CardStays(Exception):
 
 
 class NoTag(CardStays):
-    """An id tag has from 1 to 255 characters, all of which can be seen."""
+    """An id tag that is typed is `PROPER`; what a charger has reported is what it is."""
 
     why = "tag"
 
@@ -78,15 +84,10 @@ class Taken(CardStays):
         self.name = name
 
 
-class SomeStayed(CardStays):
-    """The card has its new driver, but *left* of its sessions could not go along."""
+class TooMany(CardStays):
+    """More than `cards_along.MOST` sessions of the driver before would go along."""
 
-    why = "some_stayed"
-
-    def __init__(self, mapping_id: int, left: int) -> None:
-        super().__init__()
-        self.mapping_id = mapping_id
-        self.left = left
+    why = "too_many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,9 @@ class Along:
     """Which past sessions of a card go along to its new driver."""
 
     of_nobody: bool = True
-    """Those that belong to nobody (C10)."""
+    """Those that belong to nobody, of times in which the card did too (C10)."""
     since: datetime | None = None
-    """Those of the driver who had the card last, from this start on; what was billed is billed anew."""
+    """From this start on, also those of the driver who had the card last; what was billed is billed anew."""
 
 
 class Cards:
@@ -105,7 +106,7 @@ class Cards:
     def __init__(
         self, database: Database, care: Care | None = None, patience: Patience | None = None
     ) -> None:
-        """*care* hands sessions over; without it only those of nobody go along. See `Patience`."""
+        """*care* hands sessions over: without it only those of nobody can go along. See `Patience`."""
         self._database = database
         self._care = care
         self._patience = patience or Patience()
@@ -119,7 +120,7 @@ class Cards:
     async def map(self, caller: Caller, id_tag: str, account_id: int, along: Along = Along()) -> int:
         """Link a card that nobody has to a driver; the id of the mapping.
 
-        Raises `NoTag`, `NoSuchDriver`, `Already`, `Taken` if somebody else has it, or `SomeStayed`.
+        Raises `NoTag`, `NoSuchDriver`, `Already` or `Taken` if somebody else has it.
         """
         return await self._give(caller, "card.link", id_tag, account_id, along, take=False, owner_id=None)
 
@@ -136,7 +137,8 @@ class Cards:
         """Link a card to a driver, whoever has it now; the id of the new mapping.
 
         With *owner_id* only if that driver has it: what was asked for before somebody else's change is
-        `Taken`. Raises what `map` does besides. Reservations with the card before are cancelled.
+        `Taken`. Raises what `map` does besides, and `TooMany`. The card and its
+        sessions move together; reservations with the card before are cancelled.
         """
         return await self._give(caller, "card.move", id_tag, account_id, along, take=True, owner_id=owner_id)
 
@@ -184,37 +186,15 @@ class Cards:
         tag = tags.normal(id_tag.strip())
         if not tag:
             raise NoTag
+        give = partial(_link, care=self._care, patience=self._patience, now=clock.now())
         try:
-            linked = await self._database.change(
-                _link, caller, action, tag, account_id, along, take, owner_id, clock.now(), self._patience
+            mapping_id = await self._database.change(
+                lambda change: give(change, caller, action, tag, account_id, along, take, owner_id)
             )
         except IntegrityError as error:  # the database decides, whoever comes at the same moment
             raise Taken from error
         log.info("card linked card=%s account=%s", masked(tag), account_id)
-        left = await self._assign(caller, linked.sessions, account_id)
-        if left:
-            raise SomeStayed(linked.mapping_id, left)
-        return linked.mapping_id
-
-    async def _assign(self, caller: Caller, sessions: Sequence[int], account_id: int) -> int:
-        """Hand the sessions over, one after the other; how many could not be."""
-        if self._care is None:
-            return len(sessions)
-        left = 0
-        for session_id in sessions:
-            try:
-                await self._care.assign(caller, session_id, account_id, "the card has moved")
-            except Exception:  # the others go along all the same
-                log.exception("a session could not go along session=%d account=%d", session_id, account_id)
-                left += 1
-        return left
-
-
-@dataclass(frozen=True, slots=True)
-class _Linked:
-    mapping_id: int
-    sessions: tuple[int, ...]
-    """Those that are to be handed over after the commit."""
+        return mapping_id
 
 
 def _link(
@@ -226,14 +206,21 @@ def _link(
     along: Along,
     take: bool,
     owner_id: int | None,
+    *,
+    care: Care | None,
     now: datetime,
     patience: Patience,
-) -> _Linked:
+) -> int:
+    before = _last(change, tag)
+    # In their order, so that two operators never wait for each other.
+    lock_accounts(change, (account_id, None if before is None else before.account_id))
     _driver(change, account_id)
     seen = change.execute(select(TagSighting.id_tag).where(TagSighting.id_tag == tag)).first() is not None
-    if not (seen or tag.isprintable()):
+    if not (seen or PROPER.fullmatch(tag)):
         raise NoTag
     last = _last(change, tag)
+    if last is not None and (before is None or last.account_id != before.account_id):
+        raise Taken(last.account_id, last.name)  # at this moment
     has = last if last is not None and last.active else None
     if has is not None and has.account_id == account_id:
         raise Already
@@ -251,18 +238,22 @@ def _link(
     claimed = 0
     if along.of_nobody:
         owner = {"account_id": account_id, "mapping_id": mapping_id}
-        of_nobody = [_of(tag), ChargingSession.account_id.is_(None)]
+        of_nobody = cards_along.nobodys_sessions(tag, along.since, but=mapping_id)
         claimed = change.execute(update(ChargingSession).where(*of_nobody).values(owner)).rowcount
     others: tuple[int, ...] = ()
     if along.since is not None and last is not None and last.account_id != account_id:
         others = _since(change, tag, last.account_id, along.since)
+    for session_id in others:
+        if care is None:
+            raise RuntimeError("nobody here hands sessions over")
+        care.hand_over(change, caller, session_id, account_id, "the card has moved", now)
     details = {"sessions": claimed + len(others)}
     if has is not None:
         details["from"] = has.account_id
     _told(change, caller, action, mapping_id, account_id, tag, now, details=details)
     if claimed:
         change.announce(Announcement(Topic.SESSIONS, account_id))
-    return _Linked(mapping_id, others)
+    return mapping_id
 
 
 def _deactivate(
@@ -342,16 +333,13 @@ def _end(change: Change, caller: Caller, mapping_id: int, now: datetime, patienc
         reservation_rows.cancel(change, caller, held, now, patience)
 
 
-def _of(tag: str) -> ColumnElement[bool]:
-    # As it is stored, and as earlier imports may have: by the index, not through 3,000,000 rows.
-    return ChargingSession.id_tag.in_({tag, tag.lower()})
-
-
 def _since(change: Change, tag: str, account_id: int, since: datetime) -> tuple[int, ...]:
-    which = [_of(tag), ChargingSession.account_id == account_id, ChargingSession.started_at >= since]
-    return tuple(
-        change.execute(select(ChargingSession.id).where(*which).order_by(ChargingSession.id)).scalars()
-    )
+    which = cards_along.their_sessions(tag, account_id, since)
+    some = select(ChargingSession.id).where(*which).order_by(ChargingSession.id).limit(cards_along.MOST + 1)
+    found = tuple(change.execute(some).scalars())
+    if len(found) > cards_along.MOST:
+        raise TooMany
+    return found
 
 
 def _told(

@@ -8,28 +8,30 @@ from datetime import date, datetime
 from nicegui import ui
 
 from app import clock
-from app.operating.cards import Along, CardStays, SomeStayed, Taken
+from app.operating.cards import Along, CardStays, Taken
 from app.pages.console import Console
 from components import card_facts, dialogs
-from components.card_table import sessions
 from components.dialogs import Problem
 from components.driver_choice import DriverChoice
 from components.words import Reader
 from data.caller import Caller
 from data.periods import day_start
-from data.queries import accounts, cards
+from data.queries import accounts, cards, cards_along
 from data.queries.accounts import AccountFacts
 from data.queries.cards import Card, CardDetails, State
+from data.queries.cards_along import Going
 
 Do = Callable[[], Awaitable[object]]
 LONGEST_TAG = 255
+FIRST_YEAR = 2000
+"""No card is older: years that are still being typed are."""
 RECENT = 8
 """Unknown cards that are offered where one is added."""
 
 
 def problem(reader: Reader, error: CardStays) -> Problem:
     """The sentence for *error*."""
-    return reader.text("cards.problem." + error.why)
+    return reader.text("cards.problem." + error.why, most=reader.integer(cards_along.MOST))
 
 
 async def show(console: Console, key: str) -> None:
@@ -45,16 +47,10 @@ async def show(console: Console, key: str) -> None:
             for name, do, danger in _offers(console, details):
                 button = ui.button(reader.text("cards." + name), color=None).props("flat")
                 button.classes("p-button is-danger" if danger else "p-button")
-                button.on_click(lambda do=do: _after(box, do))
+                button.on_click(lambda do=do: dialogs.instead(box, do))
         with ui.element("div").classes("p-actions"):
             close = ui.button(reader.text("cards.close"), on_click=box.close, color=None)
             close.classes("p-button").props("flat autofocus")
-
-
-async def _after(box: ui.dialog, do: Do) -> None:
-    await do()  # first: what it opens is drawn from here
-    if not box.is_deleted:
-        box.close()
 
 
 def _offers(console: Console, details: CardDetails) -> Sequence[tuple[str, Do, bool]]:
@@ -145,12 +141,13 @@ async def link(console: Console, details: CardDetails) -> None:
     """Ask whose the card is to be, and whether the sessions that nobody has go along (C10)."""
     reader, card = console.reader, details.card
     draw_choice = await _driver_choice(console)
+    going = await console.portal.database.ask(cards_along.going, card.id_tag)
     with dialogs.dialog(reader.text("cards.link.title", tag=card.id_tag)) as box:
         choice = draw_choice()
         of_nobody = None
-        if card.of_nobody:
-            told = reader.count("cards.along.of_nobody", card.of_nobody)
-            of_nobody = ui.checkbox(told, value=True)
+        if going.of_nobody:
+            told = [reader.count("cards.along.of_nobody", going.of_nobody), *_running(going, reader)]
+            of_nobody = ui.checkbox(" ".join(told), value=True)
 
         async def act() -> Problem:
             if choice.value is None:
@@ -172,7 +169,7 @@ async def _link(console: Console, id_tag: str, account_id: int, name: str, along
         details = None if key is None else await _details(console, key)
         if details is None or taken.account_id is None:
             return problem(console.reader, taken)
-        move(console, details, account_id, name)
+        await move(console, details, account_id, name)
     except CardStays as error:
         return problem(console.reader, error)
     return ""
@@ -194,21 +191,22 @@ async def choose(console: Console, details: CardDetails) -> None:
                 return reader.text("cards.driver.missing")
             if choice.value == card.account_id:
                 return reader.text("cards.problem.already")
-            move(console, details, choice.value, choice.name)
+            await move(console, details, choice.value, choice.name)
             return ""
 
         dialogs.actions(reader, box, reader.text("cards.move.next"), act)
 
 
-def move(console: Console, details: CardDetails, account_id: int, to: str) -> None:
+async def move(console: Console, details: CardDetails, account_id: int, to: str) -> None:
     """Ask, with both names, whether the card changes hands and which past sessions go along."""
     reader, card = console.reader, details.card
     names = {"tag": card.id_tag, "name": card.driver, "to": to}
+    going = await console.portal.database.ask(cards_along.going, card.id_tag)
     with dialogs.dialog(reader.text("cards.move.confirm", **names)) as box:
         dialogs.paragraph(reader.text("cards.move.text", **names))
         if details.reservations:
             dialogs.paragraph(reader.count("cards.reservations", details.reservations))
-        which = WhichSessions(console, card, to)
+        which = WhichSessions(console, card, to, going)
 
         async def act() -> Problem:
             along = which.along()
@@ -220,65 +218,112 @@ def move(console: Console, details: CardDetails, account_id: int, to: str) -> No
                 await console.portal.cards.move(
                     caller, card.id_tag, account_id, along, owner_id=card.account_id
                 )
-            except SomeStayed as error:
-                ui.notify(problem(reader, error), type="warning", position="top")
             except CardStays as error:
                 return problem(reader, error)
             return ""
 
-        dialogs.actions(reader, box, reader.text("cards.move.do", **names), act, danger=True)
+        which.button = dialogs.actions(reader, box, reader.text("cards.move.do", **names), act, danger=True)
+
+
+def _running(going: Going, reader: Reader) -> list[str]:
+    return [reader.count("cards.along.running", going.running)] if going.running else []
 
 
 class WhichSessions:
-    """The choice of the sessions that go along; those of nobody unless something else is chosen."""
+    """The choice of the sessions that go along; those of nobody unless something else is chosen.
 
-    def __init__(self, console: Console, card: Card, to: str) -> None:
+    What `along` returns is what has been counted and told: the button waits for that.
+    """
+
+    button: ui.button | None = None
+    """What moves the card."""
+
+    def __init__(self, console: Console, card: Card, to: str, going: Going) -> None:
+        """*going* are the sessions of nobody that may go along."""
         reader = console.reader
         self._console = console
         self._card = card
         self._to = to
+        self._asked = 0
+        number = reader.integer(going.of_nobody) + ("+" if going.of_nobody >= cards_along.COUNTED else "")
         self._group = ui.element("fieldset").classes("p-along")
         with self._group:
             legend = ui.label(reader.text("cards.along"))
             legend.tag = "legend"
             self._choice = ui.radio(
                 {
-                    "nobody": reader.text("cards.along.nobody", number=sessions(card, reader)),
+                    "nobody": reader.text("cards.along.nobody", number=number),
                     "none": reader.text("cards.along.none"),
                     "since": reader.text("cards.along.since", name=card.driver),
                 },
-                value="nobody",
+                value="nobody" if going.of_nobody else "none",
                 on_change=self._changed,
             )
+            # Without delay: what is pressed after it is about this day.
             self._day = ui.input(reader.text("cards.along.day"), on_change=self._changed)
-            self._day.props("outlined stack-label type=date debounce=300")
+            self._day.props("outlined stack-label type=date")
             self._told = dialogs.paragraph("").props("role=status").classes("p-muted p-small")
         self._day.set_visibility(False)
+        self._told.set_text(self._words(going if going.of_nobody else Going()))
+        self._along: Along | None = Along(of_nobody=bool(going.of_nobody))
 
     def along(self) -> Along | None:
-        """What was chosen; ``None`` if the day is missing."""
-        if self._choice.value != "since":
-            return Along(of_nobody=self._choice.value == "nobody")
-        since = self._since()
-        return None if since is None else Along(since=since)
+        """What was chosen, and told; ``None`` if the day is missing."""
+        return self._along
 
     def _since(self) -> datetime | None:
+        """The start of the day; ``None`` for none from `FIRST_YEAR` to today."""
+        zone = self._console.reader.tz
         try:
             day = date.fromisoformat(self._day.value or "")
         except ValueError:
             return None
-        return day_start(day, self._console.reader.tz)
+        today = clock.now().astimezone(zone).date()
+        return day_start(day, zone) if day.year >= FIRST_YEAR and day <= today else None
 
-    async def _changed(self) -> None:
-        self._day.set_visibility(self._choice.value == "since")
-        since, card = self._since(), self._card
-        told = ""
-        if self._choice.value == "since" and since is not None and card.account_id is not None:
-            database = self._console.portal.database
-            found = await database.ask(cards.started_since, card.id_tag, card.account_id, since)
-            told = self._console.reader.count("cards.along.counted", found, name=card.driver, to=self._to)
-        if not self._told.is_deleted:
-            self._told.set_text(told)
+    def _changed(self) -> Awaitable[None] | None:
+        """Before anything else is heard of: what was told before is not done any more."""
+        chosen, since = self._choice.value, self._since()
+        self._day.set_visibility(chosen == "since")
+        self._along = None
+        self._asked += 1
+        if chosen == "since" and since is None:
+            self._tell(None, Going())
+        elif chosen == "none":
+            self._tell(Along(of_nobody=False), Going())
+        else:
+            self._set_enabled(False)
+            self._told.set_text(self._console.reader.text("cards.along.counting"))
+            return self._count(Along(since=since if chosen == "since" else None), self._asked)
+        return None
+
+    async def _count(self, along: Along, asked: int) -> None:
+        account_id = None if along.since is None else self._card.account_id
+        ask = self._console.portal.database.ask
+        going = await ask(cards_along.going, self._card.id_tag, account_id, along.since)
+        if asked == self._asked and not self._told.is_deleted:  # else another answer is waited for
+            self._tell(along, going)
+
+    def _tell(self, along: Along | None, going: Going) -> None:
+        self._along = along
+        self._told.set_text("" if along is None else self._words(going))
+        self._set_enabled(going.theirs <= cards_along.MOST)
+
+    def _set_enabled(self, enabled: bool) -> None:
+        if self.button is not None:
+            self.button.set_enabled(enabled)
+
+    def _words(self, going: Going) -> str:
+        """What goes along, to the last session."""
+        reader, names = self._console.reader, {"name": self._card.driver, "to": self._to}
+        if going.theirs > cards_along.MOST:
+            return reader.text("cards.problem.too_many", most=reader.integer(cards_along.MOST))
+        if not going.number:
+            return reader.text("cards.along.nothing")
+        told = [reader.count("cards.along.counted", going.theirs, **names)] if going.theirs else []
+        if going.of_nobody:
+            told.append(reader.count("cards.along.counted.nobody", going.of_nobody, **names))
+        return " ".join([*told, *_running(going, reader)])
 
 
 async def add(console: Console, facts: AccountFacts | None = None) -> None:

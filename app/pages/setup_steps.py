@@ -186,6 +186,7 @@ class CardStep:
                 forms.text("p", reader.text("setup.needs_driver")).classes("p-note-box")
                 ui.link(reader.text("setup.driver.short"), "/admin/setup?step=driver").classes("p-text-link")
                 return
+            self.told = forms.text("p", "").props("role=status").classes("p-note-box is-running hidden")
             whose = driver_choice(reader.text("setup.card.driver"), self.drivers)
             self.whose = whose
             with Element("div").classes("p-held"):
@@ -255,8 +256,18 @@ class CardStep:
             await self.console.portal.cards.map(caller, id_tag, self.whose.value)
         except CardStays as stays:
             return self.console.reader.text(f"setup.card.problem.{stays.why}")
-        ui.navigate.to(self.on)
+        self._linked(id_tag.strip().upper())
         return ""
+
+    def _linked(self, tag: str) -> None:
+        """Say so in the place of the form; the way on is below."""
+        name = next((one.name for one in self.drivers if one.id == self.whose.value), "")
+        self.told.set_text(self.console.reader.text("setup.card.linked", tag=tag, name=name))
+        assert self.told.parent_slot is not None
+        drawn = self.told.parent_slot.children
+        for one in drawn[drawn.index(self.told) + 1 :]:
+            one.set_visibility(False)
+        self.told.classes(remove="hidden")
 
 
 class PlanStep:

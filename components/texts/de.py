@@ -1167,9 +1167,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.along": "Welche bisherigen Ladungen gehen mit?",
     "cards.along.none": "Keine",
     "cards.along.nobody": "Nur die ohne Fahrer ({number})",
-    "cards.along.since": "Auch die von {name} ab einem Tag",
+    "cards.along.since": "Die von {name} und von niemandem ab einem Tag",
     "cards.along.day": "Ab",
-    "cards.along.day.missing": "Bitte wählen Sie den Tag.",
+    "cards.along.day.missing": "Bitte wählen Sie den Tag: von 2000 bis heute.",
     "cards.along.counted": {
         "one": "{n} Ladung von {name} geht mit. Was dafür berechnet wurde, wird zurückgenommen und "
         "{to} berechnet.",
@@ -1204,17 +1204,25 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.add.title": "Karte von {name} hinzufügen",
     "cards.add.number": "Kartennummer",
     "cards.add.text": "Geben Sie die Nummer ein, oder halten Sie die Karte an einen Ladepunkt und wählen "
-    "Sie sie hier.",
+    "Sie sie hier. Ihre Ladungen von niemandem gehen an diese Person.",
     "cards.add.recent": "Zuletzt an einem Ladepunkt, unbekannt",
     "cards.add.recent.one": "{tag} · {place} · {ago}",
     "cards.add.do": "Karte hinzufügen",
-    "cards.problem.tag": "Bitte geben Sie eine Kartennummer mit 1 bis 255 sichtbaren Zeichen ein.",
+    "cards.problem.tag": "Eine Kartennummer hat 1 bis 36 Zeichen: Buchstaben ohne Umlaute, Ziffern und * - "
+    "_ = : + | @ . – keine Leerzeichen.",
     "cards.problem.driver": "Diesen Fahrer gibt es nicht mehr.",
     "cards.problem.card": "Diese Karte hat sich inzwischen geändert. Bitte sehen Sie noch einmal nach.",
     "cards.problem.already": "Diese Karte gehört diesem Fahrer schon.",
     "cards.problem.taken": "Diese Karte hat inzwischen jemand anderes. Bitte sehen Sie noch einmal nach.",
-    "cards.problem.some_stayed": "Die Karte ist verknüpft, aber einige Ladungen konnten nicht mitgehen. "
-    "Weisen Sie sie einzeln zu.",
+    "cards.problem.too_many": "Mehr als {most} Ladungen würden mitgehen. Bitte wählen Sie einen späteren "
+    "Tag; die übrigen lassen sich einzeln zuordnen.",
+    "cards.along.counting": "Wird gezählt …",
+    "cards.along.nothing": "Keine Ladung geht mit.",
+    "cards.along.counted.nobody": {
+        "one": "{n} Ladung von niemandem geht mit und wird {to} berechnet.",
+        "other": "{n} Ladungen von niemandem gehen mit und werden {to} berechnet.",
+    },
+    "cards.along.running": {"one": "{n} davon läuft gerade.", "other": "{n} davon laufen gerade."},
     "operating.problem.no_site": "Diesen Standort gibt es nicht mehr.",
     "operating.problem.name": "Ein Name hat 1 bis 200 Zeichen.",
     "operating.problem.taken": "Diesen Namen gibt es schon.",
@@ -1385,14 +1393,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.look": "Alle Karten",
     "setup.card.open": "Noch ist keine Karte mit einer Person verknüpft.",
     "setup.card.works": "Karten starten das Laden, und Ladevorgänge haben einen Fahrer.",
-    "setup.card.problem.tag": "Bitte geben Sie die Nummer der Karte ein, mit höchstens 255 Zeichen.",
+    "setup.card.problem.tag": "Eine Kartennummer hat 1 bis 36 Zeichen: Buchstaben ohne Umlaute, Ziffern und "
+    "* - _ = : + | @ . – keine Leerzeichen.",
     "setup.card.problem.driver": "Diese Person gibt es nicht mehr. Bitte laden Sie die Seite neu.",
     "setup.card.problem.card": "Diese Karte gibt es nicht mehr.",
     "setup.card.problem.already": "Diese Person hat die Karte schon.",
     "setup.card.problem.taken": "Jemand anders hat diese Karte. Auf der Seite der Karten können Sie sie "
     "umziehen.",
-    "setup.card.problem.some_stayed": "Die Karte ist verknüpft, aber nicht alle Ladevorgänge konnten "
-    "mitgehen.",
     "setup.plan": "Den ersten Preis festlegen",
     "setup.plan.short": "Tarif",
     "setup.plan.text": "Ein Tarif sagt, was eine kWh kostet. Staffeln, Tageszeiten und Grundpreis können "
@@ -1424,6 +1431,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.ready.open.text": "Das geht schon; der Rest steht unter „Braucht Ihre Aufmerksamkeit“, bis er "
     "getan ist.",
     "setup.ready.overview": "Zur Übersicht",
+    "setup.card.problem.too_many": "Diese Karte hat zu viele Ladevorgänge, um sie hier zu übertragen.",
+    "setup.card.linked": "Zugeordnet: Die Karte {tag} gehört jetzt {name}.",
     "attention.title": "Braucht Ihre Aufmerksamkeit ({n})",
     "attention.none": "Nichts braucht Ihre Aufmerksamkeit",
     "attention.more": {"one": "und {n} Weiteres: {kinds}", "other": "und {n} Weitere: {kinds}"},

@@ -1133,9 +1133,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.along": "Which past sessions go along?",
     "cards.along.none": "None",
     "cards.along.nobody": "Only those that are nobody’s ({number})",
-    "cards.along.since": "Also those of {name} since a day",
+    "cards.along.since": "Those of {name} and of nobody since a day",
     "cards.along.day": "Since",
-    "cards.along.day.missing": "Please choose the day.",
+    "cards.along.day.missing": "Please choose the day: from 2000 to today.",
     "cards.along.counted": {
         "one": "{n} session of {name} goes along. What was billed for it is taken back and billed to {to}.",
         "other": "{n} sessions of {name} go along. What was billed for them is taken back and billed to "
@@ -1168,17 +1168,26 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.reason": "Reason (may stay empty)",
     "cards.add.title": "Add a card of {name}",
     "cards.add.number": "Card number",
-    "cards.add.text": "Type its number, or hold it to a charger and choose it here.",
+    "cards.add.text": "Type its number, or hold it to a charger and choose it here. Its sessions of nobody "
+    "become theirs.",
     "cards.add.recent": "Lately held to a charger, unknown",
     "cards.add.recent.one": "{tag} · {place} · {ago}",
     "cards.add.do": "Add card",
-    "cards.problem.tag": "Please give a card number of 1 to 255 visible characters.",
+    "cards.problem.tag": "A card number has 1 to 36 characters: letters without accents, digits and * - _ = "
+    ": + | @ . – no spaces.",
     "cards.problem.driver": "This driver is gone.",
     "cards.problem.card": "This card has changed meanwhile. Please look again.",
     "cards.problem.already": "This card is theirs already.",
     "cards.problem.taken": "Somebody else has this card by now. Please look again.",
-    "cards.problem.some_stayed": "The card is linked, but some sessions could not go along. Assign them one "
-    "by one.",
+    "cards.problem.too_many": "More than {most} sessions would go along. Please choose a later day; the "
+    "others can be assigned one by one.",
+    "cards.along.counting": "Counting …",
+    "cards.along.nothing": "No session goes along.",
+    "cards.along.counted.nobody": {
+        "one": "{n} session of nobody goes along and is billed to {to}.",
+        "other": "{n} sessions of nobody go along and are billed to {to}.",
+    },
+    "cards.along.running": {"one": "{n} of them is going on now.", "other": "{n} of them are going on now."},
     "operating.problem.no_site": "This site has been removed.",
     "operating.problem.name": "A name has from 1 to 200 characters.",
     "operating.problem.taken": "There is one of this name already.",
@@ -1341,12 +1350,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.card.look": "All cards",
     "setup.card.open": "No card is linked to a driver yet.",
     "setup.card.works": "Cards start charging, and sessions have a driver.",
-    "setup.card.problem.tag": "Please enter the card's number, of 255 characters at most.",
+    "setup.card.problem.tag": "A card number has 1 to 36 characters: letters without accents, digits and * "
+    "- _ = : + | @ . – no spaces.",
     "setup.card.problem.driver": "This driver does not exist any more. Load the page again.",
     "setup.card.problem.card": "This card does not exist any more.",
     "setup.card.problem.already": "This driver has the card already.",
     "setup.card.problem.taken": "Another driver has this card. Move it on the page of cards.",
-    "setup.card.problem.some_stayed": "The card is linked, but not all of its sessions could go along.",
     "setup.plan": "Set the first price",
     "setup.plan.short": "Plan",
     "setup.plan.text": "A plan says what a kWh costs. Tiers, times of day and a base fee can follow under "
@@ -1376,6 +1385,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "setup.ready.open": "Almost ready",
     "setup.ready.open.text": "This works already; the rest stays under “Needs attention” until it is done.",
     "setup.ready.overview": "To the overview",
+    "setup.card.problem.too_many": "This card has too many sessions to move it here.",
+    "setup.card.linked": "Linked: card {tag} belongs to {name} now.",
     "attention.title": "Needs attention ({n})",
     "attention.none": "Nothing needs attention",
     "attention.more": {"one": "and {n} more: {kinds}", "other": "and {n} more: {kinds}"},

@@ -222,17 +222,6 @@ def key_of(db: Connection, id_tag: str) -> str | None:
     return found[0].key if found else None
 
 
-def started_since(db: Connection, id_tag: str, account_id: int, since: datetime) -> int:
-    """How many sessions of *account_id* with the card began at *since* or later; 1,000 at most."""
-    which = [
-        ChargingSession.id_tag.in_({id_tag, id_tag.lower()}),
-        ChargingSession.account_id == account_id,
-        ChargingSession.started_at >= since,
-    ]
-    some = select(ChargingSession.id).where(*which).limit(1_000).subquery()
-    return db.scalar(select(func.count()).select_from(some)) or 0
-
-
 def _seen(
     db: Connection, search: str, state: State | None, edge: Place | None, back: bool, limit: int
 ) -> list[tuple[str, Place]]:

@@ -9,7 +9,7 @@ import pytest
 from nicegui import ui
 from nicegui.element import Element
 from nicegui.testing.user import User
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import clock
 from app.portal import Portal
@@ -43,6 +43,11 @@ class Garage(Town):
             finalized=False,
         )
 
+    def running(self, tag: str, account: int, days: int) -> None:
+        started_at = self.now - timedelta(days=days)
+        where = {"charger": self.charger, "connector": 1, "account": account, "id_tag": tag}
+        self.add(add_session, **where, started_at=started_at, ended=False)
+
     def owner(self, session: int) -> int | None:
         of = select(ChargingSession.account_id).where(ChargingSession.id == session)
         return self.database.ask_now(lambda db: db.execute(of).scalar_one())
@@ -63,9 +68,16 @@ def of_kind(user: User, kind: type[Any]) -> Any:
     return [one for one in user.client.elements.values() if isinstance(one, kind)][-1]
 
 
+def the_button(user: User, words: str) -> Any:
+    """The newest button that says *words*."""
+    assert user.client is not None
+    found = [one for one in user.client.elements.values() if isinstance(one, ui.button)]
+    return [one for one in found if words in str(one.text)][-1]
+
+
 def rows(user: User) -> list[dict[str, Any]]:
     table: CardTable = of_kind(user, CardTable)
-    found: list[dict[str, Any]] = table._table.props["rows"]
+    found: list[dict[str, Any]] = (table._rows.values or {})["rows"]
     return found
 
 
@@ -73,7 +85,7 @@ def pick(user: User, tag: str) -> None:
     """Click the row of *tag*, as Quasar tells of it."""
     table: CardTable = of_kind(user, CardTable)
     key = next(row["key"] for row in rows(user) if row["tag"] == tag)
-    clicked(user, table._table, [{}, {"key": key}, None])
+    clicked(user, table, [{}, {"key": key}, None])
 
 
 def clicked(user: User, table: Element, args: Any) -> None:
@@ -115,7 +127,7 @@ async def test_c10_an_unknown_card_is_linked_with_its_sessions(visit: Visit, gar
     session = garage.session("NEW", None, 1)
     user = await visit(garage.olga, "/admin/cards")
     pick(user, "NEW")
-    await user.should_see("Card NEW")
+    await user.should_see(kind=ui.label, content="Card NEW")
     press(user, "Link to a driver")
     await user.should_see("Link card NEW to a driver")
     press(user, "Link card NEW")
@@ -132,7 +144,7 @@ async def test_moving_asks_with_both_names_which_sessions_go_along(visit: Visit,
     old, new = garage.session("DANA", garage.dana, 9), garage.session("DANA", garage.dana, 1)
     user = await visit(garage.olga, "/admin/cards")
     pick(user, "DANA")
-    await user.should_see("Card DANA")
+    await user.should_see(kind=ui.label, content="Card DANA")
     press(user, "Move to another driver")
     await user.should_see("Move card DANA to another driver")
     choose(user, garage.eve)
@@ -141,13 +153,51 @@ async def test_moving_asks_with_both_names_which_sessions_go_along(visit: Visit,
     choice = of_kind(user, ui.radio)
     choice.set_value("since")
     press(user, "Move from Dana Driver to Eve Other")
-    await user.should_see("Please choose the day.")
+    await user.should_see("Please choose the day")
+    for typed in ("0002-11-01", "0202-11-01", "2999-01-01"):  # years as they are typed, and one to come
+        fill(user, "Since", typed)
+        await user.should_not_see("goes along")
+    press(user, "Move from Dana Driver to Eve Other")
+    await user.should_see("Please choose the day")
     fill(user, "Since", (garage.now - timedelta(days=5)).date().isoformat())
     await user.should_see("1 session of Dana Driver goes along", retries=20)
     press(user, "Move from Dana Driver to Eve Other")
     await until(lambda: garage.owner(new) == garage.eve)
     assert (garage.owner(old), garage.owner(new)) == (garage.dana, garage.eve)
     assert garage.mappings("DANA") == [(garage.dana, False, False), (garage.eve, True, False)]
+
+
+async def test_the_answer_about_the_day_that_was_typed_last_counts(visit: Visit, garage: Garage) -> None:
+    """The button does what was counted, however the answers come, and the words name all of it."""
+    garage.session("DANA", garage.dana, 2)
+    early = garage.now - timedelta(days=90)
+
+    def own(change: Change) -> None:
+        change.execute(update(Mapping).values(created_at=garage.now - timedelta(days=10)))
+
+    garage.database.change_now(own)
+    garage.session("DANA", None, 40)
+    garage.running("DANA", garage.dana, 3)
+    user = await visit(garage.olga, "/admin/cards")
+    pick(user, "DANA")
+    await user.should_see("Move to another driver")
+    press(user, "Move to another driver")
+    await user.should_see("Move card DANA to another driver")
+    choose(user, garage.eve)
+    press(user, "Continue")
+    await user.should_see("1 session of nobody goes along and is billed to Eve Other.")
+    of_kind(user, ui.radio).set_value("since")
+    for day in (garage.now - timedelta(days=1), early, garage.now - timedelta(days=5), early):
+        fill(user, "Since", day.date().isoformat())
+    assert not the_button(user, "Move from Dana Driver").enabled  # until it is counted
+    for words in (
+        "2 sessions of Dana Driver go along.",
+        "1 session of nobody goes along and is billed to Eve Other.",
+        "1 of them is going on now.",
+    ):
+        await user.should_see(words, retries=20)
+    await until(lambda: the_button(user, "Move from Dana Driver").enabled)
+    await user.should_not_see("Counting")
 
 
 async def test_a_card_is_blocked_and_deactivated(visit: Visit, garage: Garage) -> None:
@@ -176,7 +226,7 @@ async def test_t3_what_a_browser_sends_is_anything(visit: Visit, garage: Garage)
         [{}, {"key": "s1'"}, None],
         [{}, {"key": "s999"}, None],
     ):
-        clicked(user, table._table, sent)
+        clicked(user, table, sent)
     await user.should_see("This card is gone.")
 
 

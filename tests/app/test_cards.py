@@ -7,17 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import clock
 from app.charging import tags
 from app.charging.care import Care
-from app.operating.cards import Along, Already, Cards, NoSuchCard, NoSuchDriver, NoTag, SomeStayed, Taken
+from app.operating.cards import Along, Already, Cards, NoSuchCard, NoSuchDriver, NoTag, Taken, TooMany
 from app.settings import Settings
 from data.announcements import Topic
 from data.caller import Caller
 from data.database import Change, Database
 from data.models import AuditEntry, ChargingSession, Mapping, Reservation, TagSighting
+from data.queries import cards_along
+from data.queries.cards_along import Going
 from data.types import Authorization, ReservationStatus, Role
 from tests.app.test_sessions import World
 from tests.world import NOW, add_account, add_driver, add_reservation, add_session, add_sighting
@@ -45,6 +47,11 @@ class Desk(World):
             started_at=NOW - days * DAY,
             **values,
         )
+
+    def set_up(self, account: int, tag: str, since: Any) -> None:
+        """The card has been the driver's since then."""
+        which = update(Mapping).where(Mapping.id_tag == tag, Mapping.account_id == account)
+        self.database.change_now(lambda change: change.execute(which.values(created_at=since)))
 
     def owner(self, session: int) -> Any:
         of = select(ChargingSession.account_id, ChargingSession.mapping_id)
@@ -179,6 +186,8 @@ async def test_what_can_t_be_linked(desk: Desk) -> None:
     for tag, account, error in (
         ("  ", desk.eve, NoTag),
         ("A\x07B", desk.eve, NoTag),
+        ("!!ö nonsense", desk.eve, NoTag),
+        ("A" * 37, desk.eve, NoTag),
         ("NEW1", 999, NoSuchDriver),
         ("NEW1", desk.olga, NoSuchDriver),
         ("NEW1", erased, NoSuchDriver),
@@ -201,11 +210,56 @@ async def test_of_two_operators_one_links_a_card(desk: Desk) -> None:
     assert len(desk.ask(active)) == 1
 
 
-async def test_what_can_t_go_along_is_told(desk: Desk) -> None:
-    """The card moves all the same: a driver who stands at a charger does not wait for the books."""
-    late = desk.past("CARD1", desk.driver, 2)
-    cards = Cards(desk.database)  # as the command line has it: nobody who hands sessions over
-    with pytest.raises(SomeStayed) as stayed:
-        await cards.move(desk.by, "CARD1", desk.eve, Along(since=NOW - 3 * DAY))
-    assert (stayed.value.left, desk.owner(late)[0]) == (1, desk.driver)
-    assert desk.ask(select(Mapping.account_id).where(Mapping.active)) == [(desk.eve,)]
+async def test_a_card_and_its_sessions_move_together(desk: Desk) -> None:
+    """What fails, or is killed, half-way has not happened: the audit log tells what truly moved."""
+    late, of_nobody = desk.past("CARD1", desk.driver, 1), desk.past("CARD1", None, 2)
+    desk.set_up(desk.driver, "CARD1", NOW - DAY)
+    along = Along(since=NOW - 3 * DAY)
+    with pytest.raises(RuntimeError):  # on the command line nobody hands sessions over
+        await Cards(desk.database).move(desk.by, "CARD1", desk.eve, along)
+    assert [desk.owner(one)[0] for one in (late, of_nobody)] == [desk.driver, None]
+    assert desk.ask(select(Mapping.account_id, Mapping.active)) == [(desk.driver, True)]
+    assert desk.audit() == []
+    await desk.cards.move(desk.by, "CARD1", desk.eve, along)
+    (details,) = desk.ask(select(AuditEntry.details).where(AuditEntry.action == "card.move"))
+    assert details == ({"card": "…", "sessions": 2, "from": desk.driver},)
+
+
+async def test_too_many_sessions_do_not_go_along_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is billed anew in the one transaction, which keeps all chargers waiting."""
+    monkeypatch.setattr(cards_along, "MOST", 1)
+    for days in (1, 2):
+        desk.past("CARD1", desk.driver, days)
+    with pytest.raises(TooMany):
+        await desk.cards.move(desk.by, "CARD1", desk.eve, Along(since=NOW - 3 * DAY))
+    assert desk.ask(select(Mapping.account_id)) == [(desk.driver,)]
+
+
+async def test_what_a_blocked_card_charged_is_not_the_next_driver_s(desk: Desk) -> None:
+    """C10: it was Dana's card, and blocked; "since a day" takes of nobody's what began since then."""
+    desk.set_up(desk.driver, "CARD1", NOW - 5 * DAY)
+    blocked = desk.past("CARD1", None, 2, ended=False)
+    long_ago, before = desk.past("CARD1", None, 20), desk.past("CARD1", None, 6)
+    hers = desk.past("CARD1", desk.driver, 1)
+    ask = desk.database.ask_now
+    assert ask(cards_along.going, "CARD1") == Going(of_nobody=2)
+    assert ask(cards_along.going, "CARD1", desk.driver, NOW - 7 * DAY) == Going(of_nobody=1, theirs=1)
+    await desk.cards.move(desk.by, "CARD1", desk.eve, Along(since=NOW - 7 * DAY))
+    assert [desk.owner(one)[0] for one in (blocked, long_ago, before, hers)] == [
+        None,
+        None,
+        desk.eve,
+        desk.eve,
+    ]
+    await desk.cards.move(desk.by, "CARD1", desk.driver)
+    assert [desk.owner(one)[0] for one in (blocked, long_ago)] == [None, desk.driver]
+
+
+async def test_a_session_that_goes_on_goes_along(desk: Desk) -> None:
+    """Also one whose charger's clock is ahead; it is counted."""
+    session = await desk.start(id_tag="NEW1")
+    ahead = clock.now() + DAY
+    desk.database.change_now(lambda change: change.execute(update(ChargingSession).values(started_at=ahead)))
+    assert desk.database.ask_now(cards_along.going, "NEW1") == Going(of_nobody=1, running=1)
+    await desk.cards.map(desk.by, "NEW1", desk.eve)
+    assert desk.owner(session)[0] == desk.eve

@@ -157,6 +157,8 @@ def test_the_first_run_to_a_live_banner_on_the_drivers_phone(
     assert not loop(charger.authorize(CARD))
     olga.reads(CARD, "Garage left")
     olga.presses("This is it")
+    olga.reads(f"Linked: card {CARD} belongs to Dana Driver now.")
+    olga.presses("Next: Plan")
 
     olga.reads("Set the first price")
     olga.looks()
