@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -20,7 +20,7 @@ from app.billing.stretches import Cell, Stretch, bounds, cells, stretches
 from app.billing.tariffs import Slice
 from data.energy import Span, by_bounds
 from data.models import Account, Charger, ChargingSession, Site
-from data.queries.charges import AT_ONCE, BilledPart, Subscribed, billed_in, not_billed, subscriptions
+from data.queries.charges import BilledPart, Subscribed, billed_in, not_billed, subscriptions
 from data.queries.usage import cut
 
 ANEW = timedelta(minutes=1)
@@ -30,15 +30,6 @@ AHEAD = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
 _ZONE = select(Account.time_zone).where(Account.id == bindparam("account_id"))
-_ANOTHER = (
-    select(ChargingSession.id)
-    .where(
-        ChargingSession.account_id == bindparam("account_id"),
-        ChargingSession.ended_at.is_(None),
-        ChargingSession.id.not_in(bindparam("session_ids", expanding=True)),
-    )
-    .limit(1)
-)
 _FLOW = (
     select(
         ChargingSession.energy_started_at,
@@ -53,18 +44,13 @@ _FLOW = (
     # By nothing but its id: a planner without statistics would walk through the driver's history.
     .where(ChargingSession.id == bindparam("session_id"))
 )
-_TURNS = select(
-    ChargingSession.id,
-    ChargingSession.started_at,
-    ChargingSession.ended_at,
-    ChargingSession.finalized_at,
-).where(ChargingSession.id.in_(bindparam("session_ids", expanding=True)))
+_RUNNING = select(ChargingSession.id, ChargingSession.started_at).where(
+    ChargingSession.account_id == bindparam("account_id"), ChargingSession.ended_at.is_(None)
+)
 
 Turn = tuple[bool, datetime, int]
 """Which of the sessions of a driver that are not billed uses up the included amount first: those that ended,
-in the order in which they are billed, then those in progress, as they began."""
-FIRST: Turn = (False, datetime.min.replace(tzinfo=UTC), 0)
-"""Of what was brought along finalized: it is not going to be billed."""
+or were brought along finalized, then those in progress as they began."""
 
 
 class Costs:
@@ -138,10 +124,11 @@ def costs(
 ) -> dict[int, Costs]:
     """The terms of *account_id* for each of its *session_ids*, with what is stored of these."""
     zone = db.execute(_ZONE, {"account_id": account_id}).scalar_one_or_none() or default_zone
-    key = {"account_id": account_id, "session_ids": list(session_ids)}
-    alone = len(session_ids) == 1 and db.execute(_ANOTHER, key).first() is None
     held = subscriptions(db, account_id)
+    rows = db.execute(_RUNNING, {"account_id": account_id})
+    running = {one.id: _turn(one.id, one.started_at, None) for one in rows}
     known: dict[tuple[int, date], _Known] = {}
+    alone = len(session_ids) == 1 and running.keys() <= set(session_ids)
     made = {}
     for id_ in session_ids:
         row = db.execute(_FLOW, {"session_id": id_}).one_or_none()
@@ -151,7 +138,8 @@ def costs(
         reached = max(now, ends_at, starts_at + TICK)
         found = stretches(held, starts_at, reached + AHEAD, zone)
         found = [one for one in found if one.starts_at <= reached]
-        others = [_used(db, account_id, one, _turn(id_, started_at, ended_at), known) for one in found]
+        turn = _turn(id_, started_at, ended_at)
+        others = [_used(db, account_id, one, turn, running, known) for one in found]
         until = found[-1].ends_at if alone else min(found[-1].ends_at, now + ANEW)
         flow = (id_, starts_at, ends_at, energy_wh)
         made[id_] = Costs(found, others, until if held else None, site_zone, flow, db)
@@ -165,7 +153,6 @@ class _Known:
     billed: tuple[BilledPart, ...]
     parts: Mapping[int, int]
     """Wh of the sessions that are not billed."""
-    turns: Mapping[int, Turn]
 
 
 def _turn(session_id: int, started_at: datetime, ended_at: datetime | None) -> Turn:
@@ -177,6 +164,7 @@ def _used(
     account_id: int,
     stretch: Stretch,
     turn: Turn,
+    running: Mapping[int, Turn],
     known: dict[tuple[int, date], _Known],
 ) -> Used:
     """What was used of the stretch's billing period by all that comes before the session of this *turn*.
@@ -187,15 +175,7 @@ def _used(
         return Used(0, 0)
     key = stretch.held.id, stretch.period.first
     if key not in known:
-        parts = not_billed(db, account_id, stretch.period, over=False)
-        turns: dict[int, Turn] = {}
-        for at in range(0, len(parts), AT_ONCE):
-            rows = db.execute(_TURNS, {"session_ids": list(parts)[at : at + AT_ONCE]})
-            turns |= {
-                id_: FIRST if finalized_at is not None else _turn(id_, started_at, ended_at)
-                for id_, started_at, ended_at, finalized_at in rows
-            }
-        known[key] = _Known(billed_in(db, *key), parts, turns)
+        known[key] = _Known(billed_in(db, *key), not_billed(db, account_id, stretch.period, over=False))
     found, own = known[key], turn[2]
-    others = [wh for id_, wh in found.parts.items() if id_ != own and found.turns[id_] < turn]
+    others = [wh for id_, wh in found.parts.items() if id_ != own and running.get(id_, turn) <= turn]
     return used_before(found.billed, sum(others))
