@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
@@ -68,6 +68,19 @@ async def test_a_charge_is_never_changed(bills: Bills) -> None:
     await bills.worker.tick(NOW)
     with pytest.raises(DBAPIError, match="append_only"):
         await bills.database.change(lambda change: change.execute(update(Charge).values(amount=0)))
+
+
+@pytest.mark.parametrize(("id_", "key"), [("id", "'another'"), ("id + 1000", "key")])
+async def test_a_charge_is_never_replaced(sqlite_database: Database, id_: str, key: str) -> None:
+    """SQLite's `INSERT OR REPLACE` asks no trigger of what it deletes, by whichever unique column."""
+    bills = Bills(sqlite_database)
+    session = bills.session()
+    await bills.worker.tick(NOW)
+    rest = "session_id, account_id, revision, energy_wh, reason, created_at"
+    replace = f"INSERT OR REPLACE INTO charges (id, key, {rest}) SELECT {id_}, {key}, {rest} FROM charges"
+    with pytest.raises(DBAPIError, match="append_only"):
+        await bills.database.change(lambda change: change.execute(text(replace)))
+    assert bills.money(session) == [(10_000, 390)]
 
 
 @pytest.mark.parametrize(

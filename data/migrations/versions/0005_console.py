@@ -227,7 +227,7 @@ def _charges() -> None:
         # INSERT OR REPLACE deletes the row before it, and asks no DELETE trigger.
         op.execute(
             "CREATE TRIGGER charges_are_append_only_insert BEFORE INSERT ON charges "
-            "WHEN EXISTS (SELECT 1 FROM charges WHERE id = NEW.id) "
+            "WHEN EXISTS (SELECT 1 FROM charges WHERE id = NEW.id OR key = NEW.key) "
             "BEGIN SELECT RAISE(ABORT, 'charges_are_append_only'); END"
         )
         return
