@@ -17,21 +17,27 @@ HEAD = """
 <h2 v-if="props.row.title" :id="props.row.heading">{{ props.row.title }}</h2>
 <p v-if="props.row.empty" class="p-empty" role="status">{{ props.row.empty }}</p>
 """
-CELL = """
-<td :data-head="props.col.label" :class="'is-' + props.col.name">
-  <template v-if="props.col.name === 'tag'">
-    <button type="button" class="p-card-button" :aria-label="props.row.label">{{ props.row.tag }}</button>
+ROWS = """
+<q-table v-if="props.row.rows.length" class="p-card-rows" flat hide-bottom hide-pagination separator="none"
+         row-key="key" table-class="p-listing-table" :pagination="{ rowsPerPage: 0 }"
+         :columns="props.row.columns" :rows="props.row.rows" :onRowClick="$parent.$parent.$attrs.onRowClick">
+  <template #body-cell="cell">
+    <td :data-head="cell.col.label" :class="'is-' + cell.col.name">
+      <template v-if="cell.col.name === 'tag'">
+        <button type="button" class="p-card-button" :aria-label="cell.row.label">{{ cell.row.tag }}</button>
+      </template>
+      <span v-else-if="cell.col.name === 'state'" class="p-pill" :class="'is-' + cell.row.kind">
+        <i class="p-icon" :class="'p-i-' + cell.row.icon" aria-hidden="true"></i>{{ cell.row.state }}
+      </span>
+      <template v-else>
+        <a v-if="cell.row[cell.col.name].href" :href="cell.row[cell.col.name].href" @click.stop>
+          {{ cell.row[cell.col.name].text }}</a>
+        <span v-else>{{ cell.row[cell.col.name].text }}</span>
+        <span v-if="cell.row[cell.col.name].meta" class="p-meta">{{ cell.row[cell.col.name].meta }}</span>
+      </template>
+    </td>
   </template>
-  <span v-else-if="props.col.name === 'state'" class="p-pill" :class="'is-' + props.row.kind">
-    <i class="p-icon" :class="'p-i-' + props.row.icon" aria-hidden="true"></i>{{ props.row.state }}
-  </span>
-  <template v-else>
-    <a v-if="props.row[props.col.name].href" :href="props.row[props.col.name].href" @click.stop>
-      {{ props.row[props.col.name].text }}</a>
-    <span v-else>{{ props.row[props.col.name].text }}</span>
-    <span v-if="props.row[props.col.name].meta" class="p-meta">{{ props.row[props.col.name].meta }}</span>
-  </template>
-</td>
+</q-table>
 """
 PAGING = """
 <nav v-if="props.row.previous || props.row.next" class="p-paging" :aria-label="props.row.paging">
@@ -62,7 +68,8 @@ KINDS = {
 class CardTable(Card):
     """The card of the cards. *on_pick* is called with the key of the row that is chosen.
 
-    The button of a row is a part of its cell's one template, and its click the row's: Quasar tells which.
+    The button of a row is a part of the one template, and its click the row's: Quasar's table within it
+    tells which to whoever listens at the card.
     """
 
     def __init__(
@@ -81,19 +88,14 @@ class CardTable(Card):
         self._reader = reader
         self._on_pick = on_pick
         self._title = title
+        self._columns = [
+            {"name": name, "field": name, "label": reader.text("cards." + name), "align": "left"}
+            for name in columns
+        ]
+        self.on("rowClick", self._clicked, args=[[], ["key"], None])
         with self:
             self._head = Drawn(HEAD)
-            self._table = Element("q-table").classes("p-card-rows")
-            self._table.props("flat hide-bottom hide-pagination separator=none row-key=key")
-            self._table.props["table-class"] = "p-listing-table"
-            self._table.props["columns"] = [
-                {"name": name, "field": name, "label": reader.text("cards." + name), "align": "left"}
-                for name in columns
-            ]
-            self._table.props["pagination"] = {"rowsPerPage": 0}
-            self._table.props["rows"] = []
-            self._table.add_slot("body-cell", CELL)
-            self._table.on("rowClick", self._clicked, args=[[], ["key"], None])
+            self._rows = Drawn(ROWS)
             self._paging = Drawn(PAGING)
             self.actions = Element("div").classes("p-person-actions")
 
@@ -109,10 +111,7 @@ class CardTable(Card):
         """Show *found* as they are at *now*; *previous* and *next* are paths of ours."""
         reader = self._reader
         self._head.show({"title": self._title, "heading": "cards-title", "empty": "" if found else empty})
-        rows = [_row(one, reader, now) for one in found]
-        if self._table.props["rows"] != rows:
-            self._table.props["rows"] = rows
-        self._table.set_visibility(bool(rows))
+        self._rows.show({"columns": self._columns, "rows": [_row(one, reader, now) for one in found]})
         self._paging.show(
             {
                 "previous": previous,

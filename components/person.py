@@ -42,13 +42,18 @@ IDENTITIES = """
 SIGN_INS = """
 <h2 id="sign-ins-title">{{ props.row.title }}</h2>
 <p v-if="props.row.text" class="p-empty">{{ props.row.text }}</p>
-"""
-SIGN_IN = """
-<td class="p-sign-in">
-  <div class="p-name">{{ props.row.name }}</div>
-  <div class="p-meta p-parts"><span v-for="part in props.row.parts" :key="part">{{ part }}</span></div>
-  <button type="button" class="p-plain" :aria-label="props.row.label">{{ props.row.end }}</button>
-</td>
+<q-table v-if="props.row.rows.length" class="p-rows" flat hide-header hide-bottom hide-pagination
+         separator="none" row-key="id" :columns="[{ name: 'sign_in', field: 'id', label: '' }]"
+         :rows="props.row.rows" :pagination="{ rowsPerPage: 0 }"
+         :onRowClick="$parent.$parent.$attrs.onRowClick">
+  <template #body-cell="cell">
+    <td class="p-sign-in">
+      <div class="p-name">{{ cell.row.name }}</div>
+      <div class="p-meta p-parts"><span v-for="part in cell.row.parts" :key="part">{{ part }}</span></div>
+      <button type="button" class="p-plain" :aria-label="cell.row.label">{{ cell.row.end }}</button>
+    </td>
+  </template>
+</q-table>
 """
 HISTORY = """
 <h2 id="history-title">{{ props.row.title }}</h2>
@@ -154,22 +159,17 @@ class Identities(Card):
 class PersonSignIns(Card):
     """Where the account is signed in. *on_end* is called with the id of the sign-in whose row is clicked.
 
-    The button of a row is a part of the row's one template, and its click the row's: Quasar tells which.
+    The button of a row is a part of the one template, and its click the row's: Quasar's table within it
+    tells which to whoever listens at the card.
     """
 
     def __init__(self, reader: Reader, on_end: Callable[[int], object]) -> None:
         super().__init__("p-person-sign-ins p-two-thirds", "sign-ins-title")
         self._reader = reader
         self._on_end = on_end
+        self.on("rowClick", self._clicked, args=[[], ["id"], None])
         with self:
-            self._head = Drawn(SIGN_INS)
-            self._table = Element("q-table").classes("p-rows")
-            self._table.props("flat hide-header hide-bottom hide-pagination separator=none row-key=id")
-            self._table.props["columns"] = [{"name": "sign_in", "field": "id", "label": ""}]
-            self._table.props["pagination"] = {"rowsPerPage": 0}
-            self._table.props["rows"] = []
-            self._table.add_slot("body-cell-sign_in", SIGN_IN)
-            self._table.on("rowClick", self._clicked, args=[[], ["id"], None])
+            self._drawn = Drawn(SIGN_INS)
             self.actions = Element("div").classes("p-person-actions")
 
     def show(self, sign_ins: Sequence[ListedSignIn], now: datetime) -> None:
@@ -178,11 +178,8 @@ class PersonSignIns(Card):
         text = "" if sign_ins else reader.text("people.sign_ins.empty")
         if len(sign_ins) > SHOWN:
             text = reader.text("people.first", shown=SHOWN, matching=reader.integer(len(sign_ins)))
-        self._head.show({"title": reader.text("people.sign_ins"), "text": text})
         rows = [self._row(one, now) for one in sign_ins[:SHOWN]]
-        if self._table.props["rows"] != rows:
-            self._table.props["rows"] = rows
-        self._table.set_visibility(bool(rows))
+        self._drawn.show({"title": reader.text("people.sign_ins"), "text": text, "rows": rows})
 
     def _row(self, one: ListedSignIn, now: datetime) -> dict[str, Any]:
         reader = self._reader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -274,10 +274,6 @@ def show(console: Console, held: Held, saved: Saved, closed: Callable[[], object
         open_still = held.cancelled_at is None and held.ends_at > now
         can = open_still and held.status is not ReservationStatus.USED
 
-        async def then(do: Callable[[], Awaitable[None]]) -> None:
-            box.close()
-            await do()
-
         async def ask_change() -> None:
             await change(console, held, saved)
 
@@ -289,11 +285,15 @@ def show(console: Console, held: Held, saved: Saved, closed: Callable[[], object
             close.classes("p-button").props("flat")
             if can:
                 other = ui.button(
-                    words.text("reservations.change"), on_click=lambda: then(ask_change), color=None
+                    words.text("reservations.change"),
+                    on_click=lambda: dialogs.instead(box, ask_change),
+                    color=None,
                 )
                 other.classes("p-button")
                 gone = ui.button(
-                    words.text("reservations.cancel"), on_click=lambda: then(ask_cancel), color=None
+                    words.text("reservations.cancel"),
+                    on_click=lambda: dialogs.instead(box, ask_cancel),
+                    color=None,
                 )
                 gone.classes("p-button is-main is-danger")
     box.on("hide", closed, args=[])

@@ -59,16 +59,16 @@ def rows(user: User) -> list[list[dict[str, str]]]:
     """The cells of the list, row by row."""
     assert user.client is not None
     for one in user.client.elements.values():
-        if isinstance(one, Drawn) and one.props["rows"] and "lines" in one.props["rows"][0]:
-            return [line["cells"] for line in one.props["rows"][0]["lines"]]
+        if isinstance(one, Drawn) and one.values and "lines" in one.values:
+            return [line["cells"] for line in one.values["lines"]]
     raise AssertionError("there is no list")
 
 
 def links(user: User) -> tuple[str, str]:
     assert user.client is not None
     for one in user.client.elements.values():
-        if isinstance(one, Drawn) and one.props["rows"] and "lines" in one.props["rows"][0]:
-            return one.props["rows"][0]["previous"], one.props["rows"][0]["next"]
+        if isinstance(one, Drawn) and one.values and "lines" in one.values:
+            return one.values["previous"], one.values["next"]
     raise AssertionError("there is no list")
 
 
@@ -214,6 +214,6 @@ def test_what_settlement_and_reservations_write_is_told_in_words_and_in_the_zone
     assert told == "messages of it are missing · billed: 24.75 kWh"
     times = {"from": "2026-11-21T23:30:00+00:00", "ended_on": "2026-12-01", "name": "2026-11 and more"}
     assert audit_words.details(times, english) == (
-        "from: Nov 22, 2026, 12:30\u202fAM · ends on: Dec 1, 2026 · name: 2026-11 and more"
+        "from: Nov 22, 2026, 00:30 · ends on: Dec 1, 2026 · name: 2026-11 and more"
     )
     assert audit_words.details({"windows": [{"from_minute": 1_320}]}, english) == "times of day: (from 22:00)"

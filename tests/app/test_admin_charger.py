@@ -105,8 +105,8 @@ def drawn(user: User, key: str) -> dict[str, Any]:
     """The values of the piece that has *key*."""
     assert user.client is not None
     for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.props["rows"] and key in element.props["rows"][0]:
-            values: dict[str, Any] = element.props["rows"][0]
+        if isinstance(element, Drawn) and element.values and key in element.values:
+            values: dict[str, Any] = element.values
             return values
     raise AssertionError(f"nothing drawn has {key}")
 
@@ -436,6 +436,13 @@ async def test_t63_messages_are_shown_without_tags_filtered_and_followed(visit: 
             ["call", "Authorize", "1", '{"idTag":"04…F6"}', ""],
         ]
         log.add('[2,"2","StatusNotification",{"info":"' + HOSTILE.replace('"', "'") + '"}]', sent=False)
+        await user.should_not_see("onerror=alert(1)")
+        follow = next(
+            one for one in user.client.elements.values() if one.props.get("label") == "Follow live"
+        )
+        assert isinstance(follow, ui.switch) and follow.value is False, "nothing moves unasked"
+        with user.client:
+            follow.set_value(True)
         await user.should_see("onerror=alert(1)", retries=40)
         fill(user, "Search in messages", "statusnotification")
         await user.should_see("1 of 1 messages", retries=20)

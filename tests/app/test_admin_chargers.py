@@ -137,8 +137,8 @@ def rows(user: User) -> list[list[str]]:
     """The texts of the table on *user*'s page."""
     assert user.client is not None
     for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.props["rows"] and "lines" in element.props["rows"][0]:
-            return [[cell["text"] for cell in line["cells"]] for line in element.props["rows"][0]["lines"]]
+        if isinstance(element, Drawn) and element.values and "lines" in element.values:
+            return [[cell["text"] for cell in line["cells"]] for line in element.values["lines"]]
     raise AssertionError("there is no table")
 
 

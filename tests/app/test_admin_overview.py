@@ -55,8 +55,8 @@ def rows(user: User, name: str) -> Any:
     """What the element that draws *name* was given."""
     assert user.client is not None
     for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.props["rows"] and name in element.props["rows"][0]:
-            return element.props["rows"][0][name]
+        if isinstance(element, Drawn) and element.values and name in element.values:
+            return element.values[name]
     raise AssertionError(name)
 
 
@@ -166,9 +166,9 @@ async def test_p9_a_reading_reaches_the_open_overview_by_push(visit: Visit, worl
 
     def listed() -> list[list[str]]:
         lists = [
-            element.props["rows"][0]["lines"]
+            element.values["lines"]
             for element in user.client.elements.values()  # type: ignore[union-attr]
-            if isinstance(element, Drawn) and element.props["rows"] and "heads" in element.props["rows"][0]
+            if isinstance(element, Drawn) and element.values and "heads" in element.values
         ]
         return [[cell["text"] for cell in line["cells"]][:4] for line in lists[0]]
 

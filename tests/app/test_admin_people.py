@@ -71,8 +71,8 @@ def listed(user: User) -> list[list[Any]]:
     """The rows of the list on *user*'s page."""
     assert user.client is not None
     for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.props["rows"] and "people" in element.props["rows"][0]:
-            return [list(row) for row in element.props["rows"][0]["people"]]
+        if isinstance(element, Drawn) and element.values and "people" in element.values:
+            return [list(row) for row in element.values["people"]]
     raise AssertionError("there is no list")
 
 
@@ -281,7 +281,7 @@ def click_row(user: User, args: Any) -> None:
     with user.client:
         nicegui.events.handle_event(
             card._clicked,
-            nicegui.events.GenericEventArguments(sender=card._table, client=user.client, args=args),
+            nicegui.events.GenericEventArguments(sender=card, client=user.client, args=args),
         )
 
 
@@ -414,4 +414,4 @@ async def test_an_invitation_speaks_the_language_that_was_chosen(visit: Visit, t
 def words_of(user: User) -> list[Any]:
     """What the drawn cards of *user*'s page show."""
     assert user.client is not None
-    return [one.props["rows"] for one in user.client.elements.values() if isinstance(one, Drawn)]
+    return [one.values for one in user.client.elements.values() if isinstance(one, Drawn)]

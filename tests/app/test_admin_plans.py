@@ -40,9 +40,9 @@ def drawn(user: User, *keys: str) -> dict[str, Any]:
     """The values of the piece that has all *keys*; of the last one."""
     assert user.client is not None
     found = [
-        one.props["rows"][0]
+        one.values
         for one in user.client.elements.values()
-        if isinstance(one, Drawn) and one.props["rows"] and set(keys) <= set(one.props["rows"][0])
+        if isinstance(one, Drawn) and one.values and set(keys) <= set(one.values)
     ]
     return found[-1]
 
@@ -51,8 +51,8 @@ def lines(user: User) -> list[list[str]]:
     """The words of the first list's rows."""
     assert user.client is not None
     for one in user.client.elements.values():
-        if isinstance(one, Drawn) and one.props["rows"] and "lines" in one.props["rows"][0]:
-            return [[cell["text"] for cell in line["cells"]] for line in one.props["rows"][0]["lines"]]
+        if isinstance(one, Drawn) and one.values and "lines" in one.values:
+            return [[cell["text"] for cell in line["cells"]] for line in one.values["lines"]]
     raise AssertionError("there is no list")
 
 

@@ -79,8 +79,8 @@ def shown(user: User) -> dict[str, Any]:
     """What the calendar on *user*'s page shows."""
     assert user.client is not None
     for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.props["rows"] and "sites" in element.props["rows"][0]:
-            return dict(element.props["rows"][0])
+        if isinstance(element, Drawn) and element.values is not None and "sites" in element.values:
+            return element.values
     raise AssertionError("there is no calendar")
 
 
@@ -150,7 +150,7 @@ async def test_t5_those_of_one_driver_are_a_list(
     def listed(user: User) -> list[list[str]]:
         assert user.client is not None
         drawn = [one for one in user.client.elements.values() if isinstance(one, Drawn)]
-        (lines,) = [one.props["rows"][0]["lines"] for one in drawn if "lines" in one.props["rows"][0]]
+        (lines,) = [one.values["lines"] for one in drawn if one.values and "lines" in one.values]
         return [[cell["text"] for cell in line["cells"]] for line in lines]
 
     user = await visit(yard.olga, path)

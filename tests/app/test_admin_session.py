@@ -48,14 +48,14 @@ def olga(world: World) -> int:
 def drawn(user: User) -> str:
     """All that the drawn cards show."""
     assert user.client is not None
-    return str([one.props["rows"] for one in user.client.elements.values() if isinstance(one, Drawn)])
+    return str([one.values for one in user.client.elements.values() if isinstance(one, Drawn)])
 
 
 def pairs(user: User) -> dict[str, str]:
     """The facts."""
     assert user.client is not None
-    rows = (one.props["rows"] for one in user.client.elements.values() if isinstance(one, Drawn))
-    (facts,) = (row[0]["facts"] for row in rows if row and "facts" in row[0])
+    rows = (one.values for one in user.client.elements.values() if isinstance(one, Drawn))
+    (facts,) = (row["facts"] for row in rows if row and "facts" in row)
     return {name: value for name, value, _ in facts}
 
 
@@ -108,7 +108,7 @@ async def test_the_page_says_what_is_known_and_only_operators_see_it(
     told = {
         "Driver": "Dana Driver",
         "Card": "04AABB",
-        "Energy": "12.4 kWh",
+        "Energy": "12.40 kWh",
         "Duration": "1 h 38 min",
         "Start (charger's time)": "Today, 10:00:00",
         "Why it stopped": "EVDisconnected",
@@ -194,7 +194,8 @@ async def test_a_correction_keeps_the_original_in_sight(visit: Visit, world: Wor
     fill(user, "Reason", "The meter labels kWh as Wh")
     press(user, f"Correct session {session}")
     await until(lambda: value(world, ChargingSession.energy_wh, session) == 9_400)
-    await user.should_see("Energy 940.0 kWh → 9.4 kWh", retries=100)
+    await user.should_see("Energy 940.00 kWh → 9.40 kWh", retries=100)
+    await user.should_see("The energy was corrected later", retries=100)
     await user.should_see("The meter labels kWh as Wh")
 
 
@@ -223,7 +224,7 @@ async def test_the_bill_shows_its_lines_parts_corrections_and_sum(
 
     world.database.change_now(bill)
     user = await visit(olga, f"/admin/sessions/{session}")
-    await user.should_see("Total: 11.0 kWh, €2.57")
+    await user.should_see("Total: 11.00 kWh, €2.57")
     shown = drawn(user)
     for text in (
         "Included",

@@ -46,7 +46,7 @@ def table(user: User) -> dict[str, Any]:
     assert user.client is not None
     (found,) = (one for one in user.client.elements.values() if isinstance(one, SessionList))
     (drawn,) = (one for one in found.descendants() if isinstance(one, Drawn))
-    row: dict[str, Any] = drawn.props["rows"][0]
+    row: dict[str, Any] = drawn.values
     return row
 
 
@@ -103,12 +103,13 @@ async def test_a_row_says_who_where_how_much_and_links_there(visit: Visit, world
         "Thu, Nov 19 · 13:00–14:38",
         "Dana Driver",
         "Garage left",
-        "12.4 kWh",
+        "12.40 kWh",
         "1 h 38 min",
         "Finalized",
         "1",
         "",
     ]
+    assert cells[-1]["meta"] == "before billing began"
     assert [cell.get("href", "") for cell in cells[:3]] == [
         f"/admin/sessions/{over}",
         f"/admin/drivers/{world.dana}",

@@ -261,4 +261,4 @@ async def test_t41_hostile_cells_are_text(visit: Visit, portal: Portal) -> None:
     press(user, "See what would happen")
     await user.should_see("1 line is wrong", retries=20)
     drawn = [one for one in user.client.elements.values() if isinstance(one, Drawn)]
-    assert any(hostile in str(one.props["rows"]) for one in drawn)
+    assert any(hostile in str(one.values) for one in drawn)

@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def rows(user: User) -> list[Any]:
-    return [row for drawn in user.find(Drawn).elements for row in drawn.props["rows"]]
+    return [drawn.values for drawn in user.find(Drawn).elements if drawn.values is not None]
 
 
 SESSION = RecentSession(5, "Garage left", NOW - 3 * HOUR, NOW - 2 * HOUR, 18_449, True)

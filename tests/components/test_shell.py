@@ -78,7 +78,7 @@ async def test_the_frame_has_a_skip_link_one_heading_and_no_dead_links(paper: Pa
     assert header.slots["item"].template is not None
     links = re.findall(r' href="([^"]+)"', header.slots["item"].template)
     assert links == ["#content", "/", "/account", "/switch"]
-    places = header.props["rows"][0]["places"]
+    places = header.values["places"]
     assert [(place["path"], place["current"]) for place in places] == [("/", True), ("/account", False)]
     (heading,) = (one for one in user.find(ui.label).elements if one.tag == "h1")
     assert (heading.text, heading.props["id"]) == ("Your charging", "content")
@@ -88,7 +88,7 @@ async def test_t37_sign_out_is_a_post_form(paper: Paper) -> None:
     user = await paper.draw(lambda: frame(JANA))
     (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
     assert '<form method="post" :action="props.row.end_path">' in str(header.slots["item"].template)
-    assert header.props["rows"][0]["end_path"] == "/auth/sign-out"
+    assert header.values["end_path"] == "/auth/sign-out"
     await user.should_see("Jana")
     await user.should_see("Sign out")
     await user.should_not_see("Settings")
@@ -99,7 +99,7 @@ async def test_p23_whoever_acts_as_somebody_goes_back_instead_of_signing_them_ou
     await paper.draw(lambda: frame(replace(JANA, name=HOSTILE, acting=timedelta(minutes=29, seconds=1))))
     user = paper.user
     (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
-    assert header.props["rows"][0]["end_path"] == "/auth/acting/end"
+    assert header.values["end_path"] == "/auth/acting/end"
     await user.should_not_see("Sign out")
     (banner,) = user.find(ActingBanner).elements
     await user.should_see(f"You are acting as {HOSTILE}.")
@@ -137,14 +137,14 @@ async def test_the_place_where_one_is_is_marked(
 
     await paper.user.open(path)
     (header,) = (one for one in paper.user.find(Drawn).elements if "p-bar" in one.classes)
-    places = header.props["rows"][0]["places"]
+    places = header.values["places"]
     assert [place["path"] for place in places if place["current"]] == ([current] if current else [])
 
 
 async def test_nobody_signed_in_no_account_menu(paper: Paper) -> None:
     user = await paper.draw(frame)
     (header,) = (one for one in user.find(Drawn).elements if "p-bar" in one.classes)
-    assert header.props["rows"][0]["name"] == ""
+    assert header.values["name"] == ""
 
 
 async def test_p25_settings_are_chosen_and_handed_over(paper: Paper) -> None:
