@@ -169,10 +169,14 @@ def card_error(reader: Reader) -> Card:
     return card
 
 
-def first_run(reader: Reader) -> Card:
-    """Draw the note for a driver whose operator has still something to do (P4)."""
+def first_run(reader: Reader, *, again: bool = False) -> Card:
+    """Draw the note for a driver whose operator has still something to do (P4).
+
+    *again*: a card was linked once, and is no more.
+    """
     with Card("p-first-run", "first-run-title") as card:
-        texts = {"title": reader.text("first_run.title"), "text": reader.text("first_run.text")}
+        which = "first_run.again" if again else "first_run"
+        texts = {"title": reader.text(f"{which}.title"), "text": reader.text(f"{which}.text")}
         Drawn(FIRST_RUN, texts)
     return card
 

@@ -35,6 +35,7 @@ from data.periods import Period, local_day
 from data.queries import mappings, plans, reservations, sessions
 from data.queries.board import SharedBoard
 from data.queries.chargers import VisibleChargers, visible_chargers
+from data.queries.mappings import Standing
 from data.queries.plans import PlanUse
 from data.queries.reservations import NextReservation
 from data.queries.sessions import ActiveSession, RecentSession
@@ -140,7 +141,7 @@ class Dashboard:
         subscribed = When(Topic.PLAN, me)
         linked = When(Topic.PEOPLE, me)
         any_charger = When(Topic.CHARGERS, within=SPREAD)
-        self.linked = cards.bind(lambda db: mappings.has_active_mapping(db, me), linked)
+        self.linked = cards.bind(lambda db: mappings.standing(db, me), linked)
         self.active = cards.bind(self.ask_active, mine, tells_time=True, until=self.until_stale)
         self.recent = cards.bind(lambda db: tuple(sessions.recent(db, me)), mine, following, tells_time=True)
         self.reservation = cards.bind(
@@ -206,18 +207,18 @@ class Dashboard:
             )
             self.chargers.draw(self.draw_chargers)
 
-    def draw_first_run(self, linked: bool) -> Show[bool]:
+    def draw_first_run(self, found: Standing) -> Show[Standing]:
         """P4: the note is there as long as the operator has something to do."""
         place = ui.element("div").classes("p-slot")
 
-        def show(linked: bool) -> None:
-            if linked:
+        def show(found: Standing) -> None:
+            if found is Standing.LINKED:
                 place.clear()
             elif not place.default_slot.children:
                 with place:
-                    shell.first_run(self.reader)
+                    shell.first_run(self.reader, again=found is Standing.NO_MORE)
 
-        show(linked)
+        show(found)
         return show
 
     def draw_banner(self, found: Sequence[ActiveSession]) -> Show[Sequence[ActiveSession]]:

@@ -89,6 +89,14 @@ async def test_p4_first_run_before_a_card_is_linked(visit: Visit, world: World) 
     await user.should_not_see("Welcome, your account is ready.", retries=20)
 
 
+async def test_p4_the_only_card_is_no_longer_theirs(visit: Visit, world: World) -> None:
+    """P4: nobody who has charged is welcomed as if they were new."""
+    world.begin(world.dana, energy_wh=12_463, power_w=7_200)
+    user = await visit(world.dana)
+    await user.should_see("No card is linked to your account at present.")
+    await user.should_not_see("Welcome")
+
+
 async def test_p6_p7_the_banner_shows_what_is_known(visit: Visit, world: World) -> None:
     world.card(world.dana)
     world.database.change_now(lambda change: add_plan(change, world.dana, included_wh=None))

@@ -20,7 +20,7 @@ from data.database import Change, Database
 from data.models import Account, ChargingSession, Connector, EnergyStep
 from data.periods import Period, Window
 from data.queries.chargers import visible_chargers
-from data.queries.mappings import has_active_mapping
+from data.queries.mappings import has_active_mapping, has_charged
 from data.queries.plans import period_window, plan_use
 from data.queries.reservations import next_reservation
 from data.queries.sessions import active, recent
@@ -37,6 +37,7 @@ DAY = timedelta(days=1)
 
 QUERIES: dict[str, Callable[[Connection, int], Any]] = {
     "has_active_mapping": lambda db, account: has_active_mapping(db, account),
+    "has_charged": lambda db, account: has_charged(db, account),
     "active": lambda db, account: active(db, account),
     "active_with_costs": lambda db, account: active_with_costs(db, account, ZONE, NOW),
     "costs": lambda db, account: costs(db, account, [one.id for one in active(db, account)], NOW, ZONE),
