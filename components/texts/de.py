@@ -2057,7 +2057,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.preview.title": "Ein Beispielmonat",
     "plans.preview.kwh": "Energie im Monat",
     "plans.preview.night": "Davon nachts",
-    "plans.preview.text": "30 gleiche Tage; nachts heißt von 22:00 bis 06:00 Uhr.",
+    "plans.preview.text": "30 gleiche Tage; nachts heißt von 22:00 bis 06:00 Uhr. Die Grundgebühr berechnet "
+    "Ihre eigene Abrechnung: Sie steht auf keiner Rechnung eines Ladevorgangs.",
     "plans.preview.included": "Enthalten",
     "plans.preview.total": "Summe",
     "plans.preview.no_price": "Ohne Preis je kWh wird die Energie nicht abgerechnet.",

@@ -1990,7 +1990,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plans.preview.title": "An example month",
     "plans.preview.kwh": "Energy in the month",
     "plans.preview.night": "Of it at night",
-    "plans.preview.text": "30 days like each other; night is from 22:00 to 06:00.",
+    "plans.preview.text": "30 days like each other; night is from 22:00 to 06:00. Your own billing charges "
+    "the base fee: it is part of no session's bill.",
     "plans.preview.included": "Included",
     "plans.preview.total": "Total",
     "plans.preview.no_price": "Without a price per kWh the energy is not billed.",
