@@ -57,6 +57,8 @@ class MeterCurve(Card):
         lines = []
         if curve is not None:
             lines.append(reader.text("sessions.curve.text", zone=reader.zone))
+            if curve.corrected:
+                lines.append(reader.text("sessions.curve.corrected"))
             if curve.steps == 0:
                 lines.append(reader.text("sessions.curve.even"))
             elif curve.steps > len(spans):

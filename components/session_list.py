@@ -100,6 +100,14 @@ def _empty(found: Found, wanted: Wanted, reader: Reader) -> str:
     return reader.text("sessions.empty.filtered" if is_filtered(wanted) else "sessions.empty")
 
 
+def _when(one: ListedSession, reader: Reader, now: datetime) -> str:
+    if one.ended_at is not None:
+        return reader.span(one.started_at, one.ended_at, now)
+    today = reader.local(one.started_at).date() == reader.local(now).date()
+    moment = reader.time(one.started_at) if today else reader.moment(one.started_at, now)
+    return reader.text("charger.since", moment=moment)
+
+
 def _cells(one: ListedSession, reading: Reading, reader: Reader, now: datetime) -> tuple[Cell | str, ...]:
     going = one.ended_at is None
     # With as many decimals as what is in progress: one column.
@@ -121,12 +129,15 @@ def _cells(one: ListedSession, reading: Reading, reader: Reader, now: datetime) 
         flags = Cell(flags.text, kind="reserved", icon="flag")
     place = reader.text("sessions.place", site=one.site_name, number=one.connector)
     return (
-        Cell(reader.span(one.started_at, one.ended_at, now), href=f"{PATH}{one.id}"),
+        Cell(_when(one, reader, now), href=f"{PATH}{one.id}"),
         driver,
         Cell(one.charger_name, place, f"/admin/chargers/{one.charger_id}"),
         energy,
         reader.length((one.ended_at or now) - one.started_at),
         state_pill(one.state, reader),
         flags,
-        billed(one, reader),
+        Cell(
+            billed(one, reader),
+            "" if one.unbilled is None else reader.text(f"sessions.unbilled.{one.unbilled}"),
+        ),
     )

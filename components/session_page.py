@@ -15,7 +15,7 @@ from components.recent_sessions import ICONS
 from components.words import UNKNOWN, Reader
 from data.queries.charges import BilledLine, Correction
 from data.queries.session_facts import Quarantined, SessionFacts
-from data.queries.session_list import State
+from data.queries.session_list import ListedSession, Unbilled
 from data.types import Authorization
 
 FLAGS = """
@@ -152,13 +152,17 @@ class Bill(Listing):
         self._reader = reader
 
     def show_bill(
-        self, lines: Sequence[BilledLine], names: Mapping[int, str], state: State, now: datetime
+        self, lines: Sequence[BilledLine], names: Mapping[int, str], session: ListedSession, now: datetime
     ) -> None:
         """Show *lines*; *names* are those of their drivers."""
         reader = self._reader
         heads = ("period", "what", "energy", "price", "amount", "written")
         numbers = {"energy", "price", "amount"}
-        none = "sessions.bill.none" if state is State.FINALIZED else "sessions.bill.empty"
+        none = "sessions.bill.empty"
+        if session.unbilled is not None:
+            none = "sessions.bill.none"
+            if session.unbilled in (Unbilled.NOBODY, Unbilled.IMPORTED):
+                none += f".{session.unbilled}"
         self.show(
             Page(
                 columns=[Column(reader.text("sessions.bill." + name), name in numbers) for name in heads],

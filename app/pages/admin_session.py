@@ -201,7 +201,7 @@ class SessionPage:
         card = Bill(self.console.reader)
 
         def show(money: Money) -> None:
-            card.show_bill(money.lines, money.names, self.known.listed.state, clock.now())
+            card.show_bill(money.lines, money.names, self.known.listed, clock.now())
 
         show(money)
         return show

@@ -30,7 +30,7 @@ class Messages:
         self.id = charger_id
         self.search = self.direction = self.action = ""
         self.everything = False
-        self.following = True
+        self.following = False
         self._messages: list[Message] = []
         self._stop: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -60,7 +60,7 @@ class Messages:
             self._actions.classes("p-choice").props("outlined dense options-dense behavior=menu")
             self._actions.props["label"] = reader.text("messages.action")
             self._actions.on_value_change(lambda event: self._look(action=event.value or ""))
-            follow = ui.switch(reader.text("messages.follow"), value=True)
+            follow = ui.switch(reader.text("messages.follow"), value=False)
             follow.on_value_change(lambda event: self._follow(bool(event.value)))
         with self._card.actions:
             self._all = ui.button(reader.text("messages.all", kept=reader.integer(KEPT)), color=None)

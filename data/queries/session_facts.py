@@ -63,6 +63,8 @@ class Curve:
     spans: tuple[EnergySpan, ...]
     steps: int
     """Out of so many that are stored; 0: none is, and the one span is the whole session."""
+    corrected: bool = False
+    """The energy was corrected by hand: the curve is scaled to it, and not what the meter said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +139,19 @@ def curve(db: Connection, session_id: int) -> Curve | None:
     However often a charger has sent its meter, neighbours are put together until `MOST_POINTS` are left.
     """
     row = db.execute(
-        select(_s.energy_started_at, _s.energy_ended_at, _s.energy_wh).where(_s.id == session_id)
+        select(_s.energy_started_at, _s.energy_ended_at, _s.energy_wh, _s.flags).where(_s.id == session_id)
     ).one_or_none()
     if row is None or row.energy_wh == 0:
         return None
+    corrected = "corrected" in row.flags
     # Stored are at most as many as the charger has sent readings with another energy: thousands, no more.
     rows = db.execute(_STEPS, {"session_id": session_id})
     found = [EnergySpan(step.started_at, step.ended_at, step.energy_wh) for step in rows]
     if not found:
         if row.energy_ended_at <= row.energy_started_at:
             return None
-        return Curve((EnergySpan(row.energy_started_at, row.energy_ended_at, row.energy_wh),), 0)
-    return Curve(thinned(found, MOST_POINTS), len(found))
+        return Curve((EnergySpan(row.energy_started_at, row.energy_ended_at, row.energy_wh),), 0, corrected)
+    return Curve(thinned(found, MOST_POINTS), len(found), corrected)
 
 
 def thinned(spans: list[EnergySpan], most: int) -> tuple[EnergySpan, ...]:
