@@ -283,9 +283,14 @@ class SessionsPage:
         for name, options in (("site", answer.sites), ("charger", answer.chargers)):
             label, every = reader.text(f"sessions.{name}"), reader.text(f"sessions.{name}.all")
             if len(options) > 1 or values[name]:
-                filters.choice(name, label, {str(id_): text for id_, text in options}, everything=every)
+                offered = {str(id_): text for id_, text in options}
+                if values[name]:  # what the address names and nobody knows lists nothing: it says so
+                    offered.setdefault(values[name], reader.text("sessions.filter.unknown"))
+                filters.choice(name, label, offered, everything=every)
         states = {state.value: reader.text("sessions.state." + state.value) for state in State}
         every = reader.text("sessions.state.all")
+        if asked.state:
+            states.setdefault(asked.state, reader.text("sessions.filter.unknown"))
         filters.choice("state", reader.text("sessions.state"), states, everything=every)
         filters.day("from", reader.text("sessions.from"))
         filters.day("to", reader.text("sessions.to"))

@@ -1121,6 +1121,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.unbilled.no_price": "kein Preis",
     "sessions.curve.corrected": "Die Energie wurde später korrigiert: Die Kurve ist die der Ladestation, "
     "auf die korrigierte Menge umgerechnet.",
+    "sessions.filter.unknown": "Unbekannt",
     "cards.title": "Karten",
     "cards.tag": "Karte",
     "cards.state": "Status",

@@ -1088,6 +1088,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "sessions.unbilled.no_price": "no price",
     "sessions.curve.corrected": "The energy was corrected later: the curve is the charger's, scaled to the "
     "corrected amount.",
+    "sessions.filter.unknown": "Unknown",
     "cards.title": "Cards",
     "cards.tag": "Card",
     "cards.state": "State",

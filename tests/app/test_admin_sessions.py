@@ -253,3 +253,10 @@ async def until(true: Any) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("it did not come to that")
+
+
+@pytest.mark.parametrize("asked", ["site=999", "charger=999", "state=lost"])
+async def test_t5_what_nobody_knows_is_named_in_the_form(visit: Visit, olga: int, asked: str) -> None:
+    """T5: nothing is listed, and the form does not say that all is."""
+    user = await visit(olga, f"/admin/sessions?{asked}")
+    await user.should_see("Unknown")
