@@ -71,6 +71,9 @@ class OwnedSubscription:
     """In 1/10,000 of the currency's major unit."""
     included_wh: int | None
     unlimited: bool
+    tiers: list[dict[str, int]]
+    windows: list[dict[str, int]]
+    """Both as in `data.models.Plan`."""
     anchor_day: int
     started_on: date
     ended_on: date | None
@@ -299,6 +302,8 @@ def _subscriptions(db: Connection, account_id: int) -> tuple[OwnedSubscription, 
             Plan.price_per_kwh,
             Plan.included_wh,
             Plan.unlimited,
+            Plan.tiers,
+            Plan.windows,
             Subscription.anchor_day,
             Subscription.started_on,
             Subscription.ended_on,

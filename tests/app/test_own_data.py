@@ -87,7 +87,8 @@ async def test_p17_t2_json_holds_what_was_billed_and_corrected(portal: Portal, h
 
     def add(change: Change) -> int:
         dana, eve = fill(change)
-        world.add_plan(change, dana, name="Home", currency="EUR")
+        night = [{"from_minute": 0, "to_minute": 360, "price_per_kwh": 1_900}]
+        world.add_plan(change, dana, name="Home", currency="EUR", windows=night)
         line = {"session_id": 1, "account_id": dana, "created_at": START, "reason": ""}
         lines = [
             {"key": "A", "plan_id": 1, "period_first": START.date(), "energy_wh": 18_000, "amount": 702},
@@ -112,6 +113,8 @@ async def test_p17_t2_json_holds_what_was_billed_and_corrected(portal: Portal, h
     await here.enter(portal.database.change_now(add))
     text = await here.get("/account/data.json")
     found = json.loads(text)
+    (plan,) = found["subscriptions"]
+    assert (plan["tiers"], plan["windows"][0]["price_per_kwh"]) == ([], 1_900)
     billed = {"session_id": 1, "plan": "Home", "period_first": "2026-10-25", "currency": "EUR"}
     at = "2026-10-25T00:30:00Z"
     nothing = {"plan": None, "period_first": None, "currency": None, "amount": None}
