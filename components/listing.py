@@ -31,7 +31,7 @@ TABLE = """
     <tr v-for="line in props.row.lines" :key="line.key">
       <td v-for="(cell, at) in line.cells" :key="at" :data-head="props.row.heads[at].label"
           :class="[props.row.heads[at].number ? 'is-number' : '', at === 0 ? 'is-first' : '']"
-          :data-unknown="cell.text ? null : ''">
+          :data-unknown="cell.text || cell.meta ? null : ''">
         <span v-if="cell.kind" class="p-pill" :class="'is-' + cell.kind">
           <i class="p-icon" :class="'p-i-' + cell.icon" aria-hidden="true"></i>
           {{ cell.text }}

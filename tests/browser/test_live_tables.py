@@ -164,3 +164,27 @@ def test_focus_comes_back_to_the_row_that_opened_a_dialog(
     ActionChains(selenium).send_keys(Keys.ESCAPE).perform()
     unseen(".q-dialog")
     wait.until(lambda b: b.execute_script(STILL_THERE))
+
+
+def test_boxes_look_alike_and_the_keyboard_goes_as_it_is_seen(
+    server: Server, charger: ChargePoint, selenium: webdriver.Chrome, sign_in: Callable[..., None]
+) -> None:
+    """Issue 4: one look of boxes, no gap in a card, no line for what is not known on a phone."""
+    wait = waiting(selenium, 15)
+    boxes = """return [...document.querySelectorAll('.p-filters .q-field__control')].map(one => {
+        const edge = getComputedStyle(one, '::before')
+        return [getComputedStyle(one).borderRadius, one.offsetHeight, edge.borderTopColor].join(' ')})"""
+    sign_in(selenium, "olga@example.org", "/admin/sessions")
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "main tbody tr, .p-listing tbody tr"))
+    found = selenium.execute_script(boxes)
+    assert len(found) > 3
+    assert len(set(found)) == 1, found
+    lefts = "return ['[popovertarget=account-menu]', '.p-settings'].map(one => "
+    lefts += "document.querySelector(one).getBoundingClientRect().left)"
+    account, settings = selenium.execute_script(lefts)
+    assert account + 44 <= settings
+    metrics = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    unknown = selenium.find_elements(By.CSS_SELECTOR, "td[data-unknown]")
+    assert unknown
+    assert not any(one.is_displayed() for one in unknown)
