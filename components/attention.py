@@ -257,5 +257,9 @@ class _Line:
             )
         if kind in _OF_SESSIONS and matter.id is not None:
             return f"/admin/sessions/{matter.id:d}", text("attention.action.session")
+        if kind is Kind.REFUSED and matter.id is not None and matter.since is not None:
+            day = self.reader.local(matter.since).date().isoformat()
+            path = f"{all_of_it}?day={day}&reservation={matter.id:d}"
+            return path, text("attention.action.refused")
         known = f"attention.action.{kind}"
         return all_of_it, text(known if self.reader.knows(known) else "attention.action.list")

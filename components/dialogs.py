@@ -67,8 +67,11 @@ def actions(
     *,
     fields: Sequence[ui.input] = (),
     danger: bool = False,
+    keep: str = "",
 ) -> ui.button:
-    """The two buttons: cancel, and *label*, which closes the dialog unless there is a problem to tell.
+    """The two buttons: cancel (*keep* where that word could be misread), and *label*.
+
+    The latter closes the dialog unless there is a problem to tell.
 
     Returned is the second; while it is disabled, Enter does nothing either.
 
@@ -90,7 +93,7 @@ def actions(
             box.close()
 
     with ui.element("div").classes("p-actions"):
-        cancel = ui.button(reader.text("settings.cancel"), on_click=box.close, color=None)
+        cancel = ui.button(keep or reader.text("settings.cancel"), on_click=box.close, color=None)
         cancel.classes("p-button").props("flat")
         button = ui.button(label, on_click=act, color=None).classes("p-button is-main")
         if danger:
@@ -111,6 +114,7 @@ def confirm(
     *,
     reason: str = "",
     danger: bool = False,
+    keep: str = "",
 ) -> None:
     """Ask before *do*, with *label* on its button, which names what it is done to.
 
@@ -123,4 +127,4 @@ def confirm(
         async def act() -> Problem:
             return await do((why.value or "") if why is not None else "")
 
-        actions(reader, box, label, act, fields=[why] if why is not None else [], danger=danger)
+        actions(reader, box, label, act, fields=[why] if why is not None else [], danger=danger, keep=keep)

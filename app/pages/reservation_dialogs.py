@@ -80,7 +80,7 @@ class Form:
         self._console = console
         self._held = held
         self._chargers = {one.id: one for one in chargers}
-        first = held.charger_id if held is not None and held.charger_id in self._chargers else chargers[0].id
+        first = held.charger_id if held is not None and held.charger_id in self._chargers else None
         words = console.reader
         names = {one.id: f"{one.name} · {one.site_name}" for one in chargers}
         self.charger = ui.select(
@@ -159,12 +159,16 @@ class Form:
 
     def _set_places(self, number: int | None) -> None:
         words = self._console.reader
-        chosen = self._chargers[self.charger.value]
+        chosen = self._chargers.get(self.charger.value)
         numbers = {WHOLE: words.text("reservations.whole")}
-        if len(chosen.numbers) > 1:
+        if chosen is not None and len(chosen.numbers) > 1:
             numbers |= {one: place(words, one) for one in chosen.numbers}
         self.place.set_options(numbers, value=number if number in numbers else WHOLE)
-        self.zone.set_text(words.text("reservations.zone", site=chosen.site_name, zone=chosen.zone))
+        # Nothing is chosen for them: a reservation made in passing would block the first one there is.
+        told = words.text("reservations.charger.choose")
+        if chosen is not None:
+            told = words.text("reservations.zone", site=chosen.site_name, zone=chosen.zone)
+        self.zone.set_text(told)
 
     async def _other_charger(self) -> None:
         if self.charger.value in self._chargers:
@@ -280,9 +284,25 @@ def show(console: Console, held: Held, saved: Saved, closed: Callable[[], object
         async def ask_cancel() -> None:
             cancel(console, held)
 
+        async def ask_again() -> None:
+            if (caller := await console.caller()) is None:
+                return
+            try:
+                await console.portal.reservations.ask_again(caller, held.id)
+            except CannotReserve as error:
+                told.set_text(problem(words, error, clock.now()))
+                told.classes(remove="hidden")
+            else:
+                box.close()
+
+        told = dialogs.paragraph("").props("role=alert").classes("p-alert hidden")
         with ui.element("div").classes("p-actions"):
             close = ui.button(words.text("reservations.close"), on_click=box.close, color=None)
             close.classes("p-button").props("flat")
+            if can and held.status is ReservationStatus.REFUSED and held.starts_at <= now:
+                ui.button(words.text("reservations.again"), on_click=ask_again, color=None).classes(
+                    "p-button"
+                )
             if can:
                 other = ui.button(
                     words.text("reservations.change"),
@@ -321,6 +341,7 @@ def cancel(console: Console, held: Held) -> None:
         words.text("reservations.cancel.do", driver=held.driver_name),
         act,
         danger=True,
+        keep=words.text("reservations.keep"),
     )
 
 

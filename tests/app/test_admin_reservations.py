@@ -14,12 +14,14 @@ from sqlalchemy import event, select
 from app import clock
 from app.portal import Portal
 from components import words
+from components.attention import _Line
 from components.drawn import Drawn
 from components.driver_choice import DriverChoice
 from components.reservation_words import standing
 from data.database import Database
 from data.models import Reservation
 from data.queries import reservation_day
+from data.queries.matters import Kind, Matter, Matters
 from data.types import Role
 from tests import world
 from tests.app.test_admin_people import fill, press, until
@@ -193,6 +195,8 @@ async def test_c15_one_is_made_in_the_sites_time_and_a_conflict_is_said_first(
     yard.hold(yard.far, datetime(2026, 11, 23, 15, 0, tzinfo=UTC), account=yard.eve, mapping=yard.eves)
     user = await visit(yard.olga, f"/admin/reservations?day=2026-11-23&site={yard.there}")
     press(user, "New reservation")
+    await user.should_see("Choose a charger.", retries=20)  # nobody chooses one for them
+    chosen(user, "Charger").set_value(yard.far)
     await user.should_see("Times are those of Zoo (America/New_York).", retries=20)
     press(user, "Reserve")
     await user.should_see("Choose a charger and a card", retries=20)
@@ -219,6 +223,8 @@ async def test_c15_one_connector_and_an_hour_that_does_not_exist(
     user = await visit(yard.olga, f"/admin/reservations?day=2027-03-28&site={yard.here}")
     assert shown(user)["sites"][0]["hours"] == "This day has 23 hours here: the clocks change."
     press(user, "New reservation")
+    await user.should_see("Choose a charger.", retries=20)
+    chosen(user, "Charger").set_value(yard.one)
     await user.should_see("Times are those of Harbour", retries=20)
     _card(user).set_value(yard.card)
     chosen(user, "Connector").set_value(2)
@@ -246,18 +252,40 @@ async def test_c15_a_block_opens_what_it_is_and_is_changed_or_cancelled(
     await user.should_see("Charger CP2 refused it, 13:00: the place was occupied.")
     await user.should_see("DANA-CARD-1")
     await user.should_see("1 h 30 min")
+    await user.should_see("Ask again")
     press(user, "Change…")
     await user.should_see("The reservation is replaced by a new one.", retries=20)
     _when(user, "2026-11-22", "15:00", "2026-11-22", "16:00")
     press(user, "Change the reservation")
     await until(lambda: [row[5] for row in yard.rows()] == ["cancelled", "held"])
     user = await visit(yard.olga, f"{TODAY}&reservation={held + 1}")
+    await user.should_not_see("Ask again")
     press(user, "Cancel the reservation…")
     await user.should_see("Charger CP2, Today, 15:00–16:00.", retries=20)
+    await user.should_see("Keep it")
     press(user, "Cancel the reservation of Dana Driver")
     await until(lambda: [row[5] for row in yard.rows()] == ["cancelled", "cancelled"])
     user = await visit(yard.olga, f"{TODAY}&reservation={held + 1}")
     await user.should_not_see("Change…")
+
+
+async def test_c15_a_refused_one_is_asked_for_again_where_the_overview_leads(
+    noon: None, visit: Visit, yard: Yard
+) -> None:
+    """C15, C16: from the line that tells of it to its dialog, and the charger is asked once more."""
+    held = yard.hold(yard.two, NOW - HOUR, status="refused", charger_answer="occupied", sent_at=NOW)
+    line = Matters(Kind.REFUSED, 1, (Matter(held, "Charger CP2", "Dana Driver", NOW - HOUR),))
+    told = _Line(words.reader("en", "UTC"), NOW, line, line.first[0]).told()
+    assert told["href"] == f"{TODAY}&reservation={held}"
+    user = await visit(yard.olga, told["href"])
+    press(user, "Ask again")
+    await until(lambda: yard.rows()[0][5] != "refused")
+    # By whoever else came meanwhile, it is said so.
+    other = yard.hold(yard.one, NOW - HOUR, status="refused", charger_answer="occupied", sent_at=NOW)
+    yard.hold(yard.one, NOW - HOUR, account=yard.eve, mapping=yard.eves)
+    user = await visit(yard.olga, f"{TODAY}&reservation={other}")
+    press(user, "Ask again")
+    await user.should_see("This overlaps 1 other reservation: Eve Other", retries=20)
 
 
 async def test_t41_hostile_names_stay_text(noon: None, visit: Visit, yard: Yard) -> None:
