@@ -150,6 +150,8 @@ async def test_p9_rows_in_progress_follow_what_chargers_say(
     running = world.begin(world.dana, energy_wh=1_000)
     user = await visit(olga, "/admin/sessions")
     assert table(user)["lines"][0]["cells"][3]["text"] == "1.00 kWh"
+    assert table(user)["lines"][0]["cells"][0]["text"].startswith("since ")
+    assert not table(user)["lines"][0]["cells"][0]["text"].endswith("–")
     world.read(running, world.dana, 1_234, power_w=7_200)
     await until(lambda: table(user)["lines"][0]["cells"][3] == {"text": "1.23 kWh", "meta": "7.2 kW"})
     world.change(running, world.dana, ended_at=NOW, energy_ended_at=NOW)
