@@ -128,6 +128,9 @@ async def test_c10_an_unknown_card_is_linked_with_its_sessions(visit: Visit, gar
     user = await visit(garage.olga, "/admin/cards")
     pick(user, "NEW")
     await user.should_see(kind=ui.label, content="Card NEW")
+    await user.should_see("Link to a driver")
+    await user.should_see("10.0 kWh")
+    await user.should_not_see("kWh kWh")
     press(user, "Link to a driver")
     await user.should_see("Link card NEW to a driver")
     press(user, "Link card NEW")
@@ -206,7 +209,7 @@ async def test_a_card_is_blocked_and_deactivated(visit: Visit, garage: Garage) -
     user = await visit(garage.olga, "/admin/cards")
     for tag, action, expected in (("DANA", "Block", (True, True)), ("EVE", "Deactivate", (False, False))):
         pick(user, tag)
-        await user.should_see(f"Card {tag}")
+        await user.should_see(kind=ui.label, content=f"Card {tag}")
         press(user, action)
         await user.should_see(f"{action} card {tag}?")
         press(user, f"{action} card {tag}")
