@@ -13,7 +13,7 @@ from nicegui.element import Element
 from components import forms
 from components.currencies import named_currencies
 from components.drawn import Card
-from components.preferences import Choice
+from components.preferences import Choice, SearchedChoice
 from components.words import Reader
 
 B = TypeVar("B", ui.input, Choice)
@@ -87,13 +87,9 @@ class PlanForm(Card):
         forms.text("h2", reader.text("plans.form.title")).props("id=plan-form-title")
         with ui.element("div").classes("p-form-grid"):
             self._input("name", LONGEST_NAME).classes("is-wide")
-            currency = Choice(
-                named_currencies(reader),
-                value=typed.currency,
-                label=reader.text("plans.form.currency"),
-                with_input=True,
-            )
-            self._keep("currency", currency).props("outlined options-dense behavior=menu")
+            label = reader.text("plans.form.currency")
+            currency = SearchedChoice(reader, named_currencies(reader), value=typed.currency, label=label)
+            self._keep("currency", currency)
             self._input("base_fee").props("inputmode=decimal")
             self._choice("energy", ("none", "amount", "all"))
             self._input("included_wh").props("inputmode=decimal suffix=kWh")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nicegui import ui
-
 from app.access.account_rules import LONGEST_NAME
 from app.operating.sites import LONGEST_ADDRESS, CannotKeep
 from app.pages.console import Console
 from app.pages.new_charger import buttons
 from components import currencies, dialogs
 from components.dialogs import Problem
-from components.preferences import Choice
+from components.preferences import SearchedChoice
 from components.words import Reader, zones
 from data.queries.sites import SiteFacts
 
@@ -49,6 +47,8 @@ class SiteForm:
         zone.on_value_change(follow)
 
         async def save() -> Problem:
+            if problem := zone.settle() or currency.settle():
+                return problem
             if (caller := await self.console.caller()) is None:
                 return ""
             values = {
@@ -71,19 +71,17 @@ class SiteForm:
         buttons(label, save, fields=[name, address])
 
 
-def zone_choice(reader: Reader, zone: str) -> ui.select:
+def zone_choice(reader: Reader, zone: str) -> SearchedChoice:
     """A time zone, to be searched by its name."""
     # "New York", as somebody types it; the name of the zone itself has an underscore.
     all_zones = {one: one.replace("_", " ") for one in sorted({*zones(), zone})}
-    choice = Choice(all_zones, value=zone, label=reader.text("sites.time_zone"), with_input=True)
-    choice.props("outlined options-dense behavior=menu")
+    choice = SearchedChoice(reader, all_zones, value=zone, label=reader.text("sites.time_zone"))
     choice.props["hint"] = reader.text("sites.time_zone.hint")
     return choice
 
 
-def currency_choice(reader: Reader, code: str) -> ui.select:
+def currency_choice(reader: Reader, code: str) -> SearchedChoice:
     """A currency, to be searched by its code or name."""
     names = dict(currencies.named_currencies(reader))
     names.setdefault(code, code)
-    choice = Choice(names, value=code, label=reader.text("sites.currency"), with_input=True)
-    return choice.props("outlined options-dense behavior=menu")
+    return SearchedChoice(reader, names, value=code, label=reader.text("sites.currency"))

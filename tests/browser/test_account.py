@@ -56,6 +56,26 @@ def test_t16_everywhere_else_is_within_two_seconds(
     selenium.execute_script("arguments[0].scrollIntoView({block: 'center'})", zone)
     zone.click()
     zone.send_keys(Keys.CONTROL, "a")
+    zone.send_keys("ber")
+    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")) > 1)
+    zone.send_keys(Keys.TAB)
+    wait.until(lambda b: "Several in the list match “ber”" in body(b))
+    assert zone.get_attribute("value") == "Europe/Berlin"
+    # What alone fits is taken: no arrow is needed.
+    for typed, key, taken in (
+        ("lisbo", Keys.ENTER, "Europe/Lisbon"),
+        ("Vienna", Keys.TAB, "Europe/Vienna"),
+    ):
+        zone.click()
+        zone.send_keys(Keys.CONTROL, "a")
+        zone.send_keys(typed)
+        wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")) == 1)
+        zone.send_keys(key)
+        wait.until(lambda b, taken=taken: zone.get_attribute("value") == taken)
+        wait.until(lambda b: not b.find_elements(By.CSS_SELECTOR, ".q-menu .q-item"))
+    assert "Several in the list" not in body(selenium)
+    zone.click()
+    zone.send_keys(Keys.CONTROL, "a")
     zone.send_keys("kathm")
     wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")) == 1)
     zone.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
