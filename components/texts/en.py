@@ -108,8 +108,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plan.ends": "Ends on {date}",
     # chargers
     "chargers.title": "Chargers",
-    "chargers.empty": "No chargers are visible to your account. "
-    "Your operator decides which ones you can use.",
+    "chargers.empty": "No chargers are visible to your account. Your operator decides which ones you can "
+    "use.",
     "chargers.no_match": "No charger matches “{search}”.",
     "chargers.shown": "Showing {shown} of {all}",
     "chargers.search": "Search by name or site",
@@ -1531,7 +1531,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.action.disk": "Open health",
     "attention.action.database": "Open health",
     "attention.action.billing": "Open health",
-    "attention.action.refused": "Open reservations",
+    "attention.action.refused": "Open the reservation",
     "overview.figures": "Figures",
     "overview.charging": "Charging now",
     "overview.of_connectors": {"one": "of {n} connector", "other": "of {n} connectors"},
