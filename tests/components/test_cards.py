@@ -381,7 +381,7 @@ async def test_p19_fifty_of_more_and_a_search(paper: Paper) -> None:
 
 async def test_p19_no_chargers(paper: Paper) -> None:
     user = await paper.draw(lambda: chargers.draw(visible(online=0), DE, NOW, lambda search: None))
-    await user.should_see("Für Ihr Konto sind keine Ladepunkte sichtbar.")
+    await user.should_see("Für Ihr Konto sind keine Ladestationen sichtbar.")
     assert not [element for element in user.client.elements.values() if isinstance(element, ui.input)]
 
 
