@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from app import clock
 from app.access.visitor import Operator
 from app.charging.care import CannotCare
+from app.charging.ocpp.shown_frames import payload_shown
 from app.pages.console import Console
 from components.bound import Show, When
 from components.drawn import Card, Drawn
@@ -108,7 +108,7 @@ class QuarantinePage:
             facts.append(
                 (reader.text("quarantine.session"), reader.integer(session), f"/admin/sessions/{session:d}")
             )
-        payload = json.dumps(message.payload, indent=2, ensure_ascii=False)[:LONGEST]
+        payload = payload_shown(message.action, message.payload)[:LONGEST]
         with Card("p-quarantined", f"message-{message.id:d}"):
             Drawn(
                 MESSAGE,

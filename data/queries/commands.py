@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,12 +69,16 @@ class Command:
         return self.finished_at is None
 
 
-_SECRETS = ("password", "passwd", "secret", "authorizationkey", "privatekey", "apikey", "token")
+_SECRETS = re.compile(
+    r"authorizationkey|password|passwd|passphrase|passcode|secret|privatekey|presharedkey|apikey|accesskey"
+    r"|encryptionkey|credential|token(?!reader)|psk$|(?:^|sim|user|puk)pin$"
+)
 
 
 def is_secret(key: str) -> bool:
-    """Whether the value of a configuration *key* is one that nobody should read (T62)."""
-    return any(word in key.replace("_", "").replace(" ", "").lower() for word in _SECRETS)
+    """Whether the value of a configuration *key* is one that nobody should read (T62), by its name."""
+    plain = [re.sub(r"[\s_.-]", "", part).lower() for part in (key, *key.split("."))]
+    return any(_SECRETS.search(part) for part in plain)
 
 
 _c = ChargerCommand

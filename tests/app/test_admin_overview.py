@@ -222,7 +222,7 @@ async def test_c11_a_quarantined_message_is_looked_at_and_seen_to(
         "last_received_at": NOW,
         "times": 1,
         "action": "StopTransaction",
-        "payload": {"transactionId": 7, "idTag": "<b>TAG</b>"},
+        "payload": {"transactionId": 7, "idTag": "<b>TAG</b>", "info": "card 04A1B2C3D4E5F6"},
         "reason": "no such transaction",
         "digest": "d",
     }
@@ -235,7 +235,10 @@ async def test_c11_a_quarantined_message_is_looked_at_and_seen_to(
     )
     page = await visit(olga, "/admin/quarantine")
     await page.should_see("no such transaction")
-    assert '"transactionId": 7' in rows(page, "payload")
+    payload = rows(page, "payload")
+    assert '"transactionId": 7' in payload
+    assert "TAG" not in payload  # T63: masked as in the message log
+    assert "card 04…F6" in payload
     page.find("Mark as seen to").click()
     await page.should_see("There is none to see to.", retries=80)
     await overview.should_not_see("could not be applied", retries=80)

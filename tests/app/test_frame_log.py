@@ -124,7 +124,81 @@ LEAKS: list[Any] = [
     [2, "1", "ChangeConfiguration", {"key": "Wifi.Password", "value": SECRET}],
     [2, "1", "Odd", {"headers": {"Authorization": f"Basic {SECRET}"}}],
     [2, "1", "GetDiagnostics", {"location": f"ftp://user:{SECRET}@files.example/up"}],
+    [
+        2,
+        "1",
+        "NotifyReport",
+        {
+            "reportData": [
+                {
+                    "component": {"name": "SecurityCtrlr"},
+                    "variable": {"name": "BasicAuthPassword"},
+                    "variableAttribute": [{"type": "Actual", "value": SECRET}],
+                }
+            ]
+        },
+    ],
+    [
+        2,
+        "1",
+        "NotifyEvent",
+        {
+            "eventData": [
+                {"actualValue": TAG, "component": {"name": "TokenReader"}, "variable": {"name": "Token"}},
+                {"actualValue": TAG, "component": {"name": "TokenReader"}, "variable": {"name": "Last"}},
+            ]
+        },
+    ],
+    [
+        3,
+        "1",
+        {"configurationKey": [{"key": "WifiPSK", "value": SECRET}, {"key": "APN.Pin", "value": SECRET}]},
+    ],
+    [3, "1", {"configurationKey": [{"key": "FreevendIdTag", "value": TAG}]}],
+    [3, "1", {"configurationKey": [{"key": "MasterPassGroupId", "value": TAG}]}],
+    [3, "1", {"getVariableResult": [{"attributeValue": TAG, "variable": {"name": "MasterPassGroupId"}}]}],
+    [2, "1", "SetNetworkProfile", {"connectionData": {"vpn": {"key": SECRET, "type": "IPSec"}}}],
+    [2, "1", "GetDiagnostics", {"location": f"https://x.example/y?token={SECRET}"}],
+    [
+        2,
+        "1",
+        "GetLog",
+        {"log": {"remoteLocation": f"https://x.example/y?a=1&sig={SECRET}&password={SECRET}"}},
+    ],
+    [2, "1", "Authorize", {"idTag": [TAG]}],
+    [2, "1", "Authorize", {"idTag": {"x": TAG, "type": {"y": [TAG]}}}],
+    [2, "1", "Odd", {"password": [SECRET], "secret": {"x": {"y": SECRET}}}],
+    [4, "1", "PropertyConstraintViolation", f"idTag {TAG} too long", {}],
+    [4, "1", "GenericError", "no", {"given": [TAG], "password": SECRET}],
+    [2, "1", "StatusNotification", {"connectorId": 1, "info": f"card {TAG} rejected", "status": "Faulted"}],
+    [2, "1", "StatusNotification", {"connectorId": 1, "vendorErrorCode": TAG}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "messageId": "RfidScanned", "data": TAG}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": f"rfid={TAG}"}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": f"idTag:{TAG};x"}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": json.dumps({"card": TAG})}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": f" {json.dumps({'card': TAG})}"}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": {"scanned": [TAG]}}],
+    [2, "1", "DataTransfer", {"vendorId": "x", "data": f"pwd: {SECRET}"}],
+    [2, "1", "CustomerInformation", {"idToken": {"idToken": TAG}, "customerIdentifier": TAG}],
+    [2, "1", "NotifyCustomerInformation", {"data": f"card {TAG}"}],
+    [2, "1", "VendorsOwn", {"scanned": TAG}],
+    [2, TAG, "Authorize", {"idTag": TAG}],
+    [2, "1", f"Authorize {TAG}", {"idTag": TAG}],
+    [2, "1", "StopTransaction", {"idTag": TAG, "transactionData": [{"sampledValue": [{"value": TAG}]}]}],
 ]
+BROKEN = (
+    '[2,"1","Authorize",{"idTag":"' + TAG,
+    '[2,"1","Authorize",{"idTag":' + TAG + "}]",
+    "[2,'1','Authorize',{idTag:'" + TAG + "'}]",
+    '[2,"1","Authorize",{"idTag":"JOHNSMITH"',
+    TAG,
+    f"card {TAG}",
+    "04:A1:B2:C3:D4:E5:F6",
+    "deadbeef",
+    json.dumps({"idTag": TAG}),
+    json.dumps([9, "x", TAG]),
+    json.dumps(TAG),
+)
 
 TEXTS: dict[str, Callable[[Any], str]] = {
     "whole": json.dumps,
@@ -142,6 +216,89 @@ def test_t63_no_tag_and_no_secret_is_shown(frame: Any, text: Callable[[Any], str
     assert TAG not in payload
     if "idTag" in json.dumps(frame) and text is json.dumps and "broken" not in json.dumps(frame):
         assert "04…F6" in payload
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_t63_what_is_no_frame_shows_no_tag(text: str) -> None:
+    """T63: nobody knows what stands where, so nothing that may be a tag is shown."""
+    told = str(one(text))
+    for tag in (TAG, "JOHNSMITH", "A1:B2:C3", "deadbeef"):
+        assert tag not in told
+
+
+def test_t63_a_tag_is_known_again_wherever_it_stands() -> None:
+    """T63: a card's number is any text at all; what was one in a frame is one in all of them."""
+    log = FrameLog()
+    for frame in (
+        [2, "1", "StatusNotification", {"connectorId": 1, "info": "JOHN-SMITH was here"}],
+        [2, "2", "Authorize", {"idTag": "John-Smith"}],
+        [2, "3", "BootNotification", {"chargePointModel": "john-smith"}],
+    ):
+        log.add(json.dumps(frame), sent=False)
+    told = str(shown(log.frames())).lower()
+    assert "john-smith" not in told
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "unit",
+    ["a-", "a", "card:", "card: ", "card ", "aa:", "password=", '\\"', "value", "{", " ", "tag1", "1f", "?"],
+)
+def test_c5_no_text_makes_masking_slow(unit: str) -> None:
+    """What a charger writes costs us no more for being made on purpose."""
+    log = FrameLog()
+    for head in ("", '[2,"1","X",{"a":'):
+        for _ in range(50):
+            log.add((head + "card: " + unit * LONGEST)[:LONGEST], sent=False)
+    begun = time.process_time()
+    shown(log.frames())
+    assert time.process_time() - begun < 2
+
+
+def test_what_says_nothing_of_cards_is_shown_whole() -> None:
+    """Else the log would be of no use."""
+    for frame in (
+        [
+            2,
+            "1",
+            "BootNotification",
+            {"chargePointSerialNumber": "SN-20230815-0001", "firmwareVersion": "1.20.3"},
+        ],
+        [
+            2,
+            "1",
+            "MeterValues",
+            {
+                "connectorId": 1,
+                "transactionId": 12345678,
+                "meterValue": [
+                    {
+                        "timestamp": "2026-11-22T12:00:00.123Z",
+                        "sampledValue": [{"value": "123456789.5", "unit": "Wh"}],
+                    }
+                ],
+            },
+        ],
+        [
+            2,
+            "1",
+            "StatusNotification",
+            {"errorCode": "OtherError", "info": "connector lock failed", "status": "Faulted"},
+        ],
+        [
+            3,
+            "1",
+            {
+                "configurationKey": [
+                    {"key": "MeterValuesSampledData", "readonly": True, "value": "Power.Active.Import"}
+                ]
+            },
+        ],
+        [4, "1", "NotImplemented", "Requested Action is not known by receiver", {}],
+        [2, "1", "TriggerMessage", {"requestedMessage": "StatusNotification"}],
+    ):
+        payload = frame[3] if frame[0] == 2 else frame[2] if frame[0] == 3 else frame[2:]
+        assert json.loads(one(json.dumps(frame)).payload) == payload
 
 
 def test_an_answer_bears_the_name_of_what_it_answers() -> None:
@@ -177,6 +334,10 @@ def test_an_answer_bears_the_name_of_what_it_answers() -> None:
         ("AuthorizationKey", True),
         ("SecurityCtrlr.BasicAuthPassword", True),
         ("WifiPassphrase", True),
+        ("WifiPSK", True),
+        ("APN.SimPin", True),
+        ("FreevendIdTag", True),
+        ("WebSocketPingInterval", False),
         ("HeartbeatInterval", False),
         ("AuthorizeRemoteTxRequests", False),
         ("MeterValuesSampledData", False),
