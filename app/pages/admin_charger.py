@@ -171,9 +171,11 @@ class ChargerPage:
             button("charger.accept", lambda: charger_dialogs.accept(console, self.known), main=True)
         button("charger.edit", lambda: charger_dialogs.edit(console, self.known))
         button("charger.password", lambda: charger_dialogs.renew_password(console, self.known))
-        if facts.admission is not Admission.BLOCKED:
-            button("charger.block", lambda: charger_dialogs.block(console, self.known), danger=True)
-        button("charger.remove", lambda: charger_dialogs.remove(console, self.known), danger=True)
+        # Rare, and not to be taken for what one does every day: apart, at the end.
+        with Element("div").classes("p-rare-actions"):
+            if facts.admission is not Admission.BLOCKED:
+                button("charger.block", lambda: charger_dialogs.block(console, self.known), danger=True)
+            button("charger.remove", lambda: charger_dialogs.remove(console, self.known), danger=True)
 
     def draw_asking(self, known: Known) -> Show[Known]:
         """What can be asked of it; if it can't be, why not."""
