@@ -516,9 +516,17 @@ async def test_c15_a_connector_is_reserved_from_now_on(visit: Visit, yard: Yard)
             press(user, "Reserve at Garage left")
             if sentence:
                 await user.should_see(sentence, retries=40)
+            else:  # the dialog goes when the request is made, which is a moment later
+                await until(lambda: not any(one.value for one in dialogs(user)))
             await until(lambda: len(reservations(yard)) == 1)
     ((connector, account, length),) = reservations(yard)
     assert (connector, account, length) == (2, yard.dana, timedelta(minutes=60))
+
+
+def dialogs(user: User) -> list[ui.dialog]:
+    """All that were opened; those that are still open have the value true."""
+    assert user.client is not None
+    return [one for one in user.client.elements.values() if isinstance(one, ui.dialog)]
 
 
 def reservations(yard: Yard) -> list[tuple[int | None, int, timedelta]]:

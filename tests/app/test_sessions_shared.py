@@ -314,11 +314,11 @@ async def test_p7_another_car_of_the_driver_is_counted_as_it_charges(world: Worl
 
 
 async def test_p7_another_car_in_progress_is_counted_within_a_minute(world: World) -> None:
-    """P7: while both charge, the estimate is asked for again each minute."""
+    """P7: while both charge, the later one's estimate counts what the earlier one has used, each minute."""
     world.database.change_now(add_plan, world.driver, included_wh=2_000)
     with clock.at(NOW):
-        session = await world.start()
         other = await world.start(place=Place(2))
+        session = await world.start()
         assert await cost_after(world, session, 10, 2_000) == 0
         await world.sessions.values(world.charger, values(other, 20, sample(20, 3_000), place=Place(2)))
         clock.advance(timedelta(minutes=2))

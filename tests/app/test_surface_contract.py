@@ -35,7 +35,7 @@ PRIVATE = {
     *("_cancel_delete_task", "_delete_tasks", "_request", "_socket_to_document_id"),
     *("_on_ack", "_on_connect", "_on_event", "_on_handshake", "_on_javascript_response"),
     *("_handle_eio_connect", "_handle_eio_disconnect"),
-    "_displayed_contents",  # held by `tests/components`
+    *("_displayed_contents", "_to_dict"),  # held by `tests/components` and `test_what_is_drawn_stays`
 }
 """What our code reaches for that its owner calls its own; each has its test here."""
 HANDLERS = {
@@ -61,6 +61,14 @@ SCRIPT = Path(nicegui.__file__).parent / "static" / "nicegui.js"
 def test_the_versions_that_were_looked_at(package: str) -> None:
     """T40: with a new one, read what changed in the places below, then write its number here."""
     assert version(package).startswith(SEEN[package])
+
+
+def test_what_is_drawn_stays() -> None:
+    """What `components.drawn` tells a browser beside the properties gets there, and rows are kept."""
+    assert callable(nicegui.element.Element._to_dict)
+    script = SCRIPT.read_text()
+    assert "preserved_props" in script
+    assert "elements" in script  # `$root.elements`, where templates find what is drawn
 
 
 def test_nothing_else_that_is_private_is_leant_on() -> None:

@@ -119,7 +119,7 @@ def violations(browser: webdriver.Chrome, within: str = "html") -> list[str]:
     """What axe-core finds, one line each; *within* an open dialog, what is behind it is not looked at."""
     browser.execute_script(AXE)
     # The bar of a request under way: axe itself makes it come, and it is gone before anybody reads it.
-    where = {"include": [[within]], "exclude": [[".q-loading-bar"]]}
+    where = {"include": [[within]], "exclude": [["#q-loading-bar"]]}
     found = browser.execute_async_script("axe.run(arguments[0]).then(arguments[1])", where)
     return [
         f"{v['id']} ({v['impact']}): {node['html'][:160]} — {node['failureSummary'][:300]}"
