@@ -92,8 +92,15 @@ def test_an_unknown_card_finds_its_driver_by_keyboard(
     waiting(selenium, 20, 1).until(is_chosen)
     sure = selenium.find_element(By.CSS_SELECTOR, ".q-dialog .is-main")
     assert sure.text == "Link card 04A1B2C3D4"
-    sure.send_keys(Keys.ENTER)
-    wait.until(lambda b: not b.find_elements(By.CSS_SELECTOR, ".q-dialog"))
+
+    def is_linked(b: webdriver.Chrome) -> bool:
+        if not b.find_elements(By.CSS_SELECTOR, ".q-dialog"):
+            return True
+        if sure.is_enabled():  # not while what goes along is still being counted
+            sure.send_keys(Keys.ENTER)
+        return False
+
+    waiting(selenium, 20, 1).until(is_linked)
     see(".p-empty", "No card matches.")  # it is unknown no more
     names = select(Mapping.account_id).where(Mapping.id_tag == "04A1B2C3D4", Mapping.active)
     owner = server.database.ask_now(lambda db: db.execute(names).scalar_one())
