@@ -96,11 +96,15 @@ def test_an_unknown_card_finds_its_driver_by_keyboard(
     def is_linked(b: webdriver.Chrome) -> bool:
         if not b.find_elements(By.CSS_SELECTOR, ".q-dialog"):
             return True
-        if sure.is_enabled():  # not while what goes along is still being counted
+        if "Zoe Last" not in (box.get_attribute("value") or ""):  # chosen once too often above
+            box.send_keys("zoe")
+            see(".q-menu .q-item", "Zoe Last")
+            box.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+        elif sure.is_enabled():  # not while what goes along is still being counted
             sure.send_keys(Keys.ENTER)
         return False
 
-    waiting(selenium, 20, 1).until(is_linked)
+    waiting(selenium, 40, 1).until(is_linked)
     see(".p-empty", "No card matches.")  # it is unknown no more
     names = select(Mapping.account_id).where(Mapping.id_tag == "04A1B2C3D4", Mapping.active)
     owner = server.database.ask_now(lambda db: db.execute(names).scalar_one())
