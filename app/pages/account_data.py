@@ -8,6 +8,7 @@ import nicegui
 from starlette.responses import StreamingResponse
 
 from app.access.visitor import Somebody
+from app.pages import downloads
 from components import account_data, words
 
 if TYPE_CHECKING:
@@ -20,19 +21,10 @@ def install(portal: Portal) -> None:
     @nicegui.app.get(account_data.JSON)
     async def data(somebody: Somebody) -> StreamingResponse:
         pieces = await portal.own_data.json(somebody.caller)
-        return StreamingResponse(
-            pieces, headers=_headers("polaris-express-data.json"), media_type="application/json"
-        )
+        return downloads.download(pieces, "polaris-express-data.json", downloads.JSON)
 
     @nicegui.app.get(account_data.CSV)
     async def sessions(somebody: Somebody) -> StreamingResponse:
         reader = words.reader(somebody.language, somebody.time_zone)
         pieces = await portal.own_data.csv(somebody.caller, reader)
-        return StreamingResponse(
-            pieces, headers=_headers("polaris-express-sessions.csv"), media_type="text/csv; header=present"
-        )
-
-
-def _headers(name: str) -> dict[str, str]:
-    """A file to be kept by whoever asked, and by nobody on the way. The name is ours: nothing can get in."""
-    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return downloads.download(pieces, "polaris-express-sessions.csv", downloads.CSV)

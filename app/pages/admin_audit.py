@@ -14,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from app.access.visitor import Operator
+from app.pages import downloads
 from app.pages.console import Console
+from app.pages.row_id import row_id
 from components import audit_words, forms, words
 from components.bound import Show
 from components.filters import Filters
@@ -60,11 +62,7 @@ def install(portal: Portal) -> None:
         reader = words.reader(operator.language, operator.time_zone)
         wanted = await portal.database.ask(Asked.of(request).wanted, reader)
         pieces = await portal.audit_log.csv(operator.caller, wanted, reader)
-        headers = {
-            "Content-Disposition": 'attachment; filename="polaris-express-audit.csv"',
-            "Cache-Control": "no-store",
-        }
-        return StreamingResponse(pieces, headers=headers, media_type="text/csv; header=present")
+        return downloads.download(pieces, "polaris-express-audit.csv", downloads.CSV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ class Asked:
                 wrong = True
                 return None
 
-        actor = _number(self.who)
+        actor = row_id(self.who)
         wrong = self.who != "" and actor is None
         wanted = Wanted(
             actor_id=actor,
@@ -144,10 +142,6 @@ def _actions(db: Connection, what: str) -> tuple[str, ...]:
         return tuple(one for one in known if not one.startswith(every))
     beginnings = FAMILIES.get(what)
     return () if beginnings is None else tuple(one for one in known if one.startswith(beginnings))
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +167,7 @@ class AuditPage:
         asked = self.asked
         wanted = asked.wanted(db, self.console.reader)
         after, before = (
-            None if (number := _number(text)) is None else audit_log.place(db, number)
+            None if (number := row_id(text)) is None else audit_log.place(db, number)
             for text in (asked.after, asked.before)
         )
         log = audit_log.page(db, wanted, after=after, before=before)

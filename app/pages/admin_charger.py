@@ -17,6 +17,7 @@ from app.pages import charger_asking, charger_dialogs
 from app.pages.charger_configuration import ConfigurationCard
 from app.pages.charger_messages import Messages
 from app.pages.console import Console
+from app.pages.row_id import own_row_id
 from components import check_ins as strip
 from components import forms
 from components.bound import Show, When
@@ -35,8 +36,6 @@ from data.types import Admission
 if TYPE_CHECKING:
     from app.portal import Portal
 
-MOST_DIGITS = 9
-"""Longer numbers don't fit into a charger's: there is none."""
 REQUESTS = 10
 AT_MOST_EVERY = 0.5
 """Seconds between the questions of a card: a charger that says a lot is asked about no more often."""
@@ -64,9 +63,7 @@ class ChargerPage:
     """The page of one charger. Raises `not_found` for what is none."""
 
     def __init__(self, console: Console, charger_id: str) -> None:
-        if not (charger_id.isascii() and charger_id.isdecimal() and len(charger_id) <= MOST_DIGITS):
-            raise not_found()
-        self.id = int(charger_id)
+        self.id = own_row_id(charger_id)
         self.console = console
         self.known: ChargerFacts
         """As it was found last."""

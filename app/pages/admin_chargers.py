@@ -13,6 +13,7 @@ from starlette.requests import Request
 from app import clock
 from app.access.visitor import Operator
 from app.pages.console import Console
+from app.pages.row_id import row_id
 from components.bound import Show, When
 from components.charger_list import ChargerList, status_word
 from components.filters import Filters
@@ -64,7 +65,7 @@ class Asked:
         """Read out of an address. A site that can't be one is that of no charger."""
         site_id = None
         if site:
-            site_id = int(site) if site.isascii() and site.isdecimal() and len(site) <= 9 else 0
+            site_id = row_id(site) or 0
         by = sort.removeprefix("-")
         return cls(
             cleaned(search)[: charger_list.LONGEST_SEARCH],

@@ -15,6 +15,7 @@ from app.access.visitor import Operator, not_found
 from app.pages import people_dialogs
 from app.pages.console import Console
 from app.pages.driver_parts import DriverParts
+from app.pages.row_id import own_row_id
 from app.settings import password_sign_in
 from components import forms
 from components.bound import Show, When
@@ -32,8 +33,6 @@ from data.types import Role
 if TYPE_CHECKING:
     from app.portal import Portal
 
-MOST_DIGITS = 9
-"""Longer numbers don't fit into an account's: there is none."""
 BEGIN_ACTING = "/auth/acting/begin"
 
 
@@ -54,9 +53,7 @@ class PersonPage:
     """The page of one account. Raises `not_found` for what is no account of *role*."""
 
     def __init__(self, console: Console, account_id: str, role: Role) -> None:
-        if not (account_id.isascii() and account_id.isdecimal() and len(account_id) <= MOST_DIGITS):
-            raise not_found()
-        self.id = int(account_id)
+        self.id = own_row_id(account_id)
         self.console = console
         self.role = role
         self.own = console.operator.id == self.id

@@ -13,6 +13,7 @@ from app import clock
 from app.access.visitor import Operator
 from app.pages import plan_dialogs, plan_editor
 from app.pages.console import Console
+from app.pages.row_id import row_id
 from components import plan_words
 from components.bound import Show, When
 from components.facts import FactsCard, Pill
@@ -44,8 +45,7 @@ class OnePlan:
         self.console = console
         self.known = known
         self.id = known.plan.id
-        digits = after.isascii() and after.isdecimal() and len(after) <= plan_editor.MOST_DIGITS
-        self.after = int(after) if digits else None
+        self.after = row_id(after)
         self.instead_of = int(instead_of) if instead_of in _numbers(known) else None
         """The version that somebody wanted to change, which can't be any more."""
         self.cards = console.cards()

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from app import clock
 from app.access.visitor import Operator
 from app.pages import reservation_dialogs
-from app.pages.admin_sites import number
 from app.pages.console import Console
 from app.pages.driver_reservations import DriverReservationsPage
+from app.pages.row_id import row_id
 from components.bound import Show, When
 from components.filters import Filters
 from components.reservation_calendar import Calendar
@@ -46,9 +46,9 @@ def install(portal: Portal) -> None:
     ) -> None:
         console = Console(portal, operator, request)
         if driver:  # T5: of what is no driver there is nothing, and not everything
-            await DriverReservationsPage(console, number(driver) or 0, number(reservation)).draw()
+            await DriverReservationsPage(console, row_id(driver) or 0, row_id(reservation)).draw()
         else:
-            await ReservationsPage(console, day, site, number(reservation)).draw()
+            await ReservationsPage(console, day, site, row_id(reservation)).draw()
 
 
 class ReservationsPage:
@@ -57,7 +57,7 @@ class ReservationsPage:
     def __init__(self, console: Console, day: str, site: str, reservation_id: int | None) -> None:
         self.console = console
         self.day = self._read(day)
-        self.site_id = number(site)
+        self.site_id = row_id(site)
         self.reservation_id = reservation_id
         self.cards = console.cards()
         told = [
@@ -108,7 +108,7 @@ class ReservationsPage:
 
     def changed(self, values: dict[str, str]) -> None:
         """Show another day or site; the address follows."""
-        self.site_id = number(values.get("site", ""))
+        self.site_id = row_id(values.get("site", ""))
         self.look(self._read(values.get("day", "")))
 
     def look(self, day: date) -> None:

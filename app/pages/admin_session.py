@@ -14,6 +14,7 @@ from app import clock
 from app.access.visitor import Operator, not_found
 from app.pages import session_dialogs
 from app.pages.console import Console
+from app.pages.row_id import LONG_DIGITS, own_row_id
 from components import session_banner
 from components.bound import Show, When
 from components.meter_curve import MeterCurve
@@ -28,8 +29,6 @@ from data.queries.sessions import ActiveSession
 if TYPE_CHECKING:
     from app.portal import Portal
 
-MOST_DIGITS = 18
-"""Longer numbers don't fit into a session's: there is none."""
 AT_MOST_EVERY = 1.0
 CURVE_EVERY = 15.0
 """Seconds between the questions for the course of a session in progress."""
@@ -56,9 +55,7 @@ class SessionPage:
     """The page of one session. Raises `not_found` for what is none."""
 
     def __init__(self, console: Console, session_id: str) -> None:
-        if not (session_id.isascii() and session_id.isdecimal() and len(session_id) <= MOST_DIGITS):
-            raise not_found()
-        self.id = int(session_id)
+        self.id = own_row_id(session_id, LONG_DIGITS)
         self.console = console
         self.known: SessionFacts
         """As it was found last."""

@@ -19,6 +19,7 @@ from starlette.responses import StreamingResponse
 from app import clock
 from app.access.all_sessions import Progress
 from app.access.visitor import Operator
+from app.pages import downloads
 from app.pages.console import Console
 from components import words
 from components.bound import Show, When
@@ -61,12 +62,7 @@ def install(portal: Portal) -> None:
         wanted, _ = await portal.database.ask(asked.wanted, reader)
         token = request.query_params.get("progress", "")
         pieces = await portal.all_sessions.csv(operator.caller, wanted, reader, token)
-        # The name is ours: nothing of the request gets in.
-        headers = {
-            "Content-Disposition": 'attachment; filename="polaris-express-sessions.csv"',
-            "Cache-Control": "no-store",
-        }
-        return StreamingResponse(pieces, headers=headers, media_type="text/csv; header=present")
+        return downloads.download(pieces, "polaris-express-sessions.csv", downloads.CSV)
 
 
 @dataclass(frozen=True, slots=True)

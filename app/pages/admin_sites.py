@@ -14,6 +14,7 @@ from app.access.visitor import Operator, not_found
 from app.operating.sites import CannotKeep
 from app.pages.console import Console
 from app.pages.new_charger import buttons
+from app.pages.row_id import row_id
 from app.pages.site_form import SiteForm
 from components import dialogs, forms
 from components.bound import Show, When
@@ -29,7 +30,6 @@ from data.types import Role
 if TYPE_CHECKING:
     from app.portal import Portal
 
-MOST_DIGITS = 9
 NAMED = 3
 """Members of a group that its row names."""
 
@@ -39,16 +39,11 @@ def install(portal: Portal) -> None:
 
     @ui.page("/admin/sites")
     async def listed(request: Request, operator: Operator, group: str = "") -> None:
-        await SitesPage(Console(portal, operator, request), number(group)).draw()
+        await SitesPage(Console(portal, operator, request), row_id(group)).draw()
 
     @ui.page("/admin/sites/{site_id}")
     async def site(request: Request, operator: Operator, site_id: str) -> None:
-        await SitePage(Console(portal, operator, request), number(site_id)).draw()
-
-
-def number(text: str) -> int | None:
-    """*text* as an id; ``None`` if it is none (T5)."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
+        await SitePage(Console(portal, operator, request), row_id(site_id)).draw()
 
 
 class SitesPage:

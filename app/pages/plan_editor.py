@@ -14,6 +14,7 @@ from app.billing import example
 from app.billing.plans import CannotSubscribe, Terms, WrongTerms
 from app.pages import typed_plan
 from app.pages.console import Console
+from app.pages.row_id import own_row_id
 from components import currencies, forms
 from components.plan_form import PlanForm, Typed
 from components.plan_preview import Month, Preview, PricedPart
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from app.portal import Portal
 
 PLANS = "/admin/plans"
-MOST_DIGITS = 9
 
 
 def install(portal: Portal) -> None:
@@ -52,10 +52,9 @@ def install(portal: Portal) -> None:
 
 async def known(console: Console, plan_id: str) -> PlanPage:
     """The plan with the id of an address. Raises `not_found`."""
-    if not (plan_id.isascii() and plan_id.isdecimal() and len(plan_id) <= MOST_DIGITS):
-        raise not_found()
+    number = own_row_id(plan_id)
     today = console.reader.local(clock.now()).date()
-    found = await console.portal.database.ask(plan_list.plan_page, int(plan_id), today)
+    found = await console.portal.database.ask(plan_list.plan_page, number, today)
     if found is None:
         raise not_found()
     return found
