@@ -34,6 +34,9 @@ class Topic(StrEnum):
     """A plan was added or versioned; about nobody."""
     ATTENTION = "attention"
     """There is more or less for an operator to see to (quarantine, flags, settlement); about nobody."""
+    DISPLAYS = "displays"
+    """A display was paired, changed or revoked; about the display. ``values``: what happened, see
+    `app.access.displays`."""
     REFUSED = "refused"
     """A charger's connection was refused; about nobody. Never crosses processes."""
     PEOPLE = "people"

@@ -78,6 +78,16 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
+class Orientation(StrEnum):
+    """How a display's board stands on its screen."""
+
+    AUTO = "auto"
+    """As the window is."""
+    LEFT = "left"
+    """The screen's top is at the left of who looks at it: the board turns with it."""
+    RIGHT = "right"
+
+
 class Admission(StrEnum):
     """Whether a charger may talk to us (C2)."""
 

@@ -17,6 +17,7 @@ from data.models.charging import (
     Reservation,
     TransactionEvent,
 )
+from data.models.displays import Display, Pairing
 from data.models.known_browsers import KnownBrowser
 from data.models.people import Account, AuditEntry, Browser, Identity, OneTimeLink, SignIn, UsedOnce
 from data.models.plans import Plan, Subscription
@@ -46,6 +47,7 @@ __all__ = [
     "ChargingSession",
     "CheckIn",
     "Connector",
+    "Display",
     "EnergyStep",
     "GroupAccount",
     "GroupCharger",
@@ -55,6 +57,7 @@ __all__ = [
     "MeterSample",
     "News",
     "OneTimeLink",
+    "Pairing",
     "Plan",
     "QuarantinedMessage",
     "Reservation",

@@ -21,6 +21,8 @@ class Site(Base):
     time_zone: Mapped[str] = mapped_column(String(64))
     address: Mapped[str | None] = mapped_column(Text)
     currency: Mapped[str] = mapped_column(String(3), default="EUR")
+    board_energy: Mapped[bool] = mapped_column(default=False)
+    """Whether its displays show the kWh of a running charge (K8)."""
 
 
 class Charger(Base):

@@ -231,8 +231,10 @@ class Board:
         )
 
 
-def states(db: Connection, now: datetime, charger_id: int | None = None) -> dict[int, ChargerState]:
-    """All chargers, accepted or not, or the one with *charger_id*, as P20 says that they stand *now*."""
+def states(
+    db: Connection, now: datetime, charger_id: int | None = None, *, site_id: int | None = None
+) -> dict[int, ChargerState]:
+    """All chargers, accepted or not, as P20 says that they stand *now*; or only one, or those of a site."""
     chargers, of_them, running = _everybodys, _plugs, _in_progress
     if charger_id is not None:
         chargers = chargers.where(Charger.id == charger_id)
@@ -240,6 +242,12 @@ def states(db: Connection, now: datetime, charger_id: int | None = None) -> dict
         # By connector: the index of what runs has them, that of a charger's sessions has its whole history.
         own = select(Connector.id).where(Connector.charger_id == charger_id)
         running = running.where(ChargingSession.connector_id.in_(own))
+    if site_id is not None:
+        here = select(Charger.id).where(Charger.site_id == site_id)
+        chargers = chargers.where(Charger.site_id == site_id)
+        of_them = of_them.where(Connector.charger_id.in_(here))
+        plugs_here = select(Connector.id).where(Connector.charger_id.in_(here))
+        running = running.where(ChargingSession.connector_id.in_(plugs_here))
     started = {connector: at for connector, _, _, at in db.execute(running)}
     return _decided(db, now, started, chargers, of_them)
 

@@ -1,0 +1,100 @@
+"""What a display at a site shows of its chargers: nothing that is about anybody (K8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from data.models import Charger, ChargingSession, Connector, Site
+from data.queries.chargers import ChargerState, ChargerStatus, natural_key, states
+from data.types import Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Bay:
+    """One tile of a board: a charger with its plugs. Moments and numbers that are unknown are ``None``."""
+
+    name: str
+    status: ChargerStatus
+    """Broken and silent ones are both `OFFLINE`: a board blames nobody."""
+    since: datetime | None
+    """in_use: since when."""
+    until: datetime | None
+    """reserved: until when."""
+    connector_types: tuple[str, ...]
+    """Distinct, in the order of the connectors."""
+    max_power_w: int | None
+    connectors: int
+    free: int
+    """Connectors that are ready to use now (P20)."""
+    energy_wh: int | None
+    """Of the charges that run here now, together; ``None`` unless the site shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteBoard:
+    """All bays of a site, in natural order of their names, and how many are free (P21)."""
+
+    name: str
+    time_zone: str
+    bays: tuple[Bay, ...]
+    free: int
+    """Bays with status online."""
+
+
+def site_board(db: Connection, site_id: int, now: datetime) -> SiteBoard | None:
+    """The board of *site_id* as P20 says that it stands *now*; ``None`` if there is no such site.
+
+    Chargers that only groups see are shown too: whoever stands before the board sees them anyway.
+    Those that wait to be accepted, or are blocked, are not (C2).
+    """
+    site = db.execute(
+        select(Site.name, Site.time_zone, Site.board_energy).where(Site.id == site_id)
+    ).one_or_none()
+    if site is None:
+        return None
+    energy = _running_wh(db, site_id) if site.board_energy else {}
+    here = states(db, now, site_id=site_id)
+    accepted = select(Charger.id).where(Charger.site_id == site_id, Charger.admission == Admission.ACCEPTED)
+    known = set(db.execute(accepted).scalars())
+    shown = sorted(
+        (state for state in here.values() if state.id in known),
+        key=lambda state: (natural_key(state.name), state.id),
+    )
+    bays = tuple(_bay(state, energy.get(state.id)) for state in shown)
+    free = sum(bay.status is ChargerStatus.ONLINE for bay in bays)
+    return SiteBoard(site.name, site.time_zone, bays, free)
+
+
+def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
+    plugs = state.plugs
+    return Bay(
+        name=state.name,
+        status=state.status,
+        since=state.since,
+        until=state.until,
+        connector_types=tuple(dict.fromkeys(plug.type for plug in plugs if plug.type)),
+        max_power_w=max((plug.max_power_w for plug in plugs if plug.max_power_w), default=None),
+        connectors=len(plugs),
+        free=state.free,
+        energy_wh=energy_wh,
+    )
+
+
+def _running_wh(db: Connection, site_id: int) -> dict[int, int]:
+    """Wh of the charges that run at each charger of the site, where a reading has come."""
+    rows = db.execute(
+        select(ChargingSession.charger_id, func.sum(ChargingSession.energy_wh))
+        .join(Connector, Connector.id == ChargingSession.connector_id)
+        .join(Charger, Charger.id == Connector.charger_id)
+        .where(
+            Charger.site_id == site_id,
+            ChargingSession.ended_at.is_(None),
+            ChargingSession.replayed.is_(False),
+            ChargingSession.has_reading,
+        )
+        .group_by(ChargingSession.charger_id)
+    )
+    return {charger_id: int(wh) for charger_id, wh in rows}
