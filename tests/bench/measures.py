@@ -40,14 +40,19 @@ class Result:
 class Process:
     """The measured process, seen from outside."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         self.url = url
+        self._log = log
         self._process = psutil.Process(process.pid)
 
     def cpu(self) -> float:
         """CPU seconds that it has used, all threads."""
         times = self._process.cpu_times()
         return float(times.user + times.system)
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self._log.read_text()[-2000:]
 
     def memory(self) -> int:
         """Bytes that it alone holds."""
@@ -76,9 +81,10 @@ def serve(file: Path, cpu: int | None) -> Iterator[Process]:
     with (file.parent / "server.log").open("wb") as log:
         started = subprocess.Popen(arguments, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
-            yield Process(started, f"http://127.0.0.1:{port}")
+            process = Process(started, f"http://127.0.0.1:{port}", file.parent / "server.log")
+            yield process
             if started.poll() is not None:
-                raise RuntimeError((file.parent / "server.log").read_text()[-2000:])
+                raise RuntimeError(process.said())
         finally:
             started.send_signal(signal.SIGINT)
             try:
