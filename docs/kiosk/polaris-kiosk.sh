@@ -1,0 +1,93 @@
+#!/bin/sh
+# Shows a display of Polaris Express on the screen of this computer, and heals what the page can't heal itself.
+# POLARIS_KIOSK_PORTAL is the portal's address, such as https://charge.example.org; docs/kiosk.md tells the rest.
+set -eu
+
+portal=${POLARIS_KIOSK_PORTAL:?is missing: the address of the portal, such as https://charge.example.org}
+portal=${portal%/}
+token_file=${POLARIS_KIOSK_TOKEN_FILE:-/etc/polaris-kiosk/token}
+profile=${STATE_DIRECTORY:-$HOME/.local/state/polaris-kiosk}/profile
+ours=${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-$HOME/.cache}/polaris-kiosk}
+start=$ours/start.html
+every=${POLARIS_KIOSK_EVERY:-3}  # seconds between two looks at a portal that is not there yet
+watch=${POLARIS_KIOSK_WATCH:-20} # seconds between two looks at what the browser does
+
+umask 077
+mkdir -p "$profile" "$ours"
+rm -f "$profile"/Singleton* # a power cut leaves it, and with another host name it keeps the browser from starting
+
+is_up() {  # 200 from the portal, or its own 404 for whom /healthz is not meant; a proxy says 502, 503, 504
+    case $(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "$portal/healthz") in
+        200 | 404) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+show() {  # the browser's first page, a file that only this user reads: the token is in no list of processes
+    printf '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="%s"><title>Polaris Express</title>
+<body style="background:#000;color:#777;font:5vmin sans-serif;padding:8vmin">%s</body>\n' "$1" "$2" >"$start.new"
+    mv "$start.new" "$start"
+}
+
+has_connection() {  # a page that lives holds its socket open
+    ss -Htnp state established 2>/dev/null | grep -q '"chrom'
+}
+
+end() {
+    trap - EXIT INT TERM HUP
+    kill ${keeper:+"$keeper"} ${browser:+"$browser"} 2>/dev/null || true
+    wait
+    exit "$1"
+}
+trap 'end $?' EXIT
+trap 'end 0' INT TERM HUP
+
+# A screen neither blanks nor sleeps. The server of the X window system may have been told already.
+if command -v xset >/dev/null; then
+    xset s off s noblank -dpms 2>/dev/null || true
+fi
+# Without a window manager nobody else tells the browser how large the screen is.
+size=
+if command -v xrandr >/dev/null; then
+    size=$(xrandr 2>/dev/null | sed -n 's/.*current \([0-9]*\) x \([0-9]*\),.*/\1 \2/p')
+    # One pixel more each way: without one it leaves out the last column and row.
+    size=${size:+$((${size% *} + 1)),$((${size#* } + 1))}
+fi
+
+show "$every" "Waiting for $portal &hellip;"
+# shellcheck disable=SC2086  # what POLARIS_KIOSK_FLAGS holds is meant to be several words
+chromium --kiosk --window-position=0,0 ${size:+"--window-size=$size"} --user-data-dir="$profile" \
+    --no-first-run --no-default-browser-check --noerrdialogs --hide-crash-restore-bubble --disable-infobars \
+    --disable-session-crashed-bubble --password-store=basic --use-mock-keychain --disable-sync \
+    --disable-features=Translate,TranslateUI,MediaRouter,InfiniteSessionRestore --disable-translate \
+    --disable-pinch --overscroll-history-navigation=0 --disable-component-update --disable-background-networking \
+    --check-for-update-interval=31536000 --disable-extensions --force-device-scale-factor=1 \
+    ${POLARIS_KIOSK_FLAGS:-} "file://$start" &
+browser=$!
+
+keep() {
+    until is_up; do
+        sleep "$every"
+    done
+    page=$portal/kiosk
+    if [ -r "$token_file" ]; then
+        page=$page/$(tr -d '[:space:]' <"$token_file")
+    fi
+    show "0; url=$page" ""
+    # The page heals itself. A page that crashed, or a browser on its own error page, does not: then the portal is
+    # up and the browser has had no connection at three looks in a row, and the service begins anew.
+    without=0
+    while sleep "$watch"; do
+        if ! command -v ss >/dev/null || has_connection || ! is_up; then
+            without=0
+        elif [ $((without += 1)) -ge 3 ]; then
+            echo "The portal is up and the browser has no connection to it: the browser is started anew." >&2
+            kill "$browser"
+            return
+        fi
+    done
+}
+keep &
+keeper=$!
+wait "$browser" || true
+exit 1  # it never ends on purpose: the service starts it again
