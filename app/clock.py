@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 _set: list[datetime] = []
 """Moments that tests have set; the last one is now."""
+_ahead: list[timedelta] = []
+"""How far tests have moved the clock that goes on; the last one counts."""
 
 
 def now() -> datetime:
     """This moment, in UTC."""
-    return _set[-1] if _set else datetime.now(UTC)
+    if _set:
+        return _set[-1]
+    return datetime.now(UTC) + _ahead[-1] if _ahead else datetime.now(UTC)
 
 
 @contextmanager
@@ -30,3 +34,13 @@ def at(moment: datetime) -> Iterator[None]:
 def advance(by: timedelta) -> None:
     """For tests, inside `at`: let *by* go by."""
     _set[-1] += by
+
+
+@contextmanager
+def ahead(by: timedelta) -> Iterator[None]:
+    """For tests: inside the block the clock goes on *by* later than it is, or earlier."""
+    _ahead.append(by)
+    try:
+        yield
+    finally:
+        _ahead.pop()
