@@ -17,7 +17,7 @@ from data import audit
 from data.announcements import Announcement, Topic
 from data.caller import Caller
 from data.database import Change, Database
-from data.models import Charger, Site
+from data.models import Charger, Display, Site
 from data.types import Role
 
 LONGEST_ADDRESS = 500
@@ -77,6 +77,12 @@ class SiteInUse(CannotKeep):
     why = "site_in_use"
 
 
+class SiteHasDisplays(CannotKeep):
+    """Displays hang at the site."""
+
+    why = "site_has_displays"
+
+
 class Sites:
     """The sites, as operators keep them."""
 
@@ -90,13 +96,19 @@ class Sites:
 
     @changing("site.add", role=Role.OPERATOR)
     async def add(
-        self, caller: Caller, name: str, time_zone: str, address: str | None = None, currency: str = "EUR"
+        self,
+        caller: Caller,
+        name: str,
+        time_zone: str,
+        address: str | None = None,
+        currency: str = "EUR",
+        board_energy: bool = False,
     ) -> int:
-        """A new site; its id.
+        """A new site; its id. *board_energy*: its displays show the energy of running charges (K8).
 
         Raises `NameMissing`, `NameTaken`, `NoTimeZone`, `NoCurrency` or `AddressTooLong`.
         """
-        row = _row(name, time_zone, address, currency)
+        row = _row(name, time_zone, address, currency) | {"board_energy": board_energy}
         try:
             return await self._database.change(_add, caller, row, clock.now())
         except IntegrityError as error:
@@ -104,14 +116,26 @@ class Sites:
 
     @changing("site.edit", role=Role.OPERATOR)
     async def edit(
-        self, caller: Caller, site_id: int, *, name: str, time_zone: str, address: str | None, currency: str
+        self,
+        caller: Caller,
+        site_id: int,
+        *,
+        name: str,
+        time_zone: str,
+        address: str | None,
+        currency: str,
+        board_energy: bool | None = None,
     ) -> None:
         """Change a site; its drivers see it within a second. Nothing is told where nothing changes.
+
+        *board_energy* is as `add` has it; ``None`` leaves it.
 
         Raises as `add` does, and `NoSuchSite`. Sessions and readings keep their moments: the zone only
         says how what comes without one is read from now on (M15).
         """
         row = _row(name, time_zone, address, currency)
+        if board_energy is not None:
+            row["board_energy"] = board_energy
         try:
             await self._database.change(_edit, caller, site_id, row, clock.now())
         except IntegrityError as error:
@@ -119,10 +143,13 @@ class Sites:
 
     @changing("site.remove", role=Role.OPERATOR)
     async def remove(self, caller: Caller, site_id: int) -> None:
-        """Remove a site without chargers. Raises `NoSuchSite` or `SiteInUse`."""
+        """Remove a site without chargers and displays.
+
+        Raises `NoSuchSite`, `SiteInUse` or `SiteHasDisplays`.
+        """
         try:
             await self._database.change(_remove, caller, site_id, clock.now())
-        except IntegrityError as error:  # a charger came at the same moment, or a display hangs there
+        except IntegrityError as error:  # a charger or a display came at the same moment
             raise SiteInUse from error
 
 
@@ -183,6 +210,8 @@ def _remove(change: Change, caller: Caller, site_id: int, now: datetime) -> None
     before = _site(change, site_id)
     if change.execute(select(Charger.id).where(Charger.site_id == site_id).limit(1)).first():
         raise SiteInUse
+    if change.execute(select(Display.id).where(Display.site_id == site_id).limit(1)).first():
+        raise SiteHasDisplays
     change.execute(delete(Site).where(Site.id == site_id))
     audit.record(change, caller, "site.remove", now, about=f"site {before['name']}", details=before)
     change.announce(Announcement(Topic.SITES))
@@ -191,7 +220,7 @@ def _remove(change: Change, caller: Caller, site_id: int, now: datetime) -> None
 def _site(change: Change, site_id: int) -> dict[str, Any]:
     found = (
         change.execute(
-            select(Site.name, Site.time_zone, Site.address, Site.currency)
+            select(Site.name, Site.time_zone, Site.address, Site.currency, Site.board_energy)
             .where(Site.id == site_id)
             .with_for_update()
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
 
 from app.access.account_rules import LONGEST_NAME
 from app.operating.sites import LONGEST_ADDRESS, CannotKeep
@@ -16,7 +19,9 @@ from data.queries.sites import SiteFacts
 
 
 class SiteForm:
-    """Name, address, zone and currency of a site; *done* is called once it is stored."""
+    """Name, address, zone and currency of a site, and what its displays show; *done* is called once it is
+    stored.
+    """
 
     def __init__(self, console: Console, done: Callable[[], object], site: SiteFacts | None = None) -> None:
         """*site* is changed; without one a new one is made."""
@@ -37,6 +42,12 @@ class SiteForm:
         guessed = currencies.currency_of(reader.zone)
         currency = currency_choice(reader, site.currency if site else guessed)
 
+        # A first site has no displays yet: one thing less to think about.
+        energy: ui.checkbox | None = None
+        if site is not None:
+            energy = ui.checkbox(reader.text("sites.board_energy"), value=site.board_energy)
+            dialogs.paragraph(reader.text("sites.board_energy.text")).classes("p-muted p-small")
+
         def follow() -> None:
             """The currency follows the zone, until somebody has chosen one."""
             nonlocal guessed
@@ -51,7 +62,7 @@ class SiteForm:
                 return problem
             if (caller := await self.console.caller()) is None:
                 return ""
-            values = {
+            values: dict[str, Any] = {
                 "name": name.value or "",
                 "time_zone": zone.value or "",
                 "address": address.value,
@@ -62,7 +73,8 @@ class SiteForm:
                 if site is None:
                     await sites.add(caller, **values)
                 else:
-                    await sites.edit(caller, site.id, **values)
+                    shown = None if energy is None else bool(energy.value)
+                    await sites.edit(caller, site.id, **values, board_energy=shown)
             except CannotKeep as refused:
                 return reader.text(f"operating.problem.{refused.why}")
             self.done()

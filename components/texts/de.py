@@ -2156,10 +2156,20 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "driver.groups.text": "Die Ladestationen einer Gruppe sehen nur ihre Fahrer.",
     "driver.groups.new": "Neue Gruppe (darf leer bleiben)",
     "chargerimport.title": "Ladestationen importieren",
+    "chargerimport.file": "Eine Datei wählen",
+    "chargerimport.file.text": "Eine CSV-Datei, wie Tabellenkalkulationen sie speichern, mit bis zu 2.000 "
+    "Zeilen. Nichts wird geschrieben, bevor Sie gesehen haben, was aus jeder Zeile würde.",
+    "chargerimport.file.choose": "Datei (CSV, bis 2 MB)",
+    "chargerimport.file.look": "Diese Datei lesen",
+    "chargerimport.file.problem.too_large": "Diese Datei ist größer als 2 MB. Teilen Sie sie.",
+    "chargerimport.file.problem.no_text": "Das ist kein lesbarer Text. Speichern Sie die Tabelle als CSV "
+    "(UTF-8), nicht als Arbeitsmappe, und wählen Sie diese Datei.",
+    "chargerimport.file.problem.nothing": "In dieser Datei steht nichts.",
+    "chargerimport.file.problem.gone": "Die Datei ist nicht mehr hier, denn es ist einige Zeit vergangen. "
+    "Wählen Sie sie noch einmal.",
     "chargerimport.paste": "Eine Tabelle einfügen",
     "chargerimport.text": "Kopieren Sie die Zeilen einer CSV-Datei oder die Zellen einer "
-    "Tabellenkalkulation, und fügen Sie sie hier ein. Nichts wird geschrieben, bevor Sie gesehen haben, was "
-    "aus jeder Zeile würde.",
+    "Tabellenkalkulation, und fügen Sie sie hier ein.",
     "chargerimport.columns": "Spalten: identity (Kennung), name, site (Standort), connectors (Type "
     "2:22|CCS:150, mit kW), group (Gruppe). Bei nur einem Standort genügt die Kennung. Vorhandene "
     "Ladestationen bleiben, wie sie sind: Ein Import lässt sich wiederholen.",
@@ -2200,9 +2210,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerimport.problem.site_missing": "Es gibt mehrere Standorte: Nennen Sie einen.",
     "chargerimport.problem.repeated": "Eine frühere Zeile hat dieselbe Kennung.",
     "chargerimport.problem.too_many": "Höchstens 2.000 Zeilen auf einmal.",
-    "chargerimport.large": "Hier finden {n} Zeichen Platz. Eine größere Datei wird auf dem Server "
-    "eingelesen, wo die Passwörter auch in eine Datei geschrieben werden können: python main.py "
-    "import-chargers DATEI",
+    "chargerimport.large": "Hier finden {n} Zeichen Platz; für mehr wählen Sie eine Datei.",
     "audit.title": "Protokoll",
     "audit.download": "Als CSV herunterladen",
     "audit.about.search": "Wen es betrifft: Name oder E-Mail",
@@ -2293,4 +2301,118 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "audit.detail.outcome": "Ergebnis",
     "choice.none": "Nichts in der Liste passt zu „{typed}“: Bitte wählen Sie aus der Liste.",
     "choice.many": "Mehreres in der Liste passt zu „{typed}“: Bitte wählen Sie eines aus.",
+    "shell.displays": "Displays",
+    "sites.board_energy": "Displays hier zeigen die kWh eines laufenden Ladevorgangs",
+    "sites.board_energy.text": "Jeder, der vorbeigeht, kann sie lesen. Sonst wird dort nichts über einen "
+    "Ladevorgang gezeigt.",
+    "operating.problem.site_has_displays": "An diesem Standort hängen Displays: Nehmen Sie sie zuerst "
+    "zurück, unter Displays.",
+    "displays.title": "Displays",
+    "displays.add": "Display koppeln",
+    "displays.empty": "Ein Display ist ein Bildschirm an einem Standort, der zeigt, welche Ladestationen "
+    "frei sind. Öffnen Sie darauf {address}: Er zeigt einen Code, den Sie unter „Display koppeln“ eingeben.",
+    "displays.told": {
+        "one": "{n} Display, {seen} jetzt gesehen",
+        "other": "{n} Displays, {seen} jetzt gesehen",
+    },
+    "displays.first": "die ersten {shown} sind aufgeführt",
+    "displays.name": "Name",
+    "displays.site": "Standort",
+    "displays.state": "Jetzt",
+    "displays.seen": "Letztes Lebenszeichen",
+    "displays.version": "Programm",
+    "displays.size": "Größe",
+    "displays.languages": "Sprachen",
+    "displays.state.seen": "Gesehen",
+    "displays.state.unseen": "Nicht gesehen",
+    "displays.state.never": "Noch nie gesehen",
+    "displays.never": "noch keines",
+    "displays.version.other": "hier läuft {version}",
+    "displays.version.same": "{version}, wie hier",
+    "displays.version.differs": "{version}, während hier {own} läuft: Das Display lädt die neue von selbst",
+    "displays.pixels": "{width} × {height}",
+    "displays.new.text": "Öffnen Sie {address} auf dem Bildschirm. Er zeigt einen Code, den Sie hier "
+    "eingeben; der QR-Code daneben führt Ihr Telefon auf diese Seite, mit dem Code darin.",
+    "displays.new.no_site": "Ein Display hängt an einem Standort, und es gibt noch keinen.",
+    "displays.code": "Code auf dem Bildschirm",
+    "displays.code.hint": "Acht Buchstaben und Ziffern. Groß oder klein, Leerzeichen und Bindestriche sind "
+    "egal.",
+    "displays.name.hint": "Wo es hängt, etwa „Eingang“. Nur Betreiber sehen es.",
+    "displays.orientation": "Wie der Bildschirm hängt",
+    "displays.orientation.auto": "Wie er ist, quer oder hochkant",
+    "displays.orientation.left": "Gedreht: oben ist links",
+    "displays.orientation.right": "Gedreht: oben ist rechts",
+    "displays.language.1": "Sprache",
+    "displays.language.2": "Zweite Sprache",
+    "displays.language.3": "Dritte Sprache",
+    "displays.language.none": "Keine",
+    "displays.language.hint": "Mehrere Sprachen wechseln sich ab, je 20 Sekunden.",
+    "displays.bays": "Ladestationen je Seite",
+    "displays.bays.8": "8, aus 5 m zu lesen",
+    "displays.bays.12": "12, aus 3 m zu lesen",
+    "displays.pair": "Dieses Display koppeln",
+    "displays.facts": "Dieses Display",
+    "displays.paired": "Gekoppelt",
+    "displays.browser": "Browser",
+    "displays.waiting": "Gekoppelt. Der Bildschirm zeigt in wenigen Sekunden seine Tafel; diese Seite sagt "
+    "es, sobald es so weit ist.",
+    "displays.shows": "Der Bildschirm zeigt jetzt seine Tafel.",
+    "displays.unseen": "Nicht gesehen seit {moment}. Ist der Rechner des Bildschirms an und im Netz? Er "
+    "kommt von selbst wieder.",
+    "displays.never.text": "Sein Bildschirm wurde seit dem Koppeln nicht gesehen. Zeigt er wieder einen "
+    "Code, nehmen Sie dieses Display zurück und koppeln Sie es neu.",
+    "displays.gone": "Dieses Display wurde zurückgenommen.",
+    "displays.edit": "Einstellungen",
+    "displays.saved": "Gespeichert. Der Bildschirm folgt von selbst.",
+    "displays.address": "Startadresse",
+    "displays.address.text": "Für einen Bildschirm, der beim Ausschalten alles vergisst. Wer diese Adresse "
+    "öffnet, bekommt die Tafel ohne Code: Bewahren Sie sie auf wie einen Schlüssel.",
+    "displays.address.there": "Es gibt eine. Sie wurde einmal gezeigt; eine neue beendet sie.",
+    "displays.address.make": "Startadresse erzeugen",
+    "displays.address.renew": "Neue Startadresse erzeugen",
+    "displays.address.title": "Eine neue Startadresse für {name}?",
+    "displays.address.title.text": "Die bisherige gilt sofort nicht mehr. Bildschirme, die ihre Tafel "
+    "zeigen, laufen weiter.",
+    "displays.address.do": "Neue Adresse für {name} erzeugen",
+    "displays.address.once": "Sie wird nur dieses eine Mal gezeigt. Die vorige, falls es eine gab, gilt "
+    "nicht mehr.",
+    "displays.address.qr": "QR-Code der Startadresse von {name}",
+    "displays.remove": "{name} zurücknehmen",
+    "displays.remove.title": "{name} zurücknehmen?",
+    "displays.remove.text": "Der Bildschirm zeigt binnen 5 Sekunden wieder seinen Code, und die Startadresse "
+    "gilt nicht mehr. Er kann neu gekoppelt werden.",
+    "displays.problem.no_display": "Dieses Display wurde zurückgenommen.",
+    "displays.problem.site": "Bitte wählen Sie den Standort, an dem es hängt.",
+    "displays.problem.code": "Das ist nicht der Code eines wartenden Bildschirms. Sehen Sie noch einmal hin: "
+    "Nach zehn Minuten ist der Code ein neuer.",
+    "attention.one.display": "Das Display {name} ist nicht zu sehen",
+    "attention.many.display": {
+        "one": "{n} Display ist nicht zu sehen",
+        "other": "{n} Displays sind nicht zu sehen",
+    },
+    "attention.pill.display": "Nicht gesehen",
+    "attention.kind.display": "Displays",
+    "attention.action.display": "Display öffnen",
+    "attention.since.display": "letztes Lebenszeichen {moment} · vor {length}",
+    "attention.display.never": "seit dem Koppeln nie gesehen",
+    "attention.displays.never": "keines wurde seit dem Koppeln je gesehen",
+    "overview.displays": "Displays",
+    "overview.displays.seen": {
+        "one": "{seen} von {n} jetzt gesehen",
+        "other": "{seen} von {n} jetzt gesehen",
+    },
+    "overview.displays.not": "Nicht gesehen: {names}",
+    "overview.displays.all": "Alle Displays",
+    "health.displays": "Gesehene Displays",
+    "cards.asked.gone": "Diese Karte kennt niemand: Sie wurde an keine Ladestation gehalten und gehörte "
+    "niemandem. Vielleicht wurde sie inzwischen entfernt.",
+    "cards.asked.linked": "{tag} gehört schon {name}: Es ist nichts zu tun.",
+    "people.did.display.confirm": "Display gekoppelt",
+    "people.did.display.edit": "Display geändert",
+    "people.did.display.revoke": "Display zurückgenommen",
+    "people.did.display.address": "Startadresse eines Displays erzeugt",
+    "audit.detail.orientation": "Ausrichtung",
+    "audit.detail.languages": "Sprachen",
+    "audit.detail.bays_per_page": "Ladestationen je Seite",
+    "audit.detail.board_energy": "kWh auf Displays",
 }

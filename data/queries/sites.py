@@ -21,12 +21,14 @@ class SiteFacts:
     time_zone: str
     address: str | None
     currency: str
+    board_energy: bool
+    """Its displays show the energy of running charges (K8)."""
     chargers: int
     """How many belong to it."""
 
 
 _HERE = select(func.count()).where(Charger.site_id == Site.id).scalar_subquery()
-_SITES = select(Site.id, Site.name, Site.time_zone, Site.address, Site.currency, _HERE)
+_SITES = select(Site.id, Site.name, Site.time_zone, Site.address, Site.currency, Site.board_energy, _HERE)
 
 
 def listed(db: Connection) -> tuple[SiteFacts, ...]:
