@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, select
 
 from data.models import Charger, ChargingSession, Connector, Site
 from data.queries.chargers import ChargerState, ChargerStatus, natural_key, states
@@ -44,7 +46,24 @@ class SiteBoard:
     """Bays with status online."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A site's board, and of which rows it tells: what is said of them makes it out of date."""
+
+    board: SiteBoard
+    chargers: frozenset[int]
+    """All chargers of the site, those too that it does not show."""
+    sessions: frozenset[int]
+    """Sessions whose energy it tells, or will when their first reading comes."""
+
+
 def site_board(db: Connection, site_id: int, now: datetime) -> SiteBoard | None:
+    """As `look`, without what it was made of."""
+    seen = look(db, site_id, now)
+    return None if seen is None else seen.board
+
+
+def look(db: Connection, site_id: int, now: datetime) -> Look | None:
     """The board of *site_id* as P20 says that it stands *now*; ``None`` if there is no such site.
 
     Chargers that only groups see are shown too: whoever stands before the board sees them anyway.
@@ -55,7 +74,11 @@ def site_board(db: Connection, site_id: int, now: datetime) -> SiteBoard | None:
     ).one_or_none()
     if site is None:
         return None
-    energy = _running_wh(db, site_id) if site.board_energy else {}
+    running = _running(db, site_id) if site.board_energy else []
+    energy: dict[int, int] = {}
+    for charge in running:
+        if charge.has_reading:
+            energy[charge.charger_id] = energy.get(charge.charger_id, 0) + charge.energy_wh
     here = states(db, now, site_id=site_id)
     accepted = select(Charger.id).where(Charger.site_id == site_id, Charger.admission == Admission.ACCEPTED)
     known = set(db.execute(accepted).scalars())
@@ -65,7 +88,8 @@ def site_board(db: Connection, site_id: int, now: datetime) -> SiteBoard | None:
     )
     bays = tuple(_bay(state, energy.get(state.id)) for state in shown)
     free = sum(bay.status is ChargerStatus.ONLINE for bay in bays)
-    return SiteBoard(site.name, site.time_zone, bays, free)
+    board = SiteBoard(site.name, site.time_zone, bays, free)
+    return Look(board, frozenset(here), frozenset(charge.id for charge in running))
 
 
 def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
@@ -83,18 +107,23 @@ def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
     )
 
 
-def _running_wh(db: Connection, site_id: int) -> dict[int, int]:
-    """Wh of the charges that run at each charger of the site, where a reading has come."""
-    rows = db.execute(
-        select(ChargingSession.charger_id, func.sum(ChargingSession.energy_wh))
-        .join(Connector, Connector.id == ChargingSession.connector_id)
+def _running(db: Connection, site_id: int) -> Sequence[Row[Any]]:
+    """The charges that run at the site, with their chargers and Wh."""
+    plugs = (
+        select(Connector.id)
         .join(Charger, Charger.id == Connector.charger_id)
-        .where(
-            Charger.site_id == site_id,
+        .where(Charger.site_id == site_id)
+    )
+    return db.execute(
+        select(
+            ChargingSession.id,
+            ChargingSession.charger_id,
+            ChargingSession.energy_wh,
+            ChargingSession.has_reading,
+        ).where(
             ChargingSession.ended_at.is_(None),
             ChargingSession.replayed.is_(False),
-            ChargingSession.has_reading,
+            # By connector: the index of what runs has them.
+            ChargingSession.connector_id.in_(plugs),
         )
-        .group_by(ChargingSession.charger_id)
-    )
-    return {charger_id: int(wh) for charger_id, wh in rows}
+    ).all()
