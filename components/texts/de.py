@@ -2436,4 +2436,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.stale.title": "Nicht aktuell",
     "board.stale.text": "Zurzeit keine Verbindung. Bitte sehen Sie an der Ladestation selbst nach.",
     "board.page": "Seite {n} von {all}",
+    # a screen that waits to be paired
+    "pairing.title": "Dieses Display koppeln",
+    "pairing.step.open": "QR-Code scannen oder {address} öffnen",
+    "pairing.step.sign_in": "Als Betreiber anmelden",
+    "pairing.step.confirm": "Code vergleichen, Standort wählen und bestätigen",
+    "pairing.qr": "QR-Code für den Betreiber: öffnet die Seite, die dieses Display koppelt",
+    "pairing.left": "Neuer Code in {time}",
+    "pairing.new": "Neuer Code",
+    "pairing.full": "Zurzeit warten zu viele Displays auf einen Code. Dieses fragt von selbst wieder.",
 }

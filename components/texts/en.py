@@ -2352,4 +2352,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.stale.title": "Not up to date",
     "board.stale.text": "No connection at present. Please look at the charger itself.",
     "board.page": "Page {n} of {all}",
+    # a screen that waits to be paired
+    "pairing.title": "Pair this display",
+    "pairing.step.open": "Scan the QR code, or open {address}",
+    "pairing.step.sign_in": "Sign in as an operator",
+    "pairing.step.confirm": "Compare the code, choose the site and confirm",
+    "pairing.qr": "QR code for the operator: opens the page that pairs this display",
+    "pairing.left": "New code in {time}",
+    "pairing.new": "New code",
+    "pairing.full": "Too many screens wait for a code at present. This one asks again by itself.",
 }
