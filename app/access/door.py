@@ -22,18 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import request_context
 from app.access import frames, nonce
 from app.access.frames import Breach, Frames
-from app.access.route_table import WEBSOCKET, Kind, RouteTable, Row
+from app.access.route_table import BODY_LIMIT, FORM, WEBSOCKET, Kind, RouteTable, Row
 from app.access.shares import Shares
 from app.settings import Settings
 
 log = logging.getLogger("polaris.access")
 
-BODY_LIMIT = 65_536
-"""Bytes of a form; nobody has anything larger to send."""
 BODY_SECONDS = 30.0
 """Until all of a request has to be here: a form is small, and whoever holds one open holds what it costs."""
-FORM = "application/x-www-form-urlencoded"
-"""The one encoding of forms that is read: others let the sender choose how letters are made of bytes."""
 PAGE_SOCKETS = "/_nicegui_ws/"
 CHARGERS = "/ocpp/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -198,7 +194,7 @@ class Door:
         if row is not None and (row.kind is Kind.FORM or row.from_servers) and scope["method"] not in SAFE:
             # One without a type has no body that anybody reads.
             encoding = headers.get("content-type", FORM).partition(";")[0].strip().lower()
-            if encoding != FORM:
+            if encoding != row.encoding:
                 raise Refusal(415, NO_FORM)
 
     def _is_own_address(self, scope: Scope, name: str) -> bool:
@@ -229,7 +225,9 @@ class Door:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, row: Row | None) -> None:
         scope[nonce.KEY] = secrets.token_urlsafe(16)
-        limit = frames.LARGEST if scope["path"].startswith(PAGE_SOCKETS) else BODY_LIMIT
+        limit = BODY_LIMIT if row is None else row.limit
+        if scope["path"].startswith(PAGE_SOCKETS):
+            limit = frames.LARGEST
         taken, started, late = 0, False, False
         deadline: float | None = None
         if scope["method"] not in SAFE:

@@ -15,8 +15,16 @@ from enum import Enum, StrEnum
 import nicegui
 from starlette.routing import compile_path
 
+from app.access import uploads
+
 WEBSOCKET = "WEBSOCKET"
 """In the place of a method."""
+FORM = "application/x-www-form-urlencoded"
+"""The one encoding of forms that is read: others let the sender choose how letters are made of bytes."""
+WITH_FILE = "multipart/form-data"
+"""That of the forms that bring a file."""
+BODY_LIMIT = 65_536
+"""Bytes of a form without a file; nobody has anything larger to send."""
 
 
 class Kind(StrEnum):
@@ -86,6 +94,10 @@ class Row:
     """``GET`` stands for ``HEAD`` too."""
     from_servers: bool = False
     """True if other servers ask here: they send no Origin, and no cookie is looked at (T37)."""
+    encoding: str = FORM
+    """Of what is posted."""
+    limit: int = BODY_LIMIT
+    """Bytes of what is posted, all in all."""
 
 
 def page(path: str, to: To | Gets) -> Row:
@@ -96,6 +108,13 @@ def page(path: str, to: To | Gets) -> Row:
 def form(path: str, to: To | Gets = To.ANYBODYS_FORM) -> Row:
     """What a form posts to."""
     return Row(path, Kind.FORM, to.value if isinstance(to, To) else to, frozenset({"POST"}))
+
+
+def upload(path: str, to: To | Gets) -> Row:
+    """What a form with a file posts to."""
+    gets = to.value if isinstance(to, To) else to
+    post = frozenset({"POST"})
+    return Row(path, Kind.FORM, gets, post, encoding=WITH_FILE, limit=uploads.STILL_READ)
 
 
 def file(path: str) -> Row:
@@ -117,6 +136,7 @@ ROWS = (
     page("/admin/chargers", To.OPERATORS),
     page("/admin/chargers/{charger_id}", To.OPERATORS),
     page("/admin/chargers/import", To.OPERATORS),
+    upload("/admin/chargers/import/file", Gets(303, 404, 404, 303, 404, 303)),
     page("/admin/chargers/new", To.OPERATORS),
     page("/admin/drivers", To.OPERATORS),
     page("/admin/drivers/{driver_id}", To.OPERATORS),

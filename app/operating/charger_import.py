@@ -28,6 +28,7 @@ from app.operating.chargers import (
     plug,
     proper_identity,
 )
+from app.operating.kept_tables import KeptTables
 from app.operating.sites import CannotKeep, NoSuchSite, named
 from data.caller import Caller
 from data.database import Change, Database
@@ -36,7 +37,7 @@ from data.types import Role
 
 COLUMNS = ("identity", "name", "site", "connectors", "group")
 LINES_AT_MOST = 2_000
-LONGEST = 200_000
+LONGEST = 2_000_000
 """Characters of a table."""
 AT_ONCE = 25
 """Passwords that are hashed before the progress is told."""
@@ -113,6 +114,7 @@ class ChargerImport:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.kept = KeptTables()
 
     @property
     def database(self) -> Database:

@@ -1,16 +1,22 @@
-"""`/admin/chargers/import`: many chargers from a pasted table, looked at before anything is written."""
+"""`/admin/chargers/import`: many chargers from a file or a pasted table, looked at before anything is
+written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import nicegui
 from nicegui import ui
 from nicegui.element import Element
 from starlette.requests import Request
+from starlette.responses import Response
 
+from app.access import posted, uploads
 from app.access.own_address import own_address
-from app.access.visitor import Operator
+from app.access.route_table import WITH_FILE
+from app.access.visitor import Operator, SignedOut
 from app.operating.charger_import import COLUMNS, Line, Plan
 from app.operating.chargers import NewCharger, ocpp_address
 from app.operating.sites import CannotKeep
@@ -24,39 +30,81 @@ from components.words import Reader
 if TYPE_CHECKING:
     from app.portal import Portal
 
+PAGE = "/admin/chargers/import"
 LONGEST = 60_000
 """Characters that can be pasted at once: what a page may send in one go (T35) holds them in any language."""
 EXAMPLE = "identity,name,site,connectors,group\nGARAGE-1,Garage left,Harbour,Type 2:22|CCS:150,Staff"
 
 
 def install(portal: Portal) -> None:
-    """Install the page. Before that of one charger, whose address looks the same."""
+    """Install the page and its form. Before the page of one charger, whose address looks the same."""
 
-    @ui.page("/admin/chargers/import")
-    async def page(request: Request, operator: Operator) -> None:
-        ImportPage(Console(portal, operator, request)).draw()
+    @ui.page(PAGE)
+    async def page(request: Request, operator: Operator, file: str = "", problem: str = "") -> None:
+        await ImportPage(Console(portal, operator, request)).begin(file, problem)
+
+    @nicegui.app.post(PAGE + "/file", include_in_schema=False)
+    async def file(request: Request, _: Operator) -> Response:
+        # Nobody else's file is read at all; who sends one is asked again when all of it has come (T7).
+        try:
+            fields, content = await uploads.form(request)
+            visitor = await portal.sign_ins.visitor(request)
+            if visitor is None:
+                raise SignedOut(PAGE)
+            posted.check_drawn_for(visitor, fields.get(forms.DRAWN_FOR))
+            text = uploads.text(content)
+        except uploads.TooLarge:
+            return posted.redirect(PAGE, problem="too_large")
+        except uploads.NoText:
+            return posted.redirect(PAGE, problem="no_text")
+        if not text.strip():
+            return posted.redirect(PAGE, problem="nothing")
+        return posted.redirect(PAGE, file=portal.charger_import.kept.keep(visitor.id, text))
 
 
 class ImportPage:
-    """The page: paste, look, import, keep the passwords."""
+    """The page: choose or paste, look, import, keep the passwords."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.plan: Plan | None = None
         self.made: Sequence[NewCharger] = ()
 
-    def draw(self) -> None:
-        """The page."""
+    async def begin(self, word: str, wrong: str) -> None:
+        """The page, with the dry run of the file that is kept as *word*, or what was *wrong* with one."""
+        reader = self.console.reader
+        text = None
+        if word:
+            text = self.console.portal.charger_import.kept.of(self.console.operator.id, word)
+            wrong = "" if text else "gone"
+        told = ""
+        if wrong:
+            key = "chargerimport.file.problem." + wrong
+            told = reader.text(key if reader.knows(key) else "chargerimport.file.problem.no_text")
+        if text is not None:
+            try:
+                self.plan = await self.console.portal.charger_import.plan(text)
+            except CannotKeep as error:
+                told = problem(reader, error.why)
+        self.draw(told)
+
+    def draw(self, told: str = "") -> None:
+        """The page; *told* is what was wrong with the file."""
         reader = self.console.reader
         with self.console.page(reader.text("chargerimport.title")) as frame:
             ui.add_head_html('<link rel="stylesheet" href="/look/chargers.css">')
             with frame.title:
                 back = ui.link(f"← {reader.text('shell.chargers')}", "/admin/chargers")
                 back.classes("p-text-link p-way-back").move(target_index=0)
+            if self.plan is not None:  # what somebody has waited for comes first
+                self._place = Element("div").classes("p-slot")
+                with self._place:
+                    self._draw_plan(self.plan)
+            with Card("p-import-form", "import-file-title"):
+                self._draw_file(told)
             with Card("p-import-form", "import-form-title"):
                 forms.text("h2", reader.text("chargerimport.paste")).props("id=import-form-title")
                 forms.text("p", reader.text("chargerimport.text"))
-                forms.text("p", reader.text("chargerimport.columns")).classes("p-muted p-small")
                 large = reader.text("chargerimport.large", n=reader.integer(LONGEST))
                 forms.text("p", large).classes("p-muted p-small")
                 self._text = ui.textarea(reader.text("chargerimport.table"), placeholder=EXAMPLE)
@@ -67,7 +115,22 @@ class ImportPage:
                 with Element("div").classes("p-person-actions"):
                     look = ui.button(reader.text("chargerimport.look"), on_click=self.look, color=None)
                     look.classes("p-button is-main")
-            self._place = Element("div").classes("p-slot")
+            if self.plan is None:
+                self._place = Element("div").classes("p-slot")
+
+    def _draw_file(self, told: str) -> None:
+        reader = self.console.reader
+        forms.text("h2", reader.text("chargerimport.file")).props("id=import-file-title")
+        forms.text("p", reader.text("chargerimport.file.text"))
+        forms.text("p", reader.text("chargerimport.columns")).classes("p-muted p-small")
+        if told:
+            forms.alert(told)
+        with forms.form(PAGE + "/file", drawn_for=self.console.operator.sign_in_id) as form:
+            form.props["enctype"] = WITH_FILE
+            box = forms.field(reader.text("chargerimport.file.choose"))
+            box.props('type=file accept=".csv,.txt,.tsv,text/csv,text/plain" required')
+            box.props["name"] = uploads.FIELD
+            forms.submit(reader.text("chargerimport.file.look"))
 
     def _tell(self, problem: str) -> None:
         self._problem.set_text(problem)

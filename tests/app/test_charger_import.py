@@ -217,7 +217,7 @@ async def test_the_page_looks_first_and_gives_the_passwords_once(
     user = await visit(olga, "/admin/chargers/import")
     assert user.client is not None
     (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
-    await user.should_see("60,000 characters fit in here. A larger file goes in on the server")
+    await user.should_see("60,000 characters fit in here; choose a file if it is more.")
     press(user, "See what would happen")
     await user.should_see("There is no line with a charger in it.", retries=20)
     box.set_value(TABLE)

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from app.access import tokens
 from app.access.acting import ActingAs
 from app.access.frames import EVENTS
-from app.access.route_table import SHUT, WEBSOCKET, Kind, RouteTable, Row, file, form
+from app.access.route_table import SHUT, WEBSOCKET, WITH_FILE, Kind, RouteTable, Row, file, form
 from app.access.shares import Limits
 from app.portal import Portal
 from data.database import Change
@@ -173,7 +173,8 @@ async def status_of(portal: Portal, row: Row, method: str, path: str, token: str
     async with browser(**cookie) as client:
         if row.path.startswith("/_nicegui_ws") or row.from_servers:
             del client.headers["origin"]
-        return (await client.request(method, path)).status_code
+        file = {"file": ("table.csv", b"A")} if row.encoding == WITH_FILE else None
+        return (await client.request(method, path, files=file)).status_code
 
 
 async def knock(path: str, extensions: dict[str, Any], **headers: str) -> Any:
