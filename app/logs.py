@@ -21,10 +21,10 @@ SECRETS = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         # By where they stand:
-        (r"(/(?:enter|invitation|pair|password|welcome)/)[\w-]{20,}", r"\1…"),
+        (r"(/(?:enter|invitation|kiosk|pair|password|welcome)/)[\w-]{20,}", r"\1…"),
         (r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{6,}", r"\1 …"),
         (r"(?i)\b(cookie[\"']?\s*[=:,]\s*b?[\"']?)[^\r\n\"']{6,}", r"\1…"),
-        (r"(?i)((?:__Host-)?polaris=)[\w-]{20,}", r"\1…"),
+        (r"(?i)((?:__Host-)?polaris(?:-display)?=)[\w-]{20,}", r"\1…"),
         (rf"(?i)((?:{_WORD})[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}}]+", r"\1…"),
         (r"(?i)\b((?:code|state|nonce)[\"']?\s*[=:]\s*[\"']?)[\w.~+/%=-]{16,}", r"\1…"),
         (r"(?i)\b((?:client|tab|document)_id[\"']?\s*[=:]\s*[\"']?)[\w-]{20,}", r"\1…"),

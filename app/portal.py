@@ -17,6 +17,7 @@ from app.access.acting_forms import ActingForms
 from app.access.all_sessions import AllSessions
 from app.access.audit_log import AuditLog
 from app.access.by_provider import ByProvider, configured
+from app.access.displays import Displays
 from app.access.one_time_links import Links
 from app.access.own_account import OwnAccount
 from app.access.own_data import OwnData
@@ -67,6 +68,7 @@ class Portal:
     commands: Commands
     reservations: Reservations
     sign_ins: SignIns
+    displays: Displays
     acting_as: ActingAs
     by_provider: ByProvider
     links: Links
@@ -121,6 +123,7 @@ def install(settings: Settings) -> Portal:
         commands=commands,
         reservations=Reservations(database, commands),
         sign_ins=sign_ins,
+        displays=Displays(database, settings),
         acting_as=ActingAs(sign_ins),
         by_provider=ByProvider(sign_ins, providers, passwords),
         links=Links(passwords),
@@ -146,8 +149,8 @@ def install(settings: Settings) -> Portal:
     portal.endpoint.install(nicegui.app)
     Machines(settings, watch).install(nicegui.app)
     pages.install(portal)
-    parts = portal.sign_ins, portal.endpoint, portal.commands, portal.reservations, portal.settlement
-    stops = tuple(part.listen(live) for part in parts)
+    parts = portal.sign_ins, portal.displays, portal.endpoint, portal.commands, portal.reservations
+    stops = tuple(part.listen(live) for part in (*parts, portal.settlement))
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:

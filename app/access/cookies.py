@@ -1,4 +1,4 @@
-"""The one cookie of a browser: how it is given, taken, and renewed beside an answer (T14)."""
+"""The cookies of a browser and of a kiosk's screen: how they are given, taken, and renewed (T14, K3)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ ASKED = "polaris.cookie_asked"
 """Where a request's scope says that its page needs a browser that keeps cookies: its answer brings one."""
 KEPT = "polaris-kept"
 """The name of that one, which says nothing: that it comes back is all (`app.access.once`)."""
+BROUGHT = "polaris.cookies_brought"
+"""Where a request's scope lists other cookies that its answer brings, each as its header says it."""
+FOR_DISPLAYS = 400 * 86_400
+"""Seconds that a screen's cookie lasts from each load of its page on: as long as browsers allow (K3)."""
 
 
 class Cookie:
@@ -50,6 +54,37 @@ class Cookie:
         response.delete_cookie(self.name, path="/", secure=self.secure, httponly=True, samesite="lax")
 
 
+class DisplayCookie:
+    """The cookie that carries the token of a kiosk's screen and nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secure = settings.secure
+        self.name = "__Host-polaris-display" if settings.secure else "polaris-display"
+
+    def given(self, token: str) -> str:
+        """The header that gives it, or gives it anew.
+
+        Not `strict`: a launcher may lead to the portal from a page of its own, and a screen that then came
+        without its token would be given another one. It opens nothing that could be changed.
+        """
+        carrier = Response()
+        carrier.set_cookie(
+            self.name,
+            token,
+            max_age=FOR_DISPLAYS,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return carrier.headers["set-cookie"]
+
+
+def bring(request: HTTPConnection, header: str) -> None:
+    """Have the answer to *request* bring a cookie, whoever answers."""
+    request.scope.setdefault(BROUGHT, []).append(header)
+
+
 class RenewCookies:
     """Puts the cookie that a request was to get on its answer, whoever answers."""
 
@@ -77,6 +112,9 @@ class RenewCookies:
                     carrier = Response()
                     self._cookie.give(carrier, token, remember=remember)
                     headers.append("set-cookie", carrier.headers["set-cookie"])
+            if message["type"] == "http.response.start":
+                for header in scope.get(BROUGHT, ()):
+                    MutableHeaders(scope=message).append("set-cookie", header)
             await send(message)
 
         await self._inner(scope, receive, send_renewed)

@@ -1,4 +1,4 @@
-"""The open pages of a sign-in, and how they are made to leave.
+"""The open pages of a sign-in, or of a kiosk's screen, and how they are made to leave.
 
 This leans on what NiceGUI keeps to itself; `tests/app/test_surface_contract.py` holds it (T40).
 """
@@ -15,6 +15,7 @@ from nicegui import Client, background_tasks, core
 from data.types import Role
 
 if TYPE_CHECKING:
+    from app.access.displays import KioskPage
     from app.access.visitor import Visitor
 
 log = logging.getLogger("polaris.access")
@@ -25,6 +26,8 @@ BROWSER = "polaris.browser_id"
 """Where it says which browser that was at."""
 VISITOR = "polaris.visitor"
 """Where it says who that was: an `app.access.visitor.Visitor`."""
+KIOSK = "polaris.kiosk"
+"""Where it says whose page of `/kiosk` is shown: an `app.access.displays.KioskPage`."""
 SOON = 0.25
 """Seconds before a page is sent where it needs the browser's new token: the answer that brings it is out."""
 GRACE = 0.5
@@ -38,6 +41,7 @@ The page itself is gone in time, so that the socket is good for nothing (T16); b
 loads the page anew, and would never see the answer, such as the sign-out page of an identity provider.
 """
 SIGNED_OUT, ENDED, CONSOLE = "/sign-in?problem=signed-out", "/sign-in?problem=ended", "/admin"
+BOARD = "/kiosk"
 LEAVING = "polaris.leaving"
 """Where a request's scope says that its page has been sent away."""
 
@@ -55,6 +59,17 @@ def browser_of(client: Client) -> int | None:
 def visitor_of(client: Client) -> Visitor | None:
     """Who *client*'s page was drawn for, as they were then; ``None`` for a page of nobody."""
     return None if client._request is None else client._request.scope.get(VISITOR)
+
+
+def kiosk_of(client: Client) -> KioskPage | None:
+    """Whose page of `/kiosk` it is; ``None`` for any other page."""
+    return None if client._request is None else client._request.scope.get(KIOSK)
+
+
+def kiosks() -> dict[str, KioskPage]:
+    """The open pages of `/kiosk`, by the id of their client."""
+    shown = {one: kiosk_of(client) for one, client in Client.instances.items()}
+    return {one: page for one, page in shown.items() if page is not None}
 
 
 def sign_ins() -> dict[int, Role]:
@@ -91,6 +106,26 @@ def leave(sign_in_ids: set[int], *, own: bool = False) -> None:
             client.open(SIGNED_OUT if own else ENDED)
     if clients:
         background_tasks.create(_take_away(clients, to_console), name="take away pages")
+
+
+def reload(client_ids: set[str]) -> None:
+    """Have these pages of `/kiosk` load again: what they show is for another site, or in other languages."""
+    for one in client_ids:
+        if (client := Client.instances.get(one)) is not None:
+            client.open(BOARD)
+
+
+def leave_kiosk(client_ids: set[str]) -> None:
+    """Send these pages of `/kiosk` to pairing, then take away what is left of them (T61)."""
+    clients = []
+    for one in client_ids:
+        client = Client.instances.get(one)
+        if client is not None and client._request is not None and LEAVING not in client._request.scope:
+            client._request.scope[LEAVING] = True
+            client.open(BOARD)
+            clients.append(client)
+    if clients:
+        background_tasks.create(_take_away(clients, []), name="take away pages")
 
 
 def _is_of(client: Client, sign_in_ids: set[int]) -> bool:

@@ -170,6 +170,8 @@ ROWS = (
     form("/auth/forgot", To.NOWHERE),
     page("/switch", To.ANYBODY),
     form("/auth/switch"),
+    page("/kiosk", To.ANYBODY),
+    page("/kiosk/{token}", To.NOWHERE),
     page("/confirm", Gets(303, 200, 200, 200, 404, 303)),
     form("/auth/confirm", Gets(303, 303, 303, 303, 404, 303)),
     form("/auth/acting/begin", Gets(303, 404, 404, 404, 403, 303)),  # without saying as whom

@@ -1,6 +1,7 @@
 """Guards NiceGUI's page sockets: a client id in a message is a claim, not a right.
 
 * A socket gets in only with the sign-in that its page was fetched with, and while that is valid (T32).
+* That of a kiosk's screen gets in only with the screen's own token, and while its display exists (T60, T61).
 * What it sends is taken only if it is about the page it belongs to (T33).
 
 The origin was checked at the door. This file replaces NiceGUI's own Socket.IO handlers by ones that look
@@ -122,7 +123,10 @@ class Sockets:
         client = Client.instances.get(client_id) if isinstance(client_id, str) else None
         if client is None or client._request is None:
             return False
-        brought = cookie_parser(environ.get("HTTP_COOKIE", "")).get(self._sign_ins.cookie) or ""
+        cookies = cookie_parser(environ.get("HTTP_COOKIE", ""))
+        if (kiosk := open_pages.kiosk_of(client)) is not None:
+            return await kiosk.admits(cookies)
+        brought = cookies.get(self._sign_ins.cookie) or ""
         sign_in, browser = open_pages.sign_in_of(client), open_pages.browser_of(client)
         if sign_in is None or browser is None:  # a page of nobody, such as sign-in
             fetched_with = client._request.cookies.get(self._sign_ins.cookie) or ""

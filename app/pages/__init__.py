@@ -26,6 +26,7 @@ from app.pages import (
     confirm,
     dashboard,
     errors,
+    kiosk,
     links,
     new_charger,
     plan_editor,
@@ -69,6 +70,7 @@ def install(portal: Portal) -> None:
     setup.install(portal)  # /admin/setup
     switch.install(portal)  # /switch
     confirm.install(portal)  # /confirm
+    kiosk.install(portal)  # /kiosk, /kiosk/{token}
     account.install(portal)  # /account
     account_data.install(portal)  # /account/data.json, /account/sessions.csv
     admin_charger_import.install(portal)  # /admin/chargers/import

@@ -1,0 +1,90 @@
+"""What a screen may show, by the token in its cookie; and the screens that wait for an operator (K1, K2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from data.models import Display, Pairing
+from data.types import Orientation
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDisplay:
+    """A display as its own page sees it."""
+
+    id: int
+    site_id: int
+    name: str
+    orientation: Orientation
+    languages: tuple[str, ...]
+    """One to three codes, in the order in which they take turns (K16)."""
+    bays_per_page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A screen that shows a code."""
+
+    id: int
+    """Of the pairing."""
+    code: str
+    address: str
+    """What counts as its network address."""
+    expires_at: datetime
+
+
+def by_token(db: Connection, token_hash: str) -> KnownDisplay | None:
+    """The display that this token opens, be it from pairing or from its start address."""
+    row = db.execute(
+        select(
+            Display.id,
+            Display.site_id,
+            Display.name,
+            Display.orientation,
+            Display.languages,
+            Display.bays_per_page,
+        ).where(or_(Display.token_hash == token_hash, Display.address_hash == token_hash))
+    ).one_or_none()
+    if row is None:
+        return None
+    languages = tuple(row.languages.split(","))
+    return KnownDisplay(row.id, row.site_id, row.name, row.orientation, languages, row.bays_per_page)
+
+
+def by_address(db: Connection, address_hash: str) -> int | None:
+    """The display with this start address; its id."""
+    return db.execute(select(Display.id).where(Display.address_hash == address_hash)).scalar_one_or_none()
+
+
+def opened(db: Connection, token_hashes: Collection[str]) -> dict[str, int]:
+    """Which of these tokens still open a display, and which one."""
+    wanted = set(token_hashes)
+    rows = db.execute(
+        select(Display.id, Display.token_hash, Display.address_hash).where(
+            or_(Display.token_hash.in_(wanted), Display.address_hash.in_(wanted))
+        )
+    )
+    return {one: row.id for row in rows for one in (row.token_hash, row.address_hash) if one in wanted}
+
+
+def waiting(db: Connection, token_hash: str, now: datetime) -> Waiting | None:
+    """The screen with this token, while its code is good."""
+    row = db.execute(
+        select(Pairing.id, Pairing.code, Pairing.address, Pairing.expires_at).where(
+            Pairing.token_hash == token_hash, Pairing.expires_at > now
+        )
+    ).one_or_none()
+    return None if row is None else Waiting(*row)
+
+
+def crowd(db: Connection, address: str) -> tuple[int, int]:
+    """How many screens wait: at *address*, and in all."""
+    here = select(func.count()).select_from(Pairing).where(Pairing.address == address)
+    return (
+        db.execute(here).scalar_one(),
+        db.execute(select(func.count()).select_from(Pairing)).scalar_one(),
+    )
