@@ -25,6 +25,7 @@ from app.access.own_password import Passwords
 from app.access.people import People
 from app.access.sign_ins import SignIns
 from app.billing.plans import Plans
+from app.boards.screens import Screens
 from app.charging.care import Care
 from app.charging.commands import Commands
 from app.charging.ocpp.endpoint import Endpoint
@@ -87,6 +88,7 @@ class Portal:
     groups: Groups
     backups: Backups
     watch: Watch
+    screens: Screens
 
 
 def install(settings: Settings) -> Portal:
@@ -142,6 +144,7 @@ def install(settings: Settings) -> Portal:
         groups=Groups(database),
         backups=Backups(database, watch.backup_folder),
         watch=watch,
+        screens=Screens(database),
     )
     surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
@@ -150,7 +153,7 @@ def install(settings: Settings) -> Portal:
     Machines(settings, watch).install(nicegui.app)
     pages.install(portal)
     parts = portal.sign_ins, portal.displays, portal.endpoint, portal.commands, portal.reservations
-    stops = tuple(part.listen(live) for part in (*parts, portal.settlement))
+    stops = tuple(part.listen(live) for part in (*parts, portal.settlement, portal.screens))
     tasks: list[asyncio.Task[None]] = []
 
     def begin() -> None:
@@ -159,6 +162,7 @@ def install(settings: Settings) -> Portal:
         tasks.append(asyncio.create_task(portal.commands.run(), name="commands"))
         tasks.append(asyncio.create_task(portal.settlement.run(), name="settlement"))
         tasks.append(asyncio.create_task(portal.reservations.run(), name="reservations"))
+        tasks.append(asyncio.create_task(portal.screens.run(), name="screens"))
         tasks.append(asyncio.create_task(_collect_garbage(), name="garbage"))
         tasks.append(asyncio.create_task(watch.run(), name="watch"))
         watch.follow(lambda: {task.get_name(): not task.done() for task in tasks})

@@ -87,9 +87,12 @@ ALLOWED = {
     # The simulated site is outside of the portal: it knows how to fill a database and how chargers
     # talk, and nothing of how the portal answers.
     "app.simulation": {"app.simulation", "app.access", "app.charging", "app.clock", "app.settings", "data"},
+    # The rhythm of boards: when they show what, and that screens answer. Draws nothing itself.
+    "app.boards": {"app.about", "app.boards", "app.clock", "data"},
     "app.pages": {
         "app.access",
         "app.billing",
+        "app.boards",
         "app.charging",
         "app.clock",
         "app.logs",
@@ -105,6 +108,7 @@ ALLOWED = {
         "app.access",
         "app.alone",
         "app.billing",
+        "app.boards",
         "app.mail",
         "app.charging",
         "app.clock",
