@@ -45,6 +45,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.SETTLING: ("settling", "/admin/sessions?state=settling"),
     Kind.UNENDED: ("settling", "/admin/sessions?state=charging"),
     Kind.REFUSED: ("fault", "/admin/reservations"),
+    Kind.DISPLAY: ("offline", "/admin/displays"),
     Kind.QUARANTINE: ("settling", "/admin/quarantine"),
     Kind.TAG: ("in_use", "/admin/cards?state=unknown"),
     Kind.METER: ("settling", "/admin/sessions?state=review"),
@@ -182,7 +183,11 @@ class _Line:
             if oldest is not None:
                 return self.reader.text("attention.oldest", moment=self.reader.moment(oldest, self.now))
         named = ", ".join(dict.fromkeys(name for name in names if name))
-        return f"{named} …" if self.matters.number > len(self.matters.first) else named
+        if self.matters.number > len(self.matters.first):
+            named += " …"
+        if kind is Kind.DISPLAY and all(one.since is None for one in self.matters.first):
+            return self.reader.text("attention.displays.never", names=named)
+        return named
 
     def _what(self, matter: Matter) -> str:
         reader, kind = self.reader, self.matters.kind
@@ -218,6 +223,8 @@ class _Line:
         reader, kind = self.reader, self.matters.kind
         if kind is Kind.OFFLINE and matter.since is None:
             return reader.text("chargers.never_seen")
+        if kind is Kind.DISPLAY and matter.since is None:
+            return reader.text("attention.display.never")
         if kind is Kind.TAG and matter.number:
             assert matter.since is not None
             moment = reader.moment(matter.since, self.now)
@@ -257,6 +264,10 @@ class _Line:
             )
         if kind in _OF_SESSIONS and matter.id is not None:
             return f"/admin/sessions/{matter.id:d}", text("attention.action.session")
+        if kind is Kind.TAG and matter.key:
+            return f"/admin/cards?card={matter.key}", text("attention.action.tag")
+        if kind is Kind.DISPLAY and matter.id is not None:
+            return f"{all_of_it}/{matter.id:d}", text("attention.action.display")
         if kind is Kind.REFUSED and matter.id is not None and matter.since is not None:
             day = self.reader.local(matter.since).date().isoformat()
             path = f"{all_of_it}?day={day}&reservation={matter.id:d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from data.models import (
     Charger,
     ChargingSession,
     Connector,
+    Display,
     EnergyStep,
     Mapping,
     Plan,
@@ -74,6 +76,17 @@ def add_sighting(change: Change, tag: str, charger: int, at: datetime = NOW, **v
 def add_site(change: Change, name: str = "Harbour car park", zone: str = "Europe/Berlin") -> int:
     """A site; its id."""
     return key(change.execute(insert(Site), {"name": name, "time_zone": zone, "currency": "EUR"}))
+
+
+def add_display(change: Change, name: str = "Entrance", *, site: int, **values: Any) -> int:
+    """A paired display whose screen has not told anything yet; its id."""
+    row: dict[str, Any] = {
+        "site_id": site,
+        "name": name,
+        "token_hash": secrets.token_hex(32),
+        "created_at": NOW,
+    }
+    return key(change.execute(insert(Display), {**row, **values}))
 
 
 def add_charger(

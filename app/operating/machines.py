@@ -134,6 +134,8 @@ class _Told(Collector):
                 ("polaris_settling_seconds", "Age of the oldest of them", waiting),
                 ("polaris_open_commands", "Requests to chargers under way", counts.open_commands),
                 ("polaris_quarantined_messages", "Kept for the operator to see to", counts.quarantined),
+                ("polaris_displays", "Kiosk displays that are paired", counts.displays),
+                ("polaris_seen_displays", "Seen within 90 seconds", counts.seen_displays),
             ]
         for name, meaning, value in gauges:
             if value is not None:

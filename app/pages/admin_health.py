@@ -159,6 +159,9 @@ class HealthPage:
         heard = text(
             "health.of", part=reader.integer(counts.heard_chargers), all=reader.integer(counts.chargers)
         )
+        displays = text(
+            "health.of", part=reader.integer(counts.seen_displays), all=reader.integer(counts.displays)
+        )
         self.work.show(
             [
                 (
@@ -169,6 +172,7 @@ class HealthPage:
                 (text("health.power"), reader.kw(counts.power_w)),
                 (text("health.settling"), waiting, "/admin/sessions?state=settling"),
                 (text("health.heard"), heard, "/admin/chargers"),
+                (text("health.displays"), displays, "/admin/displays"),
                 (text("health.commands"), reader.integer(counts.open_commands)),
                 (text("health.quarantined"), reader.integer(counts.quarantined)),
             ]

@@ -105,6 +105,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "Wir versuchen es jede Minute erneut.",
     "plan.tier": "{price} je kWh über {energy}",
     "plan.window": "{price} je kWh von {start} bis {end} Uhr",
+    "plan.from": "Ab {date}: {plan}",
     "plan.ends": "Endet am {date}",
     # chargers
     "chargers.title": "Ladestationen",
@@ -2102,7 +2103,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.period": "Abrechnungszeitraum beginnt",
     "subscription.period.value": "am {day}. des Monats",
     "subscription.next": "Danach",
-    "subscription.next.value": "{plan}, ab {day}",
     "subscription.begin": "Tarif zuweisen",
     "subscription.change": "Tarif wechseln",
     "subscription.end": "Tarif beenden",

@@ -105,6 +105,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "We try again every minute.",
     "plan.tier": "{price} per kWh above {energy}",
     "plan.window": "{price} per kWh from {start} to {end}",
+    "plan.from": "From {date}: {plan}",
     "plan.ends": "Ends on {date}",
     # chargers
     "chargers.title": "Chargers",
@@ -2034,7 +2035,6 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "subscription.period": "Billing period begins",
     "subscription.period.value": "on day {day} of the month",
     "subscription.next": "Then",
-    "subscription.next.value": "{plan}, from {day}",
     "subscription.begin": "Assign a plan",
     "subscription.change": "Change plan",
     "subscription.end": "End plan",

@@ -36,7 +36,7 @@ from data.models import (
     Reservation,
     TagSighting,
 )
-from data.queries import accounts
+from data.queries import accounts, cards, display_list
 from data.queries.accounts import State
 from data.queries.chargers import OFFLINE_AFTER
 from data.queries.matters import Kind, Machine, Matter, Matters, Terms
@@ -66,6 +66,7 @@ def attention(db: Connection, now: datetime, machine: Machine, terms: Terms) -> 
         _settling(db, now, terms.settling),
         _unended(db, now),
         _refused(db, now),
+        _displays(db, now, terms.up_since),
         _quarantine(db),
         _tags(db),
         *_flagged(db, now),
@@ -182,6 +183,18 @@ def _refused(db: Connection, now: datetime) -> Matters | None:
     )
 
 
+def _displays(db: Connection, now: datetime, up_since: datetime | None) -> Matters | None:
+    """Not while they could not yet have told: right after a start none of them is seen."""
+    if up_since is not None and now - up_since < display_list.SEEN_WITHIN:
+        return None
+    return _all(
+        db,
+        Kind.DISPLAY,
+        display_list.unseen(now),
+        lambda id_, name, seen: Matter(id_, name, since=seen),
+    )
+
+
 def _quarantine(db: Connection) -> Matters | None:
     statement = (
         select(
@@ -230,11 +243,11 @@ def _tags(db: Connection) -> Matters | None:
             .limit(MOST)
         )
         started = db.execute(sessions).scalars().all()
-        found.append(Matter(None, "", tag, started[0], len(started)))
+        found.append(Matter(None, "", tag, started[0], len(started), key=cards.key_of(db, tag) or ""))
     found += [Matter(None, detail=tag) for tag in with_sessions[NAMED:]]
     mapped = aliased(Mapping)
     seen = (
-        select(Charger.name, TagSighting.id_tag, TagSighting.last_seen_at)
+        select(Charger.name, TagSighting.id_tag, TagSighting.last_seen_at, TagSighting.id)
         .join(Charger, Charger.id == TagSighting.charger_id)
         .where(
             TagSighting.ignored_at.is_(None),
@@ -244,7 +257,11 @@ def _tags(db: Connection) -> Matters | None:
         .limit(MOST + 1)
     )
     known = set(with_sessions)
-    found += [Matter(None, name, tag, since) for name, tag, since in db.execute(seen) if tag not in known]
+    found += [
+        Matter(None, name, tag, since, key=f"s{id_}")
+        for name, tag, since, id_ in db.execute(seen)
+        if tag not in known
+    ]
     return _matters(Kind.TAG, found)
 
 

@@ -1,12 +1,17 @@
-"""Displays as the console lists them: which of them are seen, and what each said of itself last (K7)."""
+"""Displays as the console tells of them: which are seen, and what each has said of itself (K7).
+
+Whether one is seen follows from time alone, so that answers tell when it was and pages whether that is long
+ago. All are read at once: there are as many as screens hang somewhere.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from data.models import Display, Site
 from data.queries.chargers import natural_key
@@ -14,16 +19,25 @@ from data.types import Orientation
 
 SEEN_WITHIN = timedelta(seconds=90)
 """A display without a heartbeat for longer is not seen (K7)."""
-SHOWN = 500
-"""Displays in the list at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class DisplayFacts:
-    """A display. What it has not said yet is ``None`` or empty."""
+class Heartbeat:
+    """A display, and when its screen answered last; ``None``: it never has."""
 
     id: int
     name: str
+    last_seen_at: datetime | None
+
+    def is_seen(self, now: datetime) -> bool:
+        """Whether its screen has answered lately."""
+        return self.last_seen_at is not None and self.last_seen_at >= now - SEEN_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayFacts(Heartbeat):
+    """A display. What it has not said yet is ``None`` or empty."""
+
     site_id: int
     site_name: str
     orientation: Orientation
@@ -33,10 +47,6 @@ class DisplayFacts:
     has_address: bool
     """There is a start address for a screen that forgets its cookies (K2)."""
     paired_at: datetime
-    last_seen_at: datetime | None
-    """When the screen itself last answered."""
-    is_seen: bool
-    """Within `SEEN_WITHIN`."""
     version: str
     """Of the program whose page it showed then."""
     width: int | None
@@ -45,28 +55,14 @@ class DisplayFacts:
     browser: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDisplays:
-    """The list: what is not seen first, then by site and name."""
-
-    shown: tuple[DisplayFacts, ...]
-    """At most `SHOWN`."""
-    all: int
-    seen: int
+def until_unseen(found: Iterable[Heartbeat], now: datetime) -> float | None:
+    """Seconds until one of those that are seen is not, if it stays silent; ``None`` if none is seen."""
+    seen = [one.last_seen_at for one in found if one.last_seen_at is not None and one.is_seen(now)]
+    return None if not seen else (min(seen) + SEEN_WITHIN - now).total_seconds() + AFTER
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A display that is not seen, and since when; ``None``: it never was."""
-
-    id: int
-    name: str
-    last_seen_at: datetime | None
-
-
-def is_seen(now: datetime) -> ColumnElement[bool]:
-    """Whether a display's screen has answered lately, as a part of a statement."""
-    return func.coalesce(Display.last_seen_at >= now - SEEN_WITHIN, False)
+AFTER = 0.5
+"""Seconds after the moment at which a display is not seen any more: then it is not by any clock."""
 
 
 def unseen(now: datetime) -> Select[int, str, datetime | None]:
@@ -79,36 +75,31 @@ def unseen(now: datetime) -> Select[int, str, datetime | None]:
     )
 
 
-def listed(db: Connection, now: datetime) -> ListedDisplays:
-    """All displays as they are *now*. There are as many as screens hang somewhere, so all are read."""
-    found = [_facts(row, now) for row in db.execute(_DISPLAYS)]
-    found.sort(key=lambda one: (one.is_seen, natural_key(one.site_name), natural_key(one.name), one.id))
-    return ListedDisplays(tuple(found[:SHOWN]), len(found), sum(one.is_seen for one in found))
+def heartbeats(db: Connection) -> tuple[Heartbeat, ...]:
+    """When each display answered last, by name."""
+    rows = db.execute(select(Display.id, Display.name, Display.last_seen_at)).all()
+    found = [Heartbeat(id_, name, seen_at) for id_, name, seen_at in rows]
+    return tuple(sorted(found, key=lambda one: (natural_key(one.name), one.id)))
 
 
-def facts(db: Connection, display_id: int, now: datetime) -> DisplayFacts | None:
-    """One display as it is *now*; ``None`` if there is none."""
+def counted(db: Connection, now: datetime) -> tuple[int, int]:
+    """How many displays there are, and how many of them are seen *now*."""
+    is_seen = func.coalesce(Display.last_seen_at >= now - SEEN_WITHIN, False)
+    row = db.execute(select(func.count(), func.count().filter(is_seen)).select_from(Display)).one()
+    return row[0], row[1]
+
+
+def listed(db: Connection) -> tuple[DisplayFacts, ...]:
+    """All displays by site and name."""
+    found = [_facts(row) for row in db.execute(_DISPLAYS)]
+    found.sort(key=lambda one: (natural_key(one.site_name), natural_key(one.name), one.id))
+    return tuple(found)
+
+
+def facts(db: Connection, display_id: int) -> DisplayFacts | None:
+    """One display; ``None`` if there is none."""
     row = db.execute(_DISPLAYS.where(Display.id == display_id)).one_or_none()
-    return None if row is None else _facts(row, now)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDisplays:
-    """How many of all displays are seen."""
-
-    all: int
-    seen: int
-    first: tuple[Unseen, ...]
-    """Some of the others, the longest unseen first."""
-
-
-def seen(db: Connection, now: datetime, named: int = 0) -> SeenDisplays:
-    """How many are seen *now*, and *named* of those that are not."""
-    counts = select(func.count(), func.count().filter(is_seen(now))).select_from(Display)
-    counted = db.execute(counts).one()
-    rows = db.execute(unseen(now).limit(named)).all() if named else []
-    first = tuple(Unseen(id_, name, seen_at) for id_, name, seen_at in rows)
-    return SeenDisplays(counted[0], counted[1], first)
+    return None if row is None else _facts(row)
 
 
 _DISPLAYS = select(
@@ -129,10 +120,11 @@ _DISPLAYS = select(
 ).join(Site, Site.id == Display.site_id)
 
 
-def _facts(row: Row[*tuple[Any, ...]], now: datetime) -> DisplayFacts:
+def _facts(row: Row[*tuple[Any, ...]]) -> DisplayFacts:
     return DisplayFacts(
         id=row.id,
         name=row.name,
+        last_seen_at=row.last_seen_at,
         site_id=row.site_id,
         site_name=row.site_name,
         orientation=row.orientation,
@@ -140,8 +132,6 @@ def _facts(row: Row[*tuple[Any, ...]], now: datetime) -> DisplayFacts:
         bays_per_page=row.bays_per_page,
         has_address=bool(row.has_address),
         paired_at=row.created_at,
-        last_seen_at=row.last_seen_at,
-        is_seen=row.last_seen_at is not None and row.last_seen_at >= now - SEEN_WITHIN,
         version=row.version or "",
         width=row.width,
         height=row.height,

@@ -13,6 +13,7 @@ from data.models import (
     ChargingSession,
     QuarantinedMessage,
 )
+from data.queries import display_list
 from data.types import Admission
 
 SILENT_AFTER = timedelta(minutes=60)
@@ -36,6 +37,9 @@ class Counts:
     """End of the oldest of them."""
     open_commands: int
     quarantined: int
+    displays: int
+    seen_displays: int
+    """That have told lately that they are there (K7)."""
 
     def told(self) -> str:
         """As a line of diagnostics."""
@@ -64,6 +68,7 @@ def counts(db: Connection, now: datetime) -> Counts:
     ).one()
     commands = select(func.count()).where(ChargerCommand.finished_at.is_(None))
     quarantined = select(func.count()).where(QuarantinedMessage.resolved_at.is_(None))
+    displays, seen_displays = display_list.counted(db, now)
     known, heard, pending = chargers
     in_progress, power_w = running
     waiting, since = settling
@@ -77,4 +82,6 @@ def counts(db: Connection, now: datetime) -> Counts:
         settling_since=since,
         open_commands=db.scalar(commands) or 0,
         quarantined=db.scalar(quarantined) or 0,
+        displays=displays,
+        seen_displays=seen_displays,
     )

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """In progress, but silent for too long, or at a charger that is offline."""
     REFUSED = "refused"
     """Reservations that their charger refused."""
+    DISPLAY = "display"
+    """Kiosk displays that are not seen (K7)."""
     QUARANTINE = "quarantine"
     TAG = "tag"
     """Unknown tags, with their sessions."""
@@ -55,6 +57,8 @@ class Matter:
     since: datetime | None = None
     number: int = 0
     """A second number: connector, sessions, seconds, bytes, times."""
+    key: str = ""
+    """What names a card in addresses; empty: no list has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +94,5 @@ class Terms:
     passwords: bool = True
     """Whether people sign in with a password."""
     settling: timedelta = timedelta(hours=24)
+    up_since: datetime | None = None
+    """When the process was started, before which no display could tell that it is there."""

@@ -15,6 +15,7 @@ from data.models import (
     Charger,
     ChargingSession,
     Connector,
+    Display,
     Mapping,
     OneTimeLink,
     QuarantinedMessage,
@@ -28,6 +29,7 @@ from tests.world import (
     NOW,
     add_account,
     add_charger,
+    add_display,
     add_driver,
     add_mapping,
     add_reservation,
@@ -125,6 +127,30 @@ def test_c2_pending_chargers_and_chargers_without_a_password(yard: Yard) -> None
     assert yard.found() == {}
 
 
+def test_k7_displays_that_are_silent_for_more_than_90_seconds(yard: Yard) -> None:
+    """The longest first, those that never told anything last; none right after pairing or a start."""
+    second = timedelta(seconds=1)
+    seen = yard.do(add_display, "Seen", site=yard.site, last_seen_at=NOW - 90 * second)
+    yard.do(add_display, "New", site=yard.site, created_at=NOW - 90 * second)
+    assert yard.found() == {}
+    never = yard.do(add_display, "Never", site=yard.site, created_at=NOW - DAY)
+    silent = yard.do(add_display, "Silent", site=yard.site, last_seen_at=NOW - HOUR)
+    yard.set(Display, seen, last_seen_at=NOW - 91 * second)
+    assert yard.found() == {
+        Kind.DISPLAY: Matters(
+            Kind.DISPLAY,
+            3,
+            (
+                Matter(silent, "Silent", since=NOW - HOUR),
+                Matter(seen, "Seen", since=NOW - 91 * second),
+                Matter(never, "Never"),
+            ),
+        )
+    }
+    assert yard.found(up_since=NOW - 89 * second) == {}
+    assert set(yard.found(up_since=NOW - 90 * second)) == {Kind.DISPLAY}
+
+
 def test_c10_unknown_tags_with_their_sessions_until_they_are_mapped_or_ignored(yard: Yard) -> None:
     """Sessions first, also of tags that no charger was seen to report since."""
     for hours in (30, 20):
@@ -137,7 +163,10 @@ def test_c10_unknown_tags_with_their_sessions_until_they_are_mapped_or_ignored(y
     assert yard.found()[Kind.TAG] == Matters(
         Kind.TAG,
         2,
-        (Matter(None, "", "LOST", NOW - 30 * HOUR, 2), Matter(None, "Bay 1", "HELD", NOW, 0)),
+        (
+            Matter(None, "", "LOST", NOW - 30 * HOUR, 2, "s1"),
+            Matter(None, "Bay 1", "HELD", NOW, 0, "s2"),
+        ),
     )
     yard.set(TagSighting, "HELD", ignored_at=NOW)
     mapping = yard.do(add_mapping, yard.dana, "LOST")
