@@ -122,6 +122,9 @@ REVIEWED = {
         )
     ),
     # Numbers and percentages.
+    ("components.board", ':style="props.row.sizes"'),
+    ("components.board", ':style="props.row.grid"'),
+    ("components.board", ':style="bay.sizes"'),
     ("components.reservation_calendar", ':style="block.style"'),
     ("components.reservation_calendar", ":style=\"{ '--lanes': charger.lanes }\""),
     ("components.reservation_calendar", ':style="{ left: left }"'),
