@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import nicegui
@@ -31,6 +35,7 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_level)
     portal = install(settings)
     nicegui.app.on_startup(lambda: print(_greeting(portal), flush=True))
+    nicegui.app.on_startup(lambda: _tell_of_the_end(portal))
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
         ui.run(
             host=settings.host,
@@ -88,6 +93,27 @@ def free_port(host: str, port: int) -> int:
                 f"({getattr(error, 'strerror', None) or error}); choose another port, or end what uses it"
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _tell_of_the_end(portal: Portal) -> None:
+    """Let boards say that there is maintenance, when the process is told to end.
+
+    The server closes all sockets before anything of ours hears of its end; so this is told by the signal
+    itself, and the server, which looks for it ten times a second, by what has heard it until now.
+    """
+    loop = asyncio.get_running_loop()
+
+    def before(ends: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+        def told(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(portal.screens.leave)
+            ends(number, frame)
+
+        return told
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        ends = signal.getsignal(number)
+        if callable(ends):
+            signal.signal(number, before(ends))
 
 
 def _greeting(portal: Portal) -> str:

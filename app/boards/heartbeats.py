@@ -34,7 +34,7 @@ _SEEN = (
         version=bindparam("runs"),
         width=func.coalesce(bindparam("across"), Display.width),
         height=func.coalesce(bindparam("down"), Display.height),
-        browser=bindparam("name"),
+        browser=bindparam("called"),
     )
 )
 
@@ -106,7 +106,7 @@ def _row(display_id: int, answer: Answer) -> dict[str, Any]:
         "runs": about.VERSION[:32],
         "across": answer.width,
         "down": answer.height,
-        "name": answer.browser[:100],
+        "called": answer.browser[:100],
     }
 
 

@@ -24,7 +24,7 @@ STEP, FARTHEST = 2, 8
 """Pixels that a board moves each minute, and how far from its middle at most, to and fro (K14)."""
 FIRST, WITHIN = 0.4, 1.5
 """Seconds after the clock's beat in which boards follow: the first one, and the last one after that."""
-_GOLDEN = 0.6180339887498949
+GOLDEN = 0.6180339887498949
 """Multiples of it lie apart from each other, however many there are."""
 
 
@@ -44,7 +44,7 @@ class Turn:
 
 def lag(display_id: int) -> float:
     """Seconds that the display's beats follow the clock's: always the same, and others for others."""
-    return FIRST + WITHIN * (display_id * _GOLDEN % 1)
+    return FIRST + WITHIN * (display_id * GOLDEN % 1)
 
 
 def turn(now: datetime, zone: tzinfo, languages: int, pages: int, behind: float) -> Turn:
@@ -79,7 +79,7 @@ def next_beat(now: datetime, pages: int, behind: float) -> datetime:
 
 def next_reload(after: datetime, zone: tzinfo, display_id: int) -> datetime:
     """The first reload after *after* (K13): within a minute, so that not all of them come at once."""
-    spread = timedelta(minutes=1) * (display_id * _GOLDEN % 1)
+    spread = timedelta(minutes=1) * (display_id * GOLDEN % 1)
     day = after.astimezone(zone).date()
     for days in (0, 1, 2):  # where four o'clock is skipped or said twice, a day more is looked at
         due = datetime.combine(day + timedelta(days=days), RELOAD, zone).astimezone(UTC) + spread

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -53,9 +54,6 @@ class Page(Protocol):
 
     def reload(self) -> None:
         """Load the whole page anew."""
-
-    def leave(self) -> None:
-        """Say that the server goes away in a moment."""
 
 
 class Screen:
@@ -109,6 +107,11 @@ class Screen:
         self._chosen = page, asyncio.get_running_loop().time() + CHOSEN
         self._show(clock.now())
 
+    def leave(self) -> None:
+        """The server goes away in a moment: what the board shows will not be renewed until it is back."""
+        if self.page.is_there:
+            self.page.show(replace(self._site.seen, is_failing=True), self._turn(clock.now()))
+
     def close(self) -> None:
         """The page has gone."""
         self._unfollow()
@@ -123,7 +126,7 @@ class Screen:
     def _pages(self) -> int:
         return self.page.pages(self._site.seen.board)
 
-    def _show(self, now: datetime) -> None:
+    def _turn(self, now: datetime) -> Turn:
         turn = rhythm.turn(now, self._zone, len(self._display.languages), self._pages, self._behind)
         if self._chosen is not None:
             page, until = self._chosen
@@ -131,7 +134,10 @@ class Screen:
                 turn = rhythm.at_page(turn, page)
             else:
                 self._chosen = None
-        self.page.show(self._site.seen, turn)
+        return turn
+
+    def _show(self, now: datetime) -> None:
+        self.page.show(self._site.seen, self._turn(now))
 
     def _beat(self, now: datetime) -> None:
         if not self.page.is_there:
@@ -211,5 +217,4 @@ class Screens:
     def leave(self) -> None:
         """The server goes away in a moment, and says so while it can."""
         for screen in self._open:
-            if screen.page.is_there:
-                screen.page.leave()
+            screen.leave()

@@ -10,11 +10,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from nicegui import background_tasks
 
 from app import clock
+from app.boards import rhythm
 from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
 from data.queries.site_board import Look, SiteBoard, look
@@ -23,8 +24,8 @@ log = logging.getLogger("polaris.boards")
 
 TICK = 10.0
 """Seconds between the looks at whether a site is to be asked untold: a little before its boards beat."""
-AT_LEAST = timedelta(minutes=1)
-"""How often a site is asked, whatever was told: an hour of silence and a reservation's end are not (P20)."""
+SPREAD = 0.3
+"""Seconds within which sites look: not all in one instant."""
 SOONEST = 1.0
 """Seconds between two questions because of something that may not be about the site."""
 AT_ONCE = 10
@@ -165,15 +166,14 @@ class Site:
                 await asyncio.sleep(0)
 
     def _tick_later(self) -> None:
-        wait = TICK - clock.now().timestamp() % TICK
-        self._tick = asyncio.get_running_loop().call_later(max(wait, 0.1), self._ticked)
+        wait = TICK - clock.now().timestamp() % TICK + SPREAD * (self.site_id * rhythm.GOLDEN % 1)
+        self._tick = asyncio.get_running_loop().call_later(wait, self._ticked)
 
     def _ticked(self) -> None:
+        """Ask each minute, whatever was told: an hour of silence and a reservation's end are not (P20)."""
         self._tick_later()
         seen = self._seen
-        age = None if seen is None else clock.now() - seen.as_of
-        # A moment earlier than a minute, so that no tick comes just too early; a clock set back asks too.
-        is_old = age is None or not timedelta(0) <= age < AT_LEAST - timedelta(seconds=TICK / 2)
+        is_old = seen is None or _minute(seen.as_of) != _minute(clock.now())
         if is_old or self._has_readings or (seen is not None and seen.is_failing):
             self.ask()
 
@@ -250,6 +250,10 @@ class Sites:
         if announcement.values is None:  # else it is how often a session is read
             for site in self._sites.values():
                 site.ask_soon()
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def _at_once(seen: Seen) -> tuple[object, ...]:

@@ -84,7 +84,3 @@ class BoardPage:
     def reload(self) -> None:
         """Load the whole page anew."""
         self.client.open("/kiosk")
-
-    def leave(self) -> None:
-        """Say that the server goes away in a moment."""
-        self.drawn.leave()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
@@ -107,7 +106,7 @@ def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
     )
 
 
-def _running(db: Connection, site_id: int) -> Sequence[Row[Any]]:
+def _running(db: Connection, site_id: int) -> Sequence[Row[int, int, int, bool]]:
     """The charges that run at the site, with their chargers and Wh."""
     plugs = (
         select(Connector.id)
