@@ -8,7 +8,7 @@ from typing import Any
 from components import plan_words
 from components.drawn import Card, Drawn
 from components.words import Reader
-from data.queries.plans import PlanUse
+from data.queries.plans import ComingPlan, PlanUse
 
 TEMPLATE = """
 <h2 id="plan-title">{{ props.row.title }}</h2>
@@ -22,7 +22,7 @@ TEMPLATE = """
   <div :style="{ width: props.row.filled + '%' }"></div>
 </div>
 <div class="p-lines" :class="{ 'p-no-progress': props.row.percent === null }">
-  <p class="p-used">{{ props.row.used }}</p>
+  <p v-if="props.row.used" class="p-used">{{ props.row.used }}</p>
   <p v-for="line in props.row.lines" :key="line">{{ line }}</p>
 </div>
 <div class="p-lines"><p v-for="line in props.row.terms" :key="line">{{ line }}</p></div>
@@ -47,8 +47,8 @@ class Plan(Card):
         with self:
             self._drawn = Drawn(TEMPLATE)
 
-    def show(self, use: PlanUse | None, now: datetime, as_of: datetime | None = None) -> None:
-        """Show the plan of *use* and the energy of the current billing period.
+    def show(self, use: PlanUse | ComingPlan | None, now: datetime, as_of: datetime | None = None) -> None:
+        """Show the plan of *use*, the energy of the current billing period, and what is to change.
 
         *as_of*: what is shown was true then, and nothing newer can be had (P18).
         """
@@ -59,10 +59,11 @@ class Plan(Card):
         told = ""
         if as_of is not None:
             told = self._reader.text("plan.as_of", moment=self._reader.moment(as_of, now))
-        self._drawn.show({**_values(use, self._reader), "as_of": told})
+        values = _begins(use, self._reader) if isinstance(use, ComingPlan) else _values(use, self._reader)
+        self._drawn.show({**values, "as_of": told})
 
 
-def draw(use: PlanUse | None, reader: Reader, now: datetime) -> Plan:
+def draw(use: PlanUse | ComingPlan | None, reader: Reader, now: datetime) -> Plan:
     """Draw the card; ``show`` of what is returned keeps it up to date."""
     card = Plan(reader)
     card.show(use, now)
@@ -74,6 +75,22 @@ def unavailable(reader: Reader) -> Card:
     with Card("p-plan p-one-third", "plan-title") as card:
         Drawn(UNAVAILABLE, {"title": reader.text("plan.title"), "text": reader.text("plan.unavailable")})
     return card
+
+
+def _begins(coming: ComingPlan, reader: Reader) -> dict[str, Any]:
+    """A plan that has not begun, and none before it."""
+    return {
+        "title": reader.text("plan.title"),
+        "name": coming.name,
+        "fee": "",
+        "percent": None,
+        "filled": None,
+        "over": False,
+        "progress": "",
+        "used": "",
+        "lines": [],
+        "terms": [plan_words.change(coming, reader), reader.text("plan.currency", currency=coming.currency)],
+    }
 
 
 def _values(use: PlanUse, reader: Reader) -> dict[str, Any]:
@@ -102,10 +119,13 @@ def _values(use: PlanUse, reader: Reader) -> dict[str, Any]:
         terms.append(reader.text(key, price=reader.price(plan.price_per_kwh, plan.currency)))
         terms += plan_words.others(plan, reader)
     renews = reader.local(use.renews_at).date()
-    if plan.ended_on is not None and plan.ended_on <= renews:
-        terms.append(reader.text("plan.ends", date=reader.full_date(plan.ended_on)))
-    else:
+    begins_on = None if use.coming is None else use.coming.started_on
+    if not any(day is not None and day <= renews for day in (plan.ended_on, begins_on)):
         terms.append(reader.text("plan.renews", date=reader.full_date(renews)))
+    if plan.ended_on is not None:
+        terms.append(reader.text("plan.ends", date=reader.full_date(plan.ended_on)))
+    if use.coming is not None:
+        terms.append(plan_words.change(use.coming, reader))
     terms.append(reader.text("plan.currency", currency=plan.currency))
     fee = "" if plan.base_fee is None else reader.money(plan.base_fee, plan.currency)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Protocol
 
 from components.words import Reader
@@ -38,6 +39,41 @@ class Priced(Protocol):
     @property
     def windows(self) -> Sequence[Mapping[str, int]]:
         """By time of day."""
+
+
+class Coming(Protocol):
+    """A plan that begins on a day that is still to come."""
+
+    @property
+    def name(self) -> str:
+        """Of the plan."""
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217."""
+
+    @property
+    def price_per_kwh(self) -> int | None:
+        """In 1/10,000."""
+
+    @property
+    def unlimited(self) -> bool:
+        """All energy is included."""
+
+    @property
+    def started_on(self) -> date:
+        """Its first day."""
+
+
+def change(plan: Coming, reader: Reader) -> str:
+    """`From Dec 4, 2026: Night & Day, €0.31 per kWh`."""
+    words = plan.name
+    if plan.unlimited:
+        words = f"{plan.name}, {reader.text('plan.unlimited')}"
+    elif plan.price_per_kwh is not None:
+        price = reader.text("plan.price", price=reader.price(plan.price_per_kwh, plan.currency))
+        words = f"{plan.name}, {price}"
+    return reader.text("plan.from", date=reader.full_date(plan.started_on), plan=words)
 
 
 def prices(plan: Priced, reader: Reader) -> list[str]:

@@ -36,7 +36,7 @@ from data.queries import mappings, plans, reservations, sessions
 from data.queries.board import SharedBoard
 from data.queries.chargers import VisibleChargers, visible_chargers
 from data.queries.mappings import Standing
-from data.queries.plans import PlanUse
+from data.queries.plans import ComingPlan, PlanUse
 from data.queries.reservations import NextReservation
 from data.queries.sessions import ActiveSession, RecentSession
 from data.queries.usage import Usage
@@ -94,7 +94,7 @@ class Used:
 class Planned:
     """A plan's use in the billing period of a local day."""
 
-    use: PlanUse | None
+    use: PlanUse | ComingPlan | None
     asked_on: date
     asked_at: datetime = field(compare=False)
     outdated: bool = False

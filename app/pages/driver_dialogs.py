@@ -92,9 +92,9 @@ def unsubscribe(console: Console, facts: AccountFacts, held: Subscribed) -> None
 
     dialogs.confirm(
         reader,
-        reader.text("subscription.end.title", name=facts.name, plan=held.plan),
+        reader.text("subscription.end.title", name=facts.name, plan=held.name),
         reader.text("subscription.end.text", name=facts.name),
-        reader.text("subscription.end.do", plan=held.plan),
+        reader.text("subscription.end.do", plan=held.name),
         act,
         danger=True,
     )

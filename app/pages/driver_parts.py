@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from app import clock
 from app.pages import card_dialogs, driver_dialogs
 from app.pages.console import Console
+from components import plan_words
 from components.bound import BoundCards, Show, When
 from components.card_table import CardTable
 from components.facts import FactsCard
@@ -129,13 +130,11 @@ class DriverParts:
         today = local_day(clock.now(), ZoneInfo(zone))
         for one in found:
             if one.started_on > today:
-                then = reader.text(
-                    "subscription.next.value", plan=one.plan, day=reader.full_date(one.started_on)
-                )
+                then = plan_words.change(one, reader)
                 facts.append((reader.text("subscription.next"), then, f"/admin/plans/{one.plan_id}"))
                 continue
-            version = reader.text("subscription.version", plan=one.plan, version=one.version)
-            name = one.plan if one.version == 1 else version
+            version = reader.text("subscription.version", plan=one.name, version=one.version)
+            name = one.name if one.version == 1 else version
             facts += [
                 (reader.text("subscription.plan"), name, f"/admin/plans/{one.plan_id}"),
                 (reader.text("subscription.since"), reader.full_date(one.started_on)),

@@ -19,8 +19,12 @@ class Subscribed:
     """A subscription that runs or is to come."""
 
     plan_id: int
-    plan: str
+    name: str
+    """Of the plan."""
     version: int
+    currency: str
+    price_per_kwh: int | None
+    unlimited: bool
     anchor_day: int
     started_on: date
     ended_on: date | None
@@ -64,6 +68,9 @@ def subscriptions(db: Connection, account_id: int, today: date) -> tuple[Subscri
             Plan.id,
             Plan.name,
             Plan.version,
+            Plan.currency,
+            Plan.price_per_kwh,
+            Plan.unlimited,
             Subscription.anchor_day,
             Subscription.started_on,
             Subscription.ended_on,

@@ -34,6 +34,17 @@ class CurrentPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ComingPlan:
+    """Another plan that somebody's next subscription is to. Money as in `data.models.Plan`."""
+
+    name: str
+    currency: str
+    price_per_kwh: int | None
+    unlimited: bool
+    started_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class PlanUse:
     """What the plan card shows: the terms, and the energy of the *current billing period* (P17)."""
 
@@ -41,6 +52,7 @@ class PlanUse:
     used_wh: int
     renews_at: datetime
     """The local midnight at which the next billing period begins, UTC."""
+    coming: ComingPlan | None = None
 
 
 _held = and_(
@@ -71,6 +83,25 @@ _current = (
     .join(Plan, Plan.id == Subscription.plan_id)
     .where(_held)
 )
+_now = aliased(Subscription)
+_goes_on = exists().where(  # on the same terms, from another anchor day, say
+    _now.account_id == Subscription.account_id,
+    _now.plan_id == Subscription.plan_id,
+    _now.ended_on == Subscription.started_on,
+    _now.started_on < _now.ended_on,
+)
+_coming = (
+    select(Plan.name, Plan.currency, Plan.price_per_kwh, Plan.unlimited, Subscription.started_on)
+    .join(Plan, Plan.id == Subscription.plan_id)
+    .where(
+        Subscription.account_id == bindparam("account_id"),
+        Subscription.started_on > bindparam("day"),
+        or_(Subscription.ended_on.is_(None), Subscription.ended_on > Subscription.started_on),
+        ~_goes_on,
+    )
+    .order_by(Subscription.started_on, Subscription.id)
+    .limit(1)
+)
 _anchor_day = select(Subscription.anchor_day).where(_held)
 
 
@@ -80,6 +111,12 @@ def current_plan(db: Connection, account_id: int, day: date) -> CurrentPlan | No
     return None if row is None else CurrentPlan(**row)
 
 
+def coming_plan(db: Connection, account_id: int, day: date) -> ComingPlan | None:
+    """The plan that *account_id* changes to next after *day*; the same one going on is no change."""
+    row = db.execute(_coming, {"account_id": account_id, "day": day}).mappings().first()
+    return None if row is None else ComingPlan(**row)
+
+
 def period_window(db: Connection, account_id: int, period: Period, zone: str, now: datetime) -> Window:
     """The local days of *period* for *account_id*: from the anchor day of its subscription, if any (P13)."""
     day = local_day(now, ZoneInfo(zone))
@@ -87,10 +124,14 @@ def period_window(db: Connection, account_id: int, period: Period, zone: str, no
     return window(period, now, zone, anchor_day)
 
 
-def plan_use(db: Connection, account_id: int, zone: str, now: datetime) -> PlanUse | None:
-    """The plan of *account_id* and its use in the billing period that holds *now*."""
-    plan = current_plan(db, account_id, local_day(now, ZoneInfo(zone)))
+def plan_use(db: Connection, account_id: int, zone: str, now: datetime) -> PlanUse | ComingPlan | None:
+    """The plan of *account_id* and its use in the billing period that holds *now*, and what comes after it.
+
+    Before their first subscription begins, that alone.
+    """
+    day = local_day(now, ZoneInfo(zone))
+    plan, coming = current_plan(db, account_id, day), coming_plan(db, account_id, day)
     if plan is None:
-        return None
+        return coming
     billing_period = window(Period.CURRENT, now, zone, plan.anchor_day)
-    return PlanUse(plan, total_wh(db, account_id, billing_period), billing_period.ends_at)
+    return PlanUse(plan, total_wh(db, account_id, billing_period), billing_period.ends_at, coming)

@@ -14,7 +14,7 @@ from components import chargers, counts, next_reservation, plan, recent_sessions
 from components.drawn import Drawn
 from data.periods import Period, Window
 from data.queries.chargers import ChargerStatus, VisibleCharger, VisibleChargers
-from data.queries.plans import CurrentPlan, PlanUse
+from data.queries.plans import ComingPlan, CurrentPlan, PlanUse
 from data.queries.reservations import NextReservation
 from data.queries.sessions import RecentSession
 from data.queries.usage import DayEnergy, Usage
@@ -263,6 +263,56 @@ async def test_p17_what_a_plan_says(
     paper: Paper, terms: CurrentPlan, used_wh: int, seen: list[str], unseen: list[str]
 ) -> None:
     user = await paper.draw(lambda: plan.draw(PlanUse(terms, used_wh, RENEWAL), EN, NOW))
+    for text in seen:
+        await user.should_see(text)
+    for text in unseen:
+        await user.should_not_see(text)
+
+
+COMING = ComingPlan("Night & Day", "EUR", 3_100, False, date(2026, 12, 4))
+
+
+@pytest.mark.parametrize(
+    ("use", "seen", "unseen"),
+    [
+        pytest.param(
+            PlanUse(PLAN, 0, RENEWAL, COMING),
+            ["Renews on Dec 1, 2026", "From Dec 4, 2026: Night & Day, €0.31 per kWh"],
+            ["Ends on"],
+            id="another",
+        ),
+        pytest.param(
+            PlanUse(PLAN, 0, RENEWAL, replace(COMING, started_on=date(2026, 11, 28), unlimited=True)),
+            ["From Nov 28, 2026: Night & Day, Unlimited charging"],
+            ["Renews", "€0.31"],
+            id="another before it renews",
+        ),
+        pytest.param(
+            PlanUse(replace(PLAN, ended_on=date(2026, 12, 24)), 0, RENEWAL),
+            ["Renews on Dec 1, 2026", "Ends on Dec 24, 2026"],
+            ["From"],
+            id="an end",
+        ),
+        pytest.param(
+            PlanUse(
+                replace(PLAN, ended_on=date(2026, 11, 28)), 0, RENEWAL, replace(COMING, price_per_kwh=None)
+            ),
+            ["Ends on Nov 28, 2026", "From Dec 4, 2026: Night & Day"],
+            ["Renews", "per kWh: "],
+            id="an end, another later",
+        ),
+        pytest.param(
+            COMING,
+            ["Your plan", "From Dec 4, 2026: Night & Day, €0.31 per kWh", "All prices in EUR"],
+            ["used", "Renews", "included"],
+            id="the first",
+        ),
+    ],
+)
+async def test_p17_the_card_tells_what_is_to_change(
+    paper: Paper, use: PlanUse | ComingPlan, seen: list[str], unseen: list[str]
+) -> None:
+    user = await paper.draw(lambda: plan.draw(use, EN, NOW))
     for text in seen:
         await user.should_see(text)
     for text in unseen:

@@ -15,9 +15,9 @@ from data.database import Change, Database
 from data.energy import EnergySpan, by_day
 from data.models import Connector, Plan, Subscription
 from data.periods import Period, Window, window
-from data.queries.plans import PlanUse, current_plan, period_window, plan_use
+from data.queries.plans import ComingPlan, PlanUse, current_plan, period_window, plan_use
 from data.queries.usage import Usage, total_wh, usage
-from tests.world import NOW, add_charger, add_driver, add_plan, add_session, add_site
+from tests.world import NOW, add_charger, add_driver, add_plan, add_session, add_site, key
 
 BERLIN = "Europe/Berlin"
 NOVEMBER = Window(date(2026, 11, 1), date(2026, 12, 1), BERLIN)
@@ -249,6 +249,67 @@ def test_p17_a_subscription_that_ended_is_no_plan(world: World) -> None:
     plan = world.database.ask_now(current_plan, world.dana, NOW.date())
     assert plan is not None
     assert (plan.name, plan.unlimited, plan.included_wh, plan.price_per_kwh) == ("Flat", True, None, None)
+
+
+def follow(world: World, account: int, start: date, *, plan_id: int = 0, end: date | None = None) -> int:
+    """What they are subscribed to ends on *start*, where another plan begins, or the one *plan_id*."""
+
+    def write(change: Change) -> int:
+        held = (Subscription.account_id == account, Subscription.ended_on.is_(None))
+        change.execute(update(Subscription).where(*held).values(ended_on=start))
+        terms = {"name": "Night & Day", "currency": "EUR", "unlimited": False, "price_per_kwh": 3_100}
+        another = plan_id or key(change.execute(insert(Plan), terms))
+        row = {"account_id": account, "plan_id": another, "anchor_day": 4}
+        change.execute(insert(Subscription), {**row, "started_on": start, "ended_on": end})
+        return another
+
+    return world.database.change_now(write)
+
+
+def test_p17_a_change_of_plan_is_told_before_it_comes(world: World) -> None:
+    """Of the next plan alone; the same one that goes on is no change, and none that never begins."""
+
+    def uses() -> PlanUse:
+        use = world.database.ask_now(plan_use, world.dana, BERLIN, NOW)
+        assert isinstance(use, PlanUse)
+        return use
+
+    def then() -> tuple[str, date] | None:
+        coming = uses().coming
+        return coming and (coming.name, coming.started_on)
+
+    home = world.database.change_now(lambda change: add_plan(change, world.dana))
+    eve = world.database.change_now(lambda change: add_driver(change, "Eve Other", tag="EVE"))
+    own = world.database.change_now(lambda change: add_plan(change, eve, name="Another"))
+    follow(world, eve, date(2026, 11, 29), plan_id=own)
+    assert then() is None
+    follow(world, world.dana, date(2026, 12, 1), plan_id=home)
+    assert then() is None
+    night = follow(world, world.dana, date(2026, 12, 4))
+    assert then() == ("Night & Day", date(2026, 12, 4))
+    follow(world, world.dana, date(2027, 1, 1), plan_id=home)
+    assert then() == ("Night & Day", date(2026, 12, 4))
+    coming = uses().coming
+    assert coming is not None
+    assert (coming.currency, coming.price_per_kwh, coming.unlimited) == ("EUR", 3_100, False)
+
+    def never(change: Change) -> None:
+        held = Subscription.plan_id == night, Subscription.account_id == world.dana
+        change.execute(update(Subscription).where(*held).values(ended_on=date(2026, 12, 4)))
+
+    world.database.change_now(never)
+    assert then() == ("Home 200", date(2027, 1, 1))
+
+
+def test_p17_a_first_plan_that_is_to_begin_is_told(world: World) -> None:
+    follow(world, world.dana, date(2026, 12, 4))
+    assert world.database.ask_now(plan_use, world.dana, BERLIN, NOW) == ComingPlan(
+        "Night & Day", "EUR", 3_100, False, date(2026, 12, 4)
+    )
+    later = datetime(2026, 12, 3, 23, tzinfo=UTC)  # their midnight
+    use = world.database.ask_now(plan_use, world.dana, BERLIN, later)
+    assert isinstance(use, PlanUse)
+    assert (use.plan.name, use.coming) == ("Night & Day", None)
 
 
 @pytest.mark.parametrize("period", list(Period))
