@@ -280,8 +280,8 @@ def test_p17_a_change_of_plan_is_told_before_it_comes(world: World) -> None:
 
     home = world.database.change_now(lambda change: add_plan(change, world.dana))
     eve = world.database.change_now(lambda change: add_driver(change, "Eve Other", tag="EVE"))
-    own = world.database.change_now(lambda change: add_plan(change, eve, name="Another"))
-    follow(world, eve, date(2026, 11, 29), plan_id=own)
+    world.database.change_now(lambda change: add_plan(change, eve, name="Another"))
+    follow(world, eve, date(2026, 11, 29), plan_id=home)
     assert then() is None
     follow(world, world.dana, date(2026, 12, 1), plan_id=home)
     assert then() is None
