@@ -20,6 +20,7 @@ from nicegui.events import GenericEventArguments
 
 from components import board_layout as layout
 from components import board_words
+from components.board_dots import Dots
 from components.board_layout import pages
 from components.drawn import Drawn
 from components.qr import qr_code
@@ -31,7 +32,7 @@ __all__ = ["Board", "Face", "pages"]
 
 HEAD = """
 <header class="k-head" :lang="props.row.lang">
-  <h1 class="k-site" lang="" dir="auto" :style="props.row.sizes">{{ props.row.site }}</h1>
+  <h1 class="k-site" lang="" dir="auto" :style="props.row.site.sizes">{{ props.row.site.text }}</h1>
   <p class="k-count" :class="{ 'is-free': props.row.is_free }">{{ props.row.count }}</p>
   <time class="k-clock">{{ props.row.clock }}</time>
 </header>
@@ -53,7 +54,7 @@ TILES = """
 FOOT = """
 <div class="k-invitation" :lang="props.row.lang">
   <p class="k-invite">{{ props.row.invite }}</p>
-  <p class="k-address" lang="" dir="ltr" :style="props.row.sizes">{{ props.row.address }}</p>
+  <p class="k-address" lang="" dir="ltr" :style="props.row.address.sizes">{{ props.row.address.text }}</p>
 </div>
 <div class="k-state" :lang="props.row.lang">
   <p class="k-trouble" role="status"><i class="p-icon p-i-cloud_off" aria-hidden="true"></i>
@@ -73,8 +74,9 @@ STALE = """
 """
 SITE_SIZES = (4.8, 4.2, 3.6, 3.0)
 ADDRESS_SIZES = (3.4, 3.0, 2.6, 2.2)
-SITE_WIDTH = {False: 130.0, True: 70.0}
-ADDRESS_WIDTH = {False: 88.0, True: 74.0}
+SITE_BOX = (130.0, 5.8), (66.0, 5.8)
+ADDRESS_BOX = (62.0, 6.8), (74.0, 6.8)
+"""Width and height in u that a text has on a board that lies, and on one that stands."""
 FARTHEST = 8
 """Pixels that the board is shifted by at most: less than its margin on the smallest screen."""
 ANSWERED = 3
@@ -121,11 +123,9 @@ class Board(Element, default_classes="k-screen"):
     ) -> None:
         super().__init__("div")
         self._per_page = per_page
-        self._on_turn = on_turn
         self._address = address.split("://", 1)[-1].rstrip("/")
         self._is_night: bool | None = None
         self._place: int | None = None
-        self._dots_shown: tuple[int, int, str] | None = None
 
         def sized(event: GenericEventArguments) -> None:
             size = event.args
@@ -149,7 +149,7 @@ class Board(Element, default_classes="k-screen"):
                     with Element("footer").classes("k-foot"):
                         qr_code(address, address)
                         self._foot = Drawn(FOOT)
-                        self._dots = Element("nav").classes("k-dots")
+                        self._dots = Dots(on_turn)
                 Drawn(STALE, {"words": [_stale(reader(code, None)) for code in languages]})
 
     def show(self, face: Face) -> None:
@@ -159,7 +159,8 @@ class Board(Element, default_classes="k-screen"):
         self._show_head(face, told, lang)
         self._show_tiles(face, told, lang)
         self._show_foot(face, told, lang)
-        self._show_dots(face, told)
+        count = pages(len(face.board.bays), self._per_page)
+        self._dots.show(count, face.page % count, told)
         if face.is_night is not self._is_night:
             self._is_night = face.is_night
             if face.is_night:
@@ -184,12 +185,10 @@ class Board(Element, default_classes="k-screen"):
 
     def _show_head(self, face: Face, told: Reader, lang: str) -> None:
         count = board_words.count(face.board, told)
-        site, sizes = _line(" ".join(face.board.name.split()), SITE_WIDTH, SITE_SIZES)
         self._head.show(
             {
                 "lang": lang,
-                "site": site,
-                "sizes": sizes,
+                "site": _sized(" ".join(face.board.name.split()), SITE_BOX, SITE_SIZES),
                 "count": count.text,
                 "is_free": count.is_free,
                 "clock": told.time(face.now),
@@ -215,47 +214,24 @@ class Board(Element, default_classes="k-screen"):
 
     def _show_foot(self, face: Face, told: Reader, lang: str) -> None:
         key = "board.failing" if face.is_failing else "board.updated"
-        address, sizes = _line(self._address, ADDRESS_WIDTH, ADDRESS_SIZES)
         self._foot.show(
             {
                 "lang": lang,
                 "invite": told.text("board.invite"),
-                "address": address,
-                "sizes": sizes,
+                "address": _sized(self._address, ADDRESS_BOX, ADDRESS_SIZES),
                 "trouble": told.text("board.trouble"),
                 "is_failing": face.is_failing,
                 "updated": told.text(key, moment=told.moment(face.as_of, face.now)),
             }
         )
 
-    def _show_dots(self, face: Face, told: Reader) -> None:
-        count = pages(len(face.board.bays), self._per_page)
-        shown = count, face.page % count, face.language
-        if shown == self._dots_shown:
-            return
-        if self._dots_shown is None or self._dots_shown[0] != count:
-            self._dots.clear()
-            with self._dots:
-                for page in range(count if count > 1 else 0):
-                    self._dot(page)
-        self._dots_shown = shown
-        for page, dot in enumerate(self._dots.default_slot.children):
-            dot.props["aria-label"] = told.text("board.page", n=page + 1, all=count)
-            if page == face.page % count:
-                dot.props["aria-current"] = "page"
-            else:
-                dot.props.pop("aria-current", None)
 
-    def _dot(self, page: int) -> None:
-        Element("button").props("type=button").on("click", lambda: self._on_turn(page), args=[])
-
-
-def _line(text: str, widths: dict[bool, float], sizes: tuple[float, ...]) -> tuple[str, dict[str, float]]:
-    """*text* on one line, and its sizes in u on a board that lies and on one that stands."""
-    for width in widths.values():
-        text, _ = layout.fitted(text, width, sizes[-1] * 1.2, (sizes[-1],), 1.2)
-    fitting = [layout.fitted(text, width, sizes[0] * 1.2, sizes, 1.2)[1] for width in widths.values()]
-    return text, board_words.variables(size=fitting)
+def _sized(text: str, boxes: Sequence[tuple[float, float]], sizes: tuple[float, ...]) -> dict[str, Any]:
+    """*text*, shortened to what fits into both *boxes*, and its sizes there as variables."""
+    for width, height in boxes:
+        text, _ = layout.fitted(text, width, height, sizes, 1.2)
+    fitting = [layout.fitted(text, width, height, sizes, 1.2)[1] for width, height in boxes]
+    return {"text": text, "sizes": board_words.variables(size=fitting)}
 
 
 def _stale(told: Reader) -> dict[str, Any]:

@@ -21,15 +21,15 @@ MARGIN, GAP = 2.2, 1.8
 """Around the board; between tiles."""
 AROUND = {False: 37.6, True: 47.0}
 """What head, foot and the space between take of a board's height: one that lies, one that stands (True)."""
-PADDING_X, PADDING_Y, BORDER = 2.2, 1.7, 0.35
+PADDING_X, PADDING_Y, BORDER = 2.2, 1.5, 0.35
 """Of a tile, in t."""
 ICON = 8.4
 """The icon and the space beside it, in t."""
 WORD, DETAIL = 6.2, 3.75
 """Sizes of the status word and of the details, in t."""
-WORD_LINE, DETAIL_LINE, NAME_LINE = 6.7, 4.45, 1.12
+WORD_LINE, DETAIL_LINE, NAME_LINE = 6.7, 4.3, 1.08
 """Heights of a line: of both in t, of a name as a multiple of its size."""
-NAMES = (9.0, 8.0, 7.0, 6.2, 5.4, 4.7, 4.2, 3.75)
+NAMES = (9.0, 8.2, 7.4, 6.6, 5.8, 5.2, 4.7, 4.2, 3.75, 3.4, 3.1)
 """Sizes of a bay's name in t, the first that fits."""
 DETAIL_LINES = 2
 
@@ -165,28 +165,45 @@ def _lines(text: str, width: float, broken: bool) -> int | None:
     return count
 
 
-_NARROW = frozenset("ijltfrI.,:;'’|!()[]{}/\\-· ")
-_WIDE = frozenset("mwMWQO@%&—…")
+_HUNDREDTHS = {
+    16: "'",
+    23: "’",
+    27: " ,|;ijl!:.I",
+    34: '·"`{}t()',
+    39: "f/r-°“”",
+    43: "\\^_*ª«»",
+    51: "?y<svxzcz",
+    53: ">kß",
+    57: "+LaeFEJbdhnopqug$0123456789=~€",
+    62: "#ZSTYP",
+    66: "XBKRCDVU&A–",
+    71: "GOQHN",
+    75: "w%…—",
+    90: "mMW@",
+}
+"""How wide letters are in Roboto's bold, in hundredths of an em; its other letters are like these."""
+_WIDTHS = {char: width / 100 for width, chars in _HUNDREDTHS.items() for char in chars}
+_SPARE = 1.03
+"""Letters of other fonts, and rounding."""
 
 
 @lru_cache(maxsize=8192)
 def _width(text: str) -> float:
     """About how wide *text* is in em of Roboto's bold, rather too wide than too narrow."""
-    return sum(_wide(char) for char in text)
+    return _SPARE * sum(_wide(char) for char in text)
 
 
 def _wide(char: str) -> float:
-    if (char.isascii() and char.isalnum()) or char in _NARROW or char in _WIDE:
-        if char in _NARROW:
-            return 0.4
-        if char in _WIDE:
-            return 0.92
-        return 0.71 if char.isupper() else 0.595
+    if (known := _WIDTHS.get(char)) is not None:
+        return known
     if _joins(char):
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":
         return 1.36 if unicodedata.category(char) == "So" else 1.04
-    return 0.78 if char.isupper() or unicodedata.category(char) in ("Lo", "So", "Sm") else 0.66
+    base = unicodedata.normalize("NFD", char)[0]
+    if base in _WIDTHS:
+        return _WIDTHS[base]
+    return 0.68 if unicodedata.category(char) == "Ll" else 0.86
 
 
 def _joins(char: str) -> bool:

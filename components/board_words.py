@@ -19,6 +19,9 @@ ICONS = {
     ChargerStatus.RESERVED: "event",
     ChargerStatus.OFFLINE: "cloud_off",
 }
+PARTED = " · "
+"""Between what may stand on lines of its own."""
+LINE = layout.DETAIL_LINE
 _AFTER_PREFIX = re.compile(r"[\s\-–—·:,/|#]+")
 
 
@@ -97,20 +100,23 @@ def _details(bay: Bay, reader: Reader, now: datetime) -> list[str]:
         found.append(reader.kwh(bay.energy_wh))
     if bay.status is ChargerStatus.ONLINE:
         power = [reader.rated_kw(bay.max_power_w)] if bay.max_power_w is not None else []
-        found.append(" · ".join([*power, *bay.connector_types[:2]]))
+        types = [", ".join(bay.connector_types)] if bay.connector_types else []
+        found.append(PARTED.join([*power, *types]))
     if bay.connectors > 1 and bay.free < bay.connectors and bay.status is ChargerStatus.ONLINE:
         found.insert(0, reader.count("board.plugs", bay.connectors, free=reader.integer(bay.free)))
     return [line for line in found if line]
 
 
 def _kept(details: list[str], width: float) -> list[str]:
-    """As many of *details* as there are lines for."""
+    """As many of *details* as there are lines for; one that is too wide is parted where it has parts."""
     kept: list[str] = []
     left = layout.DETAIL_LINES
-    for line in details:
-        if left < 1:
-            break
-        text, _ = layout.fitted(line, width, left * layout.DETAIL_LINE, (layout.DETAIL,), 1.18)
-        kept.append(text)
-        left -= layout.lines(text, width, layout.DETAIL)
+    for detail in details:
+        whole = layout.lines(detail, width, layout.DETAIL) == 1
+        for line in [detail] if whole else detail.split(PARTED):
+            if left < 1:
+                break
+            text, _ = layout.fitted(line, width, left * LINE, (layout.DETAIL,), LINE / layout.DETAIL)
+            kept.append(text)
+            left -= layout.lines(text, width, layout.DETAIL)
     return kept

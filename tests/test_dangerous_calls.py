@@ -122,7 +122,8 @@ REVIEWED = {
         )
     ),
     # Numbers and percentages.
-    ("components.board", ':style="props.row.sizes"'),
+    ("components.board", ':style="props.row.site.sizes"'),
+    ("components.board", ':style="props.row.address.sizes"'),
     ("components.board", ':style="props.row.grid"'),
     ("components.board", ':style="bay.sizes"'),
     ("components.reservation_calendar", ':style="block.style"'),

@@ -2371,20 +2371,16 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.address.make": "Startadresse erzeugen",
     "displays.address.renew": "Neue Startadresse erzeugen",
     "displays.address.title": "Eine neue Startadresse für {name}?",
-    "displays.address.title.text": "Die bisherige gilt sofort nicht mehr. Bildschirme, die ihre Tafel "
-    "zeigen, laufen weiter.",
     "displays.address.do": "Neue Adresse für {name} erzeugen",
-    "displays.address.once": "Sie wird nur dieses eine Mal gezeigt. Die vorige, falls es eine gab, gilt "
-    "nicht mehr.",
+    "displays.address.once": "Sie wird nur dieses eine Mal gezeigt. Jede frühere gilt nicht mehr.",
     "displays.address.qr": "QR-Code der Startadresse von {name}",
     "displays.remove": "{name} zurücknehmen",
     "displays.remove.title": "{name} zurücknehmen?",
     "displays.remove.text": "Der Bildschirm zeigt binnen 5 Sekunden wieder seinen Code, und die Startadresse "
     "gilt nicht mehr. Er kann neu gekoppelt werden.",
     "displays.problem.no_display": "Dieses Display wurde zurückgenommen.",
-    "displays.problem.site": "Bitte wählen Sie den Standort, an dem es hängt.",
-    "displays.problem.code": "Das ist nicht der Code eines wartenden Bildschirms. Sehen Sie noch einmal hin: "
-    "Nach zehn Minuten ist der Code ein neuer.",
+    "displays.problem.code": "Kein Bildschirm zeigt jetzt diesen Code: Er ist vertippt, verbraucht oder "
+    "älter als zehn Minuten. Geben Sie den ein, den der Bildschirm jetzt zeigt.",
     "attention.one.display": "Das Display {name} ist nicht zu sehen",
     "attention.many.display": {
         "one": "{n} Display ist nicht zu sehen",
@@ -2436,6 +2432,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.stale.title": "Nicht aktuell",
     "board.stale.text": "Zurzeit keine Verbindung. Bitte sehen Sie an der Ladestation selbst nach.",
     "board.page": "Seite {n} von {all}",
+    "board.page.previous": "Vorige Seite",
+    "board.page.next": "Nächste Seite",
     # a screen that waits to be paired
     "pairing.title": "Dieses Display koppeln",
     "pairing.step.open": "QR-Code scannen oder {address} öffnen",
@@ -2445,4 +2443,15 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.left": "Neuer Code in {time}",
     "pairing.new": "Neuer Code",
     "pairing.full": "Zurzeit warten zu viele Displays auf einen Code. Dieses fragt von selbst wieder.",
+    "displays.problem.no_code": "Bitte geben Sie den Code ein, den der Bildschirm zeigt.",
+    "displays.problem.too_many": "Zu viele falsche Codes. Bitte warten Sie {duration}, und geben Sie dann "
+    "den ein, den der Bildschirm zeigt.",
+    "displays.problem.no_site": "Bitte wählen Sie den Standort, an dem es hängt.",
+    "displays.problem.name": "Bitte geben Sie ihm einen Namen mit 1 bis 200 Zeichen.",
+    "displays.problem.taken": "Ein anderes Display an diesem Standort heißt schon so. Bitte wählen Sie einen "
+    "anderen Namen.",
+    "displays.problem.languages": "Bitte wählen Sie eine bis drei verschiedene Sprachen aus der Liste.",
+    "displays.problem.bays": "Bitte wählen Sie 8 oder 12 Ladestationen je Seite.",
+    "displays.address.ends": "Die bisherige gilt sofort nicht mehr: Ein Bildschirm, der mit ihr gestartet "
+    "wurde, zeigt wieder einen Code. Ein Bildschirm, der mit seinem Code gekoppelt wurde, läuft weiter.",
 }

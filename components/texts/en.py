@@ -2293,20 +2293,16 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.address.make": "Make a start address",
     "displays.address.renew": "Make a new start address",
     "displays.address.title": "A new start address for {name}?",
-    "displays.address.title.text": "The one that there is stops working at once. Screens that show their "
-    "board go on.",
     "displays.address.do": "Make a new address for {name}",
-    "displays.address.once": "It is shown this once. The one before it, if there was one, does not work any "
-    "more.",
+    "displays.address.once": "It is shown this once. Whichever was made before does not work any more.",
     "displays.address.qr": "QR code of the start address of {name}",
     "displays.remove": "Take back {name}",
     "displays.remove.title": "Take back {name}?",
     "displays.remove.text": "Its screen goes back to its code within 5 seconds, and its start address stops "
     "working. It can be paired again.",
     "displays.problem.no_display": "This display has been taken back.",
-    "displays.problem.site": "Please choose the site where it hangs.",
-    "displays.problem.code": "This is not the code of a screen that waits. Look at it again: a code is new "
-    "after ten minutes.",
+    "displays.problem.code": "No screen shows this code now: it is mistyped, used up or older than ten "
+    "minutes. Type in the one that the screen shows now.",
     "attention.one.display": "The display {name} is not seen",
     "attention.many.display": {"one": "{n} display is not seen", "other": "{n} displays are not seen"},
     "attention.pill.display": "Not seen",
@@ -2352,6 +2348,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.stale.title": "Not up to date",
     "board.stale.text": "No connection at present. Please look at the charger itself.",
     "board.page": "Page {n} of {all}",
+    "board.page.previous": "Previous page",
+    "board.page.next": "Next page",
     # a screen that waits to be paired
     "pairing.title": "Pair this display",
     "pairing.step.open": "Scan the QR code, or open {address}",
@@ -2361,4 +2359,14 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.left": "New code in {time}",
     "pairing.new": "New code",
     "pairing.full": "Too many screens wait for a code at present. This one asks again by itself.",
+    "displays.problem.no_code": "Please type in the code that the screen shows.",
+    "displays.problem.too_many": "Too many wrong codes. Please wait {duration}, and type in the one that the "
+    "screen shows then.",
+    "displays.problem.no_site": "Please choose the site where it hangs.",
+    "displays.problem.name": "Please give it a name of 1 to 200 characters.",
+    "displays.problem.taken": "Another display of this site has this name. Please choose another one.",
+    "displays.problem.languages": "Please choose one to three different languages from the list.",
+    "displays.problem.bays": "Please choose 8 or 12 chargers a page.",
+    "displays.address.ends": "The one that there is stops working at once: a screen that was started with it "
+    "goes back to a code. A screen that was paired by its code goes on.",
 }
