@@ -25,6 +25,7 @@ REVIEWED = {
     "app.access.sign_ins.SignIns.used": "when somebody was last here",
     "app.access.sign_ins.SignIns._back_from_acting": "what is over by time",
     "app.access.sign_ins.SignIns._renew": "their own browser's token",
+    "app.access.displays.Displays.code": "whoever waits: it opens nothing until an operator confirms it",
     "app.access.acting.ActingAs.end": "an operator leaves their own acting as",
     "app.access.known_browsers.KnownBrowsers.remember": "their own browser, after a proof",
     "app.access.time_zone.guess": "only where none is known, after a proof",

@@ -85,16 +85,23 @@ def wait(change: Change, screen: Screen, code: Callable[[], str], now: datetime,
     # A clock that was set back makes no code good for longer.
     if known is not None and not anew and known.expires_at <= now + LASTS:
         return known
-    row = {"code": code(), "expires_at": now + LASTS}
+    new, until = code(), now + LASTS
     if known is not None:
-        change.execute(update(Pairing).where(Pairing.id == known.id).values(row))
-        return Waiting(known.id, row["code"], known.address, row["expires_at"])
+        change.execute(update(Pairing).where(Pairing.id == known.id).values(code=new, expires_at=until))
+        return Waiting(known.id, new, known.address, until)
     here, in_all = displays.crowd(change.connection, screen.address)
     if here >= AT_AN_ADDRESS or in_all >= IN_ALL:
         raise TooManyWait
-    row |= {"token_hash": screen.token_hash, "address": screen.address, "browser": screen.browser}
-    made = change.execute(insert(Pairing).returning(Pairing.id), {**row, "created_at": now})
-    return Waiting(made.scalar_one(), row["code"], screen.address, row["expires_at"])
+    row = {
+        "code": new,
+        "token_hash": screen.token_hash,
+        "address": screen.address,
+        "browser": screen.browser,
+        "created_at": now,
+        "expires_at": until,
+    }
+    made = change.execute(insert(Pairing).returning(Pairing.id), row)
+    return Waiting(made.scalar_one(), new, screen.address, until)
 
 
 def confirm(change: Change, caller: Caller, code: str, row: dict[str, Any], now: datetime) -> int:

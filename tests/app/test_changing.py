@@ -25,15 +25,24 @@ from app.portal import Portal
 from components import words
 from data.caller import Caller, NotAllowed, ReadOnly
 from data.database import Change
-from data.models import AuditEntry, ChargerGroup, Connector, Identity, QuarantinedMessage, SignIn
+from data.models import (
+    AuditEntry,
+    ChargerGroup,
+    Connector,
+    Identity,
+    Pairing,
+    QuarantinedMessage,
+    SignIn,
+)
 from data.models.base import Base
 from data.queries import audit_log
 from data.queries.session_list import Wanted
-from data.types import HowSignedIn, Role
+from data.types import HowSignedIn, Orientation, Role
 from tests import world
 from tests.app.window import WHY, Window, window
 
 NEW = "another good password"
+CODE = "ABCDEFGH"
 PROVIDER = Provider(
     key="test",
     label="Test",
@@ -102,6 +111,8 @@ class Stage:
     moved: int
     refused: int
     """The driver's, and reservations for it: two that are to come, and one that its charger refused."""
+    display: int
+    """One at the site; another screen waits with `CODE`."""
 
     async def caller(self) -> Caller:
         """Whoever is current at the operator's browser."""
@@ -232,6 +243,21 @@ TRIES = {
     "plan.move": Try("operator", lambda s, c: s.portal.plans.move_subscribers(c, 1, 2)),
     "subscription.end": Try("operator", lambda s, c: s.portal.plans.unsubscribe(c, s.dana)),
     "plan.retire": Try("operator", lambda s, c: s.portal.plans.retire(c, 2)),
+    "display.confirm": Try("operator", lambda s, c: s.portal.displays.confirm(c, CODE, s.site, "Entrance")),
+    "display.edit": Try(
+        "operator",
+        lambda s, c: s.portal.displays.edit(
+            c,
+            s.display,
+            site_id=s.site,
+            name="Exit",
+            orientation=Orientation.LEFT,
+            languages=("de",),
+            bays_per_page=12,
+        ),
+    ),
+    "display.address": Try("operator", lambda s, c: s.portal.displays.new_address(c, s.display)),
+    "display.revoke": Try("operator", lambda s, c: s.portal.displays.revoke(c, s.display)),
     "acting.begin": Try(
         "operator",
         lambda s, c: s.portal.acting_as.begin(c, s.here.request(), Response(), s.dana, WHY),
@@ -285,6 +311,7 @@ async def stage(portal: Portal) -> AsyncIterator[Stage]:
             *placed,
             *charged,
             *portal.database.change_now(_held, placed[2], dana),
+            portal.database.change_now(_hung, placed[0]),
         )
 
 
@@ -309,6 +336,12 @@ def _held(change: Change, charger: int, account: int) -> tuple[int, int, int, in
     )
     refused = world.add_reservation(change, starts_at=clock.now(), minutes=30, status="refused", **where)
     return card, one, two, refused
+
+
+def _hung(change: Change, site: int) -> int:
+    waits = {"code": CODE, "token_hash": "1" * 64, "created_at": clock.now()}
+    change.execute(insert(Pairing), {**waits, "expires_at": clock.now() + timedelta(minutes=10)})
+    return world.add_display(change, "Hall", site=site)
 
 
 def _places(change: Change) -> tuple[int, int, int, int, int, int]:

@@ -109,7 +109,10 @@ async def test_what_is_not_in_the_table_is_not_there(portal: Portal) -> None:
 
 
 async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
-    """T1, T2, T4, T27, P2: each row, called as nobody, driver, other driver, operator, acting, display."""
+    """T1, T2, T4, T27, P2: each row, called as nobody, driver, other driver, operator, acting, display.
+
+    K2, T60: a display is nobody everywhere but at `/kiosk`, whichever cookie it puts its token into.
+    """
     nicegui.app.state.shares.limit(Limits(loads=10_000, loads_of_address=10_000))
     driver = await portal.database.change(world.add_driver, "Dana Driver")
     other = await portal.database.change(world.add_driver, "Ella Driver", tag="04BB")
@@ -118,17 +121,21 @@ async def test_each_visitor_gets_what_the_table_says(portal: Portal) -> None:
     ids["session_id"] = await portal.database.change(a_session, driver)
     ids["plan_id"] = await portal.database.change(world.add_plan, driver)
     ids["site_id"] = await portal.database.change(world.add_site, "Airport")
+    of_display = tokens.new()
+    named = {"site": ids["site_id"], "token_hash": tokens.hashed(of_display)}
+    ids["display_id"] = await portal.database.change(world.add_display, **named)
     ids["charger_id"] = await portal.database.change(world.add_charger, "CP-ROUTES", site=ids["site_id"])
 
     async def cookie(visitor: str) -> str | None:
         if visitor == "nobody":
             return None
-        if visitor == "display":  # until displays exist: a token that is no browser's
-            return tokens.new()
+        if visitor == "display":
+            return of_display
         token = await portal.sign_ins.issue({"driver": driver, "other": other}.get(visitor, operator))
         return await acting(portal, token, driver) if visitor == "acting" else token
 
     kept = {visitor: await cookie(visitor) for visitor, _ in nicegui.app.state.routes.rows[0].gets}
+    assert [row.path for row in nicegui.app.state.routes.rows if row.gets.display != row.gets.nobody] == []
     wrong = []
     for row in nicegui.app.state.routes.rows:
         path = filled(row, ids)
@@ -166,7 +173,8 @@ async def browser(**headers: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def status_of(portal: Portal, row: Row, method: str, path: str, token: str | None) -> int:
     """What *row* answers to who has *token*; its own kind of request, so that it means something."""
-    cookie = {} if token is None else {"cookie": f"{portal.sign_ins.cookie}={token}"}
+    both = f"{portal.sign_ins.cookie}={token}; {portal.displays.cookie.name}={token}"
+    cookie = {} if token is None else {"cookie": both}
     if method == WEBSOCKET:
         sent = await knock(path, {"websocket.http.response": {}}, **cookie)
         return int(sent.get("status", 0))
