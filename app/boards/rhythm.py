@@ -24,6 +24,8 @@ STEP, FARTHEST = 2, 8
 """Pixels that a board moves each minute, and how far from its middle at most, to and fro (K14)."""
 FIRST, WITHIN = 0.4, 1.5
 """Seconds after the clock's beat in which boards follow: the first one, and the last one after that."""
+_HAIR = 0.001
+"""Seconds by which a moment may lie before its beat: no number is exact."""
 GOLDEN = 0.6180339887498949
 """Multiples of it lie apart from each other, however many there are."""
 
@@ -49,7 +51,7 @@ def lag(display_id: int) -> float:
 
 def turn(now: datetime, zone: tzinfo, languages: int, pages: int, behind: float) -> Turn:
     """The turn of a display that is *behind* seconds (`lag`) at a site in *zone*."""
-    seconds = int(now.timestamp() - behind)
+    seconds = int(now.timestamp() - behind + _HAIR)
     if pages > 1:
         turns = seconds // PAGE
         language = turns // pages
@@ -73,7 +75,7 @@ def at_page(turn: Turn, page: int) -> Turn:
 def next_beat(now: datetime, pages: int, behind: float) -> datetime:
     """The first beat after *now*."""
     every = PAGE if pages > 1 else BEAT
-    beats = (now.timestamp() - behind) // every + 1
+    beats = (now.timestamp() - behind + _HAIR) // every + 1
     return datetime.fromtimestamp(beats * every + behind, UTC)
 
 
