@@ -1,4 +1,4 @@
-"""Which page of a board is shown, and buttons that turn to the others: by a remote or a keyboard (K11, K20)."""
+"""Which page of a board is shown, and buttons that turn to the others, by a remote alone too (K11, K20)."""
 
 from __future__ import annotations
 
