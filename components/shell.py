@@ -39,6 +39,7 @@ MORE = {
     Role.OPERATOR: (
         ("/admin/cards", "credit_card", "shell.cards"),
         ("/admin/sites", "place", "shell.sites"),
+        ("/admin/displays", "tv", "shell.displays"),
         ("/admin/operators", "shield", "shell.operators"),
         ("/admin/audit", "history", "shell.audit"),
         ("/admin/health", "monitor_heart", "shell.health"),

@@ -75,10 +75,12 @@ def build(change: Change) -> dict[str, tuple[int, ...]]:
     sessions = tuple(change.execute(select(ChargingSession.id).order_by(ChargingSession.id)).scalars())
     _of_chargers(change, chargers, sessions, driver, now)
     _of_sessions(change, sessions, driver, now)
+    site = change.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
+    told = {"last_seen_at": now, "version": "x", "browser": "x", "width": 1920, "height": 1080}
+    displays = tuple(world.add_display(change, name, site=site, **told) for name in ("x", "y"))
     hostile.plant(change)
     for row in hostile.audit_rows(driver, operator):
         change.execute(insert(AuditEntry), row)
-    site = change.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
     plan = change.execute(select(Plan.id).order_by(Plan.id).limit(1)).scalar_one()
     live = world.add_charger(change, LIVE, site=site, name=ALL[:200])
     for session, number in ((sessions[0], 0), (sessions[1], 0), (sessions[1], 1)):
@@ -104,6 +106,7 @@ def build(change: Change) -> dict[str, tuple[int, ...]]:
         "charger": (chargers[0], live),
         "session": (sessions[0], sessions[1], sessions[-1]),
         "site": (site,),
+        "display": displays,
     }
 
 

@@ -90,6 +90,7 @@ ALLOWED = {
     # The rhythm of boards: when they show what, and that screens answer. Draws nothing itself.
     "app.boards": {"app.about", "app.boards", "app.clock", "data"},
     "app.pages": {
+        "app.about",
         "app.access",
         "app.billing",
         "app.boards",

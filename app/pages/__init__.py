@@ -14,6 +14,8 @@ from app.pages import (
     admin_charger,
     admin_charger_import,
     admin_chargers,
+    admin_display,
+    admin_displays,
     admin_health,
     admin_people,
     admin_person,
@@ -29,6 +31,7 @@ from app.pages import (
     kiosk,
     links,
     new_charger,
+    new_display,
     plan_editor,
     quarantine,
     refusals,
@@ -55,6 +58,9 @@ def install(portal: Portal) -> None:
     admin_cards.install(portal)  # /admin/cards
     new_charger.install(portal)  # /admin/chargers/new: before the page of one charger
     admin_chargers.install(portal)  # /admin/chargers
+    new_display.install(portal)  # /admin/displays/new: before the page of one display
+    admin_displays.install(portal)  # /admin/displays
+    admin_display.install(portal)  # /admin/displays/{display_id}
     admin_people.install(portal)  # /admin/drivers, /admin/operators
     admin_health.install(portal)  # /admin/health
     admin_person.install(portal)  # /admin/drivers/{driver_id}, /admin/operators/{operator_id}

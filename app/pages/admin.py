@@ -17,10 +17,12 @@ from app.pages.console import Console
 from app.settings import password_sign_in
 from components import attention as drawn
 from components.bound import Show, When
+from components.displays import SeenCard
 from components.overview import SORTS, EnergyCard, LiveTable, Tiles, Told
 from data.announcements import Topic
 from data.queries import setup
 from data.queries.attention import attention
+from data.queries.display_list import Heartbeat, heartbeats, until_unseen
 from data.queries.energy_days import EnergyDays
 from data.queries.matters import Machine, Matters, Terms
 from data.queries.overview import Figures, LiveSessions, Shared, figures, live_sessions
@@ -48,6 +50,7 @@ TROUBLE = (
     Topic.SITES,
     Topic.PLAN,
     Topic.PLANS,
+    Topic.DISPLAYS,
 )
 """What there is more or less to see to after it was told."""
 MOVING = (Topic.READING, Topic.SESSIONS, Topic.CHARGERS, Topic.PEOPLE)
@@ -73,6 +76,7 @@ class Looks:
         self._live = Shared[LiveSessions](live, BEAT, *MOVING)
         self._figures = Shared[Figures](live, BEAT, *COUNTED)
         self._attention = Shared[tuple[Matters, ...]](live, BEAT, *TROUBLE)
+        self._displays = Shared[tuple[Heartbeat, ...]](live, BEAT, Topic.DISPLAYS)
         self.energy = EnergyDays()
 
     def live(self, db: Connection, now: datetime, sort: str) -> LiveSessions:
@@ -82,6 +86,10 @@ class Looks:
     def figures(self, db: Connection, now: datetime) -> Figures:
         """The figures besides."""
         return self._figures.answer(lambda: figures(db, now))
+
+    def displays(self, db: Connection) -> tuple[Heartbeat, ...]:
+        """When each display answered last."""
+        return self._displays.answer(lambda: heartbeats(db))
 
     def attention(self, db: Connection, now: datetime) -> tuple[Matters, ...]:
         """What needs a hand."""
@@ -99,7 +107,11 @@ class Looks:
     def _terms(self) -> Terms:
         settings = self._portal.settings
         settled_by = timedelta(minutes=settings.settle_after_minutes, hours=settings.settle_incomplete_hours)
-        return Terms(passwords=password_sign_in(settings), settling=settled_by + SETTLING_LATE)
+        return Terms(
+            passwords=password_sign_in(settings),
+            settling=settled_by + SETTLING_LATE,
+            up_since=self._portal.watch.started_at,
+        )
 
 
 def _at_beats(topics: Iterable[Topic]) -> list[When]:
@@ -126,6 +138,11 @@ class Overview:
         self.attention = cards.bind(self.ask_attention, *_at_beats(TROUBLE), tells_time=True)
         self.told = cards.bind(self.ask_told, *_at_beats((*MOVING, *COUNTED)), tells_time=True)
         self.live = cards.bind(self.ask_live, *_at_beats(MOVING), tells_time=True)
+        self.displays = cards.bind(
+            looks.displays,
+            *_at_beats((Topic.DISPLAYS,)),
+            until=lambda found: until_unseen(found, clock.now()),
+        )
         drawing = [When(topic, beat=lambda: ENERGY_BEAT) for topic in (Topic.READING, Topic.SESSIONS)]
         self.energy = cards.bind(self.ask_energy, *drawing, When(Topic.MINUTE))
 
@@ -170,6 +187,7 @@ class Overview:
             self.attention.draw(self.draw_attention)
             self.told.draw(self.draw_tiles)
             self.live.draw(self.draw_live)
+            self.displays.draw(self.draw_displays)
             self.energy.draw(self.draw_energy)
 
     def draw_attention(self, found: tuple[Matters, ...]) -> Show[tuple[Matters, ...]]:
@@ -188,6 +206,23 @@ class Overview:
         card = LiveTable(self.reader, self.sort)
         card.show(live, clock.now())
         return lambda live: card.show(live, clock.now())
+
+    def draw_displays(self, found: tuple[Heartbeat, ...]) -> Show[tuple[Heartbeat, ...]]:
+        """How many displays are seen. When one is not any more, that needs attention at once (K7)."""
+        card = SeenCard(self.reader)
+        shown: list[int] = []
+
+        def show(found: tuple[Heartbeat, ...]) -> None:
+            now = clock.now()
+            card.show(found, now)
+            seen = [one.id for one in found if one.is_seen(now)]
+            if seen != shown:
+                shown[:] = seen
+                self.attention.ask()
+
+        card.show(found, clock.now())
+        shown[:] = [one.id for one in found if one.is_seen(clock.now())]
+        return show
 
     def draw_energy(self, energy: Energy) -> Show[Energy]:
         """The chart."""

@@ -43,6 +43,7 @@ return {
 """
 PARAMETERS = {
     "/admin/chargers/{charger_id}": "charger",
+    "/admin/displays/{display_id}": "display",
     "/admin/drivers/{driver_id}": "driver",
     "/admin/operators/{operator_id}": "operator",
     "/admin/plans/{plan_id}": "plan",
@@ -57,6 +58,8 @@ SHOWN = (
     *("operator /admin/quarantine", "operator /admin/sessions", "operator /admin/sites"),
     *(
         "operator /admin/chargers/{charger}",
+        "operator /admin/displays",
+        "operator /admin/displays/{display}",
         "operator /admin/drivers/{driver}",
         "operator /admin/plans/{plan}",
     ),
