@@ -286,12 +286,12 @@ class Displays:
         def check(announcement: Announcement) -> None:
             if announcement.topic is Topic.PEOPLE and announcement.about is not None:
                 return  # about nobody: what other processes have told may have been missed
-            values = announcement.values or {}
-            what = values.get("what")
-            if what == display_rows.CHANGED:
+            # Without values it comes from another process on SQLite, which tells about whom and not what.
+            what = (announcement.values or {}).get("what")
+            if announcement.about is not None and what in (display_rows.CHANGED, None):
                 changed = {one for one, page in _shown().items() if page.display_id == announcement.about}
                 open_pages.reload(changed)
-            elif what in (display_rows.REVOKED, display_rows.ADDRESS, None):
+            if what in (display_rows.REVOKED, display_rows.ADDRESS, None):
                 background_tasks.create_lazy(self.check_open_pages(), name="displays of open pages")
 
         stops = [live.listen(topic, check) for topic in (Topic.DISPLAYS, Topic.MINUTE, Topic.PEOPLE)]
@@ -303,10 +303,15 @@ class Displays:
         return stop
 
 
-def told_of(waiting: Waiting, announcement: Announcement) -> bool:
-    """Whether *announcement* says that an operator has confirmed the code of *waiting*."""
-    values = announcement.values or {}
-    return values.get("what") == display_rows.PAIRED and values.get("pairing") == waiting.id
+def told_of(waiting: Waiting, announcement: Announcement) -> bool | None:
+    """Whether *announcement* says that an operator has confirmed the code of *waiting*.
+
+    ``None``: it comes from another process on SQLite, which tells that something has, and not what.
+    """
+    if announcement.values is None:
+        return None
+    told = announcement.values
+    return told.get("what") == display_rows.PAIRED and told.get("pairing") == waiting.id
 
 
 def _shown() -> dict[str, KioskPage]:

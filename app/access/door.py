@@ -32,6 +32,11 @@ BODY_SECONDS = 30.0
 """Until all of a request has to be here: a form is small, and whoever holds one open holds what it costs."""
 PAGE_SOCKETS = "/_nicegui_ws/"
 CHARGERS = "/ocpp/"
+KIOSK = "/kiosk"
+AGAIN = "20"
+"""Seconds after which a browser that got an error there loads again: nobody else would, before a screen on
+a wall. A header, so that it goes with any answer.
+"""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOADED = frozenset({Kind.PAGE, Kind.DOWNLOAD})
 """What counts as a page load (T34); and so does asking for what is not there."""
@@ -282,6 +287,8 @@ class Door:
         return await self._shares.looked_at(scope, receive)
 
     def _sealed(self, scope: Scope, send: Send, *, is_file: bool = False) -> Send:
+        is_kiosk = scope["path"].startswith(KIOSK)
+
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -289,6 +296,8 @@ class Door:
                 policy = _STRICT
                 if page:
                     policy = _PAGE.format(nonce=scope.get(nonce.KEY, ""), forms=self._forms).encode()
+                if message["status"] >= 400 and is_kiosk:
+                    headers["refresh"] = AGAIN
                 if not is_file:
                     headers["cache-control"] = "no-store"  # nothing is left to go back to (T17)
                 given = set(headers.keys())

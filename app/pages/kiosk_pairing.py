@@ -60,7 +60,7 @@ class _Screen:
         self._drawn = Pairing(readers, address, self._anew)
         stops = (
             portal.live.listen(Topic.DISPLAYS, self._told),
-            portal.live.listen(Topic.MINUTE, self._minute),
+            portal.live.listen(Topic.MINUTE, self._look_again),
         )
         self._client.on_delete(lambda: [stop() for stop in stops])
         # The row is made now that somebody looks: a page that is only fetched costs nothing.
@@ -103,11 +103,14 @@ class _Screen:
             self._drawn.show(self._waiting.code, self._waiting.expires_at - now, LASTS)
 
     def _told(self, announcement: Announcement) -> None:
-        if self._waiting is not None and told_of(self._waiting, announcement):
+        is_mine = self._waiting is not None and told_of(self._waiting, announcement)
+        if is_mine:
             self._load()
+        elif is_mine is None:
+            self._look_again(announcement)
 
-    def _minute(self, announcement: Announcement) -> None:
-        """In case that nobody told: another process did, and the connection to the database was lost."""
+    def _look_again(self, announcement: Announcement) -> None:
+        """Each minute too, in case that nobody told: the connection to the database may have been lost."""
         background_tasks.create(self._look(), name="is the screen paired")
 
     async def _look(self) -> None:

@@ -1,0 +1,87 @@
+"""A screen without a picture: it keeps its cookie, loads `/kiosk`, and hears all that its page is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookies import SimpleCookie
+
+import httpx
+import websockets
+
+from tests.app.access_site import PAGE, PageIds, Server, Socket, ids
+
+NAME = "polaris-display"
+HALF = re.compile(r'"text":"([2-9A-HJKMNP-Z]{4})"')
+
+
+class Screen:
+    """One screen before *server*; what it is sent is in ``heard``, pages and frames alike."""
+
+    def __init__(self, server: Server, token: str | None = None) -> None:
+        self.server = server
+        self.token = token
+        self.cookie: SimpleCookie = SimpleCookie()
+        """The last one that it was given, with all that was said of it."""
+        self.heard: list[str] = []
+        self.page: PageIds | None = None
+
+    @property
+    def brought(self) -> str | None:
+        """Its cookie header."""
+        return None if self.token is None else f"{NAME}={self.token}"
+
+    async def get(self, path: str = "/kiosk", **headers: str) -> httpx.Response:
+        """The answer to a request of its own; keeps the cookie that came with it."""
+        brought = {} if self.brought is None else {"cookie": self.brought}
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(
+                f"http://{self.server.host}{path}", headers={**PAGE, **brought, **headers}
+            )
+        for line in answer.headers.get_list("set-cookie"):
+            if line.startswith(NAME + "="):
+                self.cookie = SimpleCookie(line)
+                self.token = self.cookie[NAME].value
+        self.heard.append(answer.text)
+        return answer
+
+    @asynccontextmanager
+    async def open(self, **headers: str) -> AsyncIterator[Socket]:
+        """Load `/kiosk` and join its socket."""
+        self.page = ids((await self.get(**headers)).text)
+        async with self.server.socket(self.page, cookie=self.brought) as socket:
+            yield await socket.join()
+
+    async def until(self, socket: Socket, pattern: str, seconds: float = 10) -> float:
+        """Listen until a frame matches *pattern*; how long that took. Raises ``TimeoutError``."""
+        began = time.monotonic()
+        async with asyncio.timeout(seconds):
+            while True:
+                frame = await socket.receive(seconds)
+                self.heard.append(frame)
+                if re.search(pattern, frame):
+                    return time.monotonic() - began
+
+    async def code(self, socket: Socket) -> str:
+        """The code that it shows, or is about to."""
+        await self.until(socket, HALF.pattern)
+        return "".join(HALF.findall(self.heard[-1])[:2])
+
+    async def end(self, socket: Socket, seconds: float = 10) -> float:
+        """Listen until the socket is closed; how long that took."""
+        began = time.monotonic()
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self.heard.append(await socket.receive(seconds))
+        return time.monotonic() - began
+
+
+def is_sent_to(frame: str, path: str) -> bool:
+    """Whether *frame* makes the browser load *path*."""
+    return frame.startswith("42") and json.loads(frame[2:]) == ["open", {"path": path, "new_tab": False}]
