@@ -24,7 +24,7 @@ TEMPLATE = """
   </li>
 </ul>
 """
-ICONS = {"charging": "bolt", "finalized": "task_alt", "settling": "hourglass_top"}
+ICONS = {"charging": "bolt", "finalized": "task_alt", "settling": "hourglass_top", "nobody": "credit_card"}
 
 
 class RecentSessions(Card):

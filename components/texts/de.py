@@ -56,6 +56,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "session.charging": "Lädt",
     "session.finalized": "Abgeschlossen",
     "session.settling": "In Abrechnung",
+    "session.nobody": "Ohne Fahrer",
     "session.settling.long": "noch nicht abgerechnet",
     # next reservation
     "reservation.title": "Nächste Reservierung",

@@ -56,6 +56,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "session.charging": "Charging",
     "session.finalized": "Finalized",
     "session.settling": "Settling",
+    "session.nobody": "Without a driver",
     "session.settling.long": "not billed yet",
     # next reservation
     "reservation.title": "Next reservation",

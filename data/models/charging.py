@@ -116,11 +116,11 @@ class ChargingSession(Base):
             postgresql_where=text("finalized_at IS NOT NULL"),
         ),
         Index(
-            "ix_sessions_settling_started_at",
+            "ix_sessions_to_settle",
             "started_at",
             "id",
-            sqlite_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
-            postgresql_where=text("ended_at IS NOT NULL AND finalized_at IS NULL"),
+            sqlite_where=text("ended_at IS NOT NULL AND finalized_at IS NULL AND account_id IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL AND finalized_at IS NULL AND account_id IS NOT NULL"),
         ),
         Index(
             # What all sessions of some days have drawn; nothing of it is written while they run.

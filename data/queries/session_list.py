@@ -59,6 +59,7 @@ class State(StrEnum):
 
     CHARGING = "charging"
     SETTLING = "settling"
+    """Ended, with a driver, and not finalized: what the overview and health count by this name."""
     FINALIZED = "finalized"
     NOBODY = "nobody"
     """Of no driver: with a card that was not mapped."""
@@ -156,10 +157,12 @@ class ListedSession:
 
     @property
     def state(self) -> State:
-        """How far it has come."""
+        """How far it has come. One that has ended and is nobody's waits for its tag, not for settlement."""
         if self.finalized_at is not None:
             return State.FINALIZED
-        return State.CHARGING if self.ended_at is None else State.SETTLING
+        if self.ended_at is None:
+            return State.CHARGING
+        return State.NOBODY if self.account_id is None else State.SETTLING
 
     @property
     def place(self) -> Place:
@@ -331,7 +334,7 @@ def _lead(way: _Way, column: Any, values: Sequence[int] | None, statement: Any) 
 
 _STATES: dict[State, ColumnElement[bool]] = {
     State.CHARGING: _s.ended_at.is_(None),
-    State.SETTLING: and_(_s.ended_at.is_not(None), _s.finalized_at.is_(None)),
+    State.SETTLING: and_(_s.ended_at.is_not(None), _s.finalized_at.is_(None), _s.account_id.is_not(None)),
     State.FINALIZED: _s.finalized_at.is_not(None),
     State.NOBODY: _s.account_id.is_(None),
     # Word for word as in the index, which both databases find by it.

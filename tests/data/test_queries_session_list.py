@@ -15,7 +15,7 @@ from sqlalchemy import event, insert, select, update
 from app.simulation.history import fill
 from data.database import Change, Database
 from data.models import Charge, ChargingSession, Connector
-from data.queries import session_list
+from data.queries import health, overview, session_list
 from data.queries.session_list import ListedSession, Place, Sort, State, Wanted
 from tests.world import NOW, add_charger, add_driver, add_session, add_site
 
@@ -207,6 +207,20 @@ def test_a_row_says_what_was_billed_and_what_is_unknown(database: Database, town
     assert first.reading.energy_wh == first.energy_wh
 
 
+def test_what_is_settling_is_the_same_in_the_list_the_tile_and_health(database: Database, town: Town) -> None:
+    """Ended, with a driver, and not finalized; what is nobody's has its own state."""
+
+    def three(db: Any) -> tuple[list[ListedSession], int, int]:
+        listed = list(session_list.page(db, Wanted(state=State.SETTLING), limit=200).sessions)
+        return listed, overview.figures(db, NOW).settling, health.counts(db, NOW).settling_sessions
+
+    listed, tile, counted = database.ask_now(three)
+    assert len(listed) == tile == counted > 10
+    assert {one.state for one in listed} == {State.SETTLING}
+    nobodys = database.ask_now(session_list.page, Wanted(state=State.NOBODY), limit=200).sessions
+    assert any(one.state is State.NOBODY and one.finalized_at is None for one in nobodys)
+
+
 # --- what it costs
 
 
@@ -263,6 +277,31 @@ def test_no_filter_reads_the_history_or_sorts_it(large: Database) -> None:
     assert {step for step, _ in scans if "USING" not in step} == set()
     sorts = {text for step, text in plans if "TEMP B-TREE" in step and "GROUP BY" not in text}
     assert {text for text in sorts if "ended_at IS NULL" not in text} == set()
+
+
+def test_what_waits_to_be_settled_is_found_among_any_number_of_nobody_s(large: Database) -> None:
+    """Counted in steps of SQLite's machine: 20,000 that wait for their tags cost the list nothing."""
+
+    def wait(change: Change) -> None:
+        change.execute(update(ChargingSession).values(account_id=None, finalized_at=None))
+        some = select(ChargingSession.id).where(ChargingSession.ended_at.is_not(None)).limit(3)
+        change.execute(update(ChargingSession).where(ChargingSession.id.in_(some)).values(account_id=5))
+
+    large.change_now(wait)
+    steps = 0
+    with large.engine.connect() as db:
+        raw: Any = db.connection.dbapi_connection
+
+        def tick() -> int:
+            nonlocal steps
+            steps += 100
+            return 0
+
+        raw.set_progress_handler(tick, 100)
+        found = session_list.page(db, Wanted(state=State.SETTLING))
+        raw.set_progress_handler(None, 0)
+    assert len(found.sessions) == 3
+    assert steps < 10_000
 
 
 def test_a_page_costs_the_same_anywhere_and_with_ten_times_the_history(sqlite_database: Database) -> None:

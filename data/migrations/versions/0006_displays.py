@@ -66,3 +66,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_pairings_address", "pairings", ["address"])
     op.create_index("ix_pairings_expires_at", "pairings", ["expires_at"])
+    # What is nobody's waits for its tag: it is in no list of what waits to be settled.
+    waiting = sa.text("ended_at IS NOT NULL AND finalized_at IS NULL AND account_id IS NOT NULL")
+    op.drop_index("ix_sessions_settling_started_at", "sessions")
+    op.create_index(
+        "ix_sessions_to_settle",
+        "sessions",
+        ["started_at", "id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
