@@ -28,6 +28,8 @@ class Dots(Element, default_classes="k-dots"):
         if count != self._count:
             self._draw(count)
         self._count, self._page = count, page
+        if self.props.get("aria-label") != (pages := told.text("board.pages")):
+            self.props["aria-label"] = pages
         if self._number is not None:
             self._number.text = f"{told.integer(page + 1)} / {told.integer(count)}"
             names = [told.text("board.page.previous"), told.text("board.page.next")]

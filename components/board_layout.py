@@ -25,6 +25,8 @@ PADDING_X, PADDING_Y, BORDER = 2.2, 1.5, 0.35
 """Of a tile, in t."""
 ICON = 8.4
 """The icon and the space beside it, in t."""
+NAME = 9.8
+"""Height that each name has at least, in t."""
 WORD, DETAIL = 6.2, 3.75
 """Sizes of the status word and of the details, in t."""
 WORD_LINE, DETAIL_LINE, NAME_LINE = 6.7, 4.3, 1.08
@@ -35,8 +37,8 @@ DETAIL_LINES = 2
 
 _LYING = {
     1: (1, 1, 2.0),
-    2: (2, 1, 1.6),
-    3: (3, 1, 1.25),
+    2: (2, 1, 1.9),
+    3: (3, 1, 1.45),
     4: (2, 2, 1.0),
     5: (3, 2, 1.0),
     6: (3, 2, 1.0),
@@ -45,12 +47,12 @@ _LYING = {
     9: (3, 3, 2 / 3),
 }
 _STANDING = {
-    1: (1, 1, 2.0),
-    2: (1, 2, 1.7),
+    1: (1, 1, 2.4),
+    2: (1, 2, 2.0),
     3: (1, 3, 1.35),
     4: (1, 4, 1.0),
-    5: (2, 3, 1.0),
-    6: (2, 3, 1.0),
+    5: (2, 3, 1.15),
+    6: (2, 3, 1.15),
     7: (2, 4, 1.0),
     8: (2, 4, 1.0),
     9: (2, 5, 0.8),
@@ -77,8 +79,9 @@ class Grid:
 
     @property
     def name_height(self) -> float:
-        """In t: what the status and two lines of details leave."""
-        return self.height - WORD_LINE - DETAIL_LINES * DETAIL_LINE - 0.4
+        """In t: the same in all tiles, so that the words below stand in line, unless there is room to spare."""
+        spare = self.height - WORD_LINE - DETAIL_LINES * DETAIL_LINE - 0.8
+        return spare if spare > 1.4 * NAME else NAME
 
 
 @cache

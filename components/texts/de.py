@@ -2432,6 +2432,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.trouble": "Keine Verbindung",
     "board.stale.title": "Nicht aktuell",
     "board.stale.text": "Zurzeit keine Verbindung. Bitte sehen Sie an der Ladestation selbst nach.",
+    "board.pages": "Seiten",
     "board.page": "Seite {n} von {all}",
     "board.page.previous": "Vorige Seite",
     "board.page.next": "Nächste Seite",

@@ -2348,6 +2348,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.trouble": "No connection",
     "board.stale.title": "Not up to date",
     "board.stale.text": "No connection at present. Please look at the charger itself.",
+    "board.pages": "Pages",
     "board.page": "Page {n} of {all}",
     "board.page.previous": "Previous page",
     "board.page.next": "Next page",
