@@ -1,6 +1,6 @@
 # Each target does all of its own set-up (Python ≥ 3.11, pip and make are enough to begin with).
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench sbom audit lock
+.PHONY: help demo run test check bench trust sbom audit lock
 PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
@@ -36,6 +36,11 @@ bench:  ## measure speed and memory; the report goes to docs/benchmarks.md
 	@scripts/set-up dev
 	@scripts/set-up browser
 	@exec $(python) -m tests.bench $(ARGS)
+
+trust:  ## a board left alone through a brutal hour; ARGS="--minutes 5 --seed 7" for less of it
+	@scripts/set-up dev
+	@scripts/set-up browser
+	@exec $(python) -m tests.trust $(ARGS)
 
 sbom:  ## the bill of materials of a release (CycloneDX), in sbom.json
 	@scripts/set-up dev
