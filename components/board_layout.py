@@ -34,6 +34,8 @@ WORD_LINE, DETAIL_LINE, NAME_LINE = 6.7, 4.3, 1.08
 NAMES = (9.0, 8.2, 7.4, 6.6, 5.8, 5.2, 4.7, 4.2, 3.75, 3.4, 3.1)
 """Sizes of a bay's name in t, the first that fits."""
 DETAIL_LINES = 2
+REGULAR = 1.04
+"""How many times as much of a text as of bold one has room in a line."""
 
 _LYING = {
     1: (1, 1, 2.0),
@@ -79,7 +81,7 @@ class Grid:
 
     @property
     def name_height(self) -> float:
-        """In t: the same in all tiles, so that the words below stand in line, unless there is room to spare."""
+        """In t: the same in all tiles, so that their words stand in line, unless there is room to spare."""
         spare = self.height - WORD_LINE - DETAIL_LINES * DETAIL_LINE - 0.8
         return spare if spare > 1.4 * NAME else NAME
 

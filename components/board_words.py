@@ -110,6 +110,7 @@ def _details(bay: Bay, reader: Reader, now: datetime) -> list[str]:
 def _kept(details: list[str], width: float) -> list[str]:
     """As many of *details* as there are lines for; one that is too wide is parted where it has parts."""
     kept: list[str] = []
+    width *= layout.REGULAR
     left = layout.DETAIL_LINES
     for detail in details:
         whole = layout.lines(detail, width, layout.DETAIL) == 1
