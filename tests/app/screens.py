@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +16,8 @@ import websockets
 from tests.app.access_site import PAGE, PageIds, Server, Socket, ids
 
 NAME = "polaris-display"
+LOADS = r'"open",.*"path":"/kiosk"'
+"""What makes a browser load its page anew."""
 HALF = re.compile(r'"text":"([2-9A-HJKMNP-Z]{4})"')
 
 
@@ -58,12 +59,16 @@ class Screen:
             yield await socket.join()
 
     async def until(self, socket: Socket, pattern: str, seconds: float = 10) -> float:
-        """Listen until a frame matches *pattern*; how long that took. Raises ``TimeoutError``."""
+        """Listen until a frame matches *pattern*, if the page has not; how long that took.
+
+        Raises ``TimeoutError``.
+        """
         began = time.monotonic()
+        if self.page is not None and re.search(pattern, self.page.html):
+            return 0.0
         async with asyncio.timeout(seconds):
             while True:
-                frame = await socket.receive(seconds)
-                self.heard.append(frame)
+                frame = await self._next(socket)
                 if re.search(pattern, frame):
                     return time.monotonic() - began
 
@@ -78,10 +83,13 @@ class Screen:
         with contextlib.suppress(websockets.ConnectionClosed):
             async with asyncio.timeout(seconds):
                 while True:
-                    self.heard.append(await socket.receive(seconds))
+                    await self._next(socket)
         return time.monotonic() - began
 
-
-def is_sent_to(frame: str, path: str) -> bool:
-    """Whether *frame* makes the browser load *path*."""
-    return frame.startswith("42") and json.loads(frame[2:]) == ["open", {"path": path, "new_tab": False}]
+    async def _next(self, socket: Socket) -> str:
+        """The next frame; a ping is answered, as a browser does."""
+        frame = await socket.receive(60)
+        self.heard.append(frame)
+        if frame == "2":
+            await socket._connection.send("3")
+        return frame
