@@ -107,7 +107,19 @@ def test_without_a_package_archive(checkout: Path) -> None:
     assert "connection to the package archive" in sentence(set_up(checkout, "browser"))
 
 
-def test_with_a_browser_nothing_is_installed(checkout: Path) -> None:
+def test_without_a_virtual_screen(checkout: Path) -> None:
+    """Its tests are skipped here, and not in CI."""
     for name in ("chromium", "chromedriver"):
+        program(checkout / "bin" / name, "exit 0")
+    program(checkout / "bin" / "apt-get", "exit 100")
+    program(checkout / "bin" / "id", "echo 0")
+    done = set_up(checkout, "browser", CI="")
+    assert done.returncode == 0
+    assert "virtual screen will be skipped" in done.stdout
+    assert "connection to the package archive" in sentence(set_up(checkout, "browser", CI="yes"))
+
+
+def test_with_a_browser_nothing_is_installed(checkout: Path) -> None:
+    for name in ("chromium", "chromedriver", "Xvfb"):
         program(checkout / "bin" / name, "exit 0")
     assert set_up(checkout, "browser").stdout == ""

@@ -5,6 +5,11 @@ set -eu
 
 portal=${POLARIS_KIOSK_PORTAL:?is missing: the address of the portal, such as https://charge.example.org}
 portal=${portal%/}
+case $portal in
+    *://*:*) port=${portal##*:} ;;
+    http://*) port=80 ;;
+    *) port=443 ;;
+esac
 token_file=${POLARIS_KIOSK_TOKEN_FILE:-/etc/polaris-kiosk/token}
 profile=${STATE_DIRECTORY:-$HOME/.local/state/polaris-kiosk}/profile
 ours=${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-$HOME/.cache}/polaris-kiosk}
@@ -30,7 +35,7 @@ show() {  # the browser's first page, a file that only this user reads: the toke
 }
 
 has_connection() {  # a page that lives holds its socket open
-    ss -Htnp state established 2>/dev/null | grep -q '"chrom'
+    ss -Htnp state established "dport = :$port" 2>/dev/null | grep -q '"chrom'
 }
 
 end() {

@@ -1,0 +1,171 @@
+"""A screen that was booted before the server (K6), as docs/kiosk.md has it: the launcher, a plain Chromium.
+
+What is on the screen is known from its pixels and from what the portal was told; nothing drives the browser.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+from sqlalchemy import insert, select
+
+from app import clock
+from app.access import tokens
+from app.serve import free_port
+from data.database import Change
+from data.models import Display, Pairing
+from tests.browser.server import ROOT, Server
+from tests.browser.virtual_screen import VirtualScreen, is_there, virtual_screen
+from tests.world import add_charger, add_site
+
+T = TypeVar("T")
+LAUNCHER = ROOT / "docs" / "kiosk" / "polaris-kiosk.sh"
+UP = 60.0
+"""Seconds after the server's start within which the right page is on the screen (K6); a few are enough here,
+however busy the machine is."""
+BROWSER = 60.0
+"""Seconds that a browser may take to be there at all."""
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[VirtualScreen]:
+    if not is_there() and not os.environ.get("CI"):
+        pytest.skip("needs Xvfb: scripts/set-up browser installs it")
+    (tmp_path / "screen").mkdir()
+    with virtual_screen(tmp_path / "screen") as screen:
+        yield screen
+
+
+@contextmanager
+def launched(
+    folder: Path, screen: VirtualScreen, portal: str, token_file: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The launcher at work, as the service starts it; what it started ends with it."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DISPLAY": screen.name,
+        "STATE_DIRECTORY": str(folder / "state"),
+        "RUNTIME_DIRECTORY": str(folder / "run"),
+        "POLARIS_KIOSK_PORTAL": portal,
+        "POLARIS_KIOSK_TOKEN_FILE": str(token_file or folder / "none"),
+        "POLARIS_KIOSK_EVERY": "1",
+        "POLARIS_KIOSK_WATCH": "2",
+        "POLARIS_KIOSK_FLAGS": "--no-sandbox --disable-gpu --disable-dev-shm-usage",  # tests run as root
+    }
+    with (folder / "launcher.log").open("wb") as log:
+        launcher = subprocess.Popen(
+            [str(LAUNCHER)],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield launcher
+    finally:
+        started = children(launcher)
+        if launcher.poll() is None:
+            launcher.send_signal(signal.SIGTERM)
+            launcher.wait(20)
+        _, alive = psutil.wait_procs(started, 10)
+        for process in alive:
+            process.kill()
+
+
+def children(launcher: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(launcher.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def until(what: Callable[[], T], seconds: float) -> T:
+    """What *what* gives as soon as that is something. Raises ``AssertionError``."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+    return found
+
+
+def test_an_unpaired_screen_that_was_there_first_shows_its_code(
+    server: Server, screen: VirtualScreen, tmp_path: Path
+) -> None:
+    """K6, K1: the code of the page's own row in the database is what a reader sees on the screen."""
+    server.port = free_port("127.0.0.1", 0)
+    with launched(tmp_path, screen, server.url):
+        until(lambda: not screen.picture().is_dark, BROWSER)  # it says what it waits for
+        server.start()
+        began = time.monotonic()
+
+        def code() -> str | None:
+            return server.database.ask_now(lambda db: db.execute(select(Pairing.code)).scalar())
+
+        shown = until(code, UP)
+        until(lambda: [text for text in screen.picture().codes() if shown in text], UP)
+        assert time.monotonic() - began < UP
+        assert screen.picture().codes()[0].startswith(server.url)
+
+
+def test_a_screen_with_a_start_address_shows_its_board(
+    server: Server, screen: VirtualScreen, tmp_path: Path
+) -> None:
+    """K6, K2; and nobody on that computer reads its token from the list of processes."""
+    token = tokens.new()
+
+    def fill(change: Change) -> None:
+        site = add_site(change)
+        add_charger(change, site=site, seen=clock.now())
+        row = {
+            "site_id": site,
+            "name": "Entrance",
+            "token_hash": tokens.hashed(tokens.new()),
+            "address_hash": tokens.hashed(token),
+            "created_at": clock.now(),
+        }
+        change.execute(insert(Display), row)
+
+    server.database.change_now(fill)
+    server.port = free_port("127.0.0.1", 0)
+    server.settings["public_url"] = (
+        server.url
+    )  # /healthz is closed then: its 404 is a sign of life
+    token_file = tmp_path / "token"
+    token_file.write_text(token + "\n")
+    with launched(tmp_path, screen, server.url, token_file) as launcher:
+        until(lambda: not screen.picture().is_dark, BROWSER)
+        server.start()
+        began = time.monotonic()
+
+        def heard() -> object:
+            return server.database.ask_now(
+                lambda db: db.execute(select(Display.last_seen_at, Display.width, Display.height)).one()
+            )
+
+        until(lambda: heard()[0], UP)  # type: ignore[index]
+        until(lambda: server.url in screen.picture().codes(), UP)
+        assert time.monotonic() - began < UP
+        assert heard()[1:] == (1281, 721)  # type: ignore[index]  # the screen, and a pixel more each way
+        told = [" ".join(process.cmdline()) for process in children(launcher)]
+        assert any("chromium" in line for line in told)
+        assert not [line for line in told if token in line]
+        assert oct((tmp_path / "run" / "start.html").stat().st_mode)[-3:] == "600"
+
+        # Its page crashes, which no page can heal: the launcher ends, and the service starts it anew.
+        for process in children(launcher):
+            if "--type=renderer" in process.cmdline():
+                process.kill()
+        assert launcher.wait(60) == 1
+        assert "the browser is started anew" in (tmp_path / "launcher.log").read_text()
