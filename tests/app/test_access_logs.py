@@ -52,6 +52,8 @@ def test_an_event_is_one_line_whatever_is_in_it() -> None:
         ("password=hunter2&x=1", "hunter2"),
         ("token: hunter2", "hunter2"),
         ("socket ?client_id=0f8fad5b-d9cb-469f-a165-70867728950e&x", "0f8fad5b"),
+        ("GET /kiosk/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
+        ("cookie __Host-polaris-display=aB3dE6gH9aB3dE6gH9aB3dE6gH9; y", "aB3dE6gH9"),
         ("GET /password/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
         ("GET /enter/aB3dE6gH9-aB3dE6gH9-aB3dE6gH9-aB3 200", "aB3dE6gH9"),
         ("callback?code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj-af0ifjsldkj", "SplxlOBe"),
