@@ -36,13 +36,19 @@ class DriverChoice(ui.select):
     def _event_args_to_value(self, e: GenericEventArguments) -> int | None:
         # By the words and not by the place in the list, as NiceGUI does: the list may have changed since.
         label = e.args.get("label") if isinstance(e.args, dict) else None
-        return next((one for one, words in self._known.items() if words == label), None)
+        chosen = next((one for one, words in self._known.items() if words == label), None)
+        if chosen is not None and chosen not in self.options:  # what no list has is none of NiceGUI's values
+            self.options[chosen] = self._known[chosen]
+            self._update_values_and_labels()
+        return chosen
 
     async def _search(self, event: object) -> None:
         typed = getattr(event, "args", "")
         if not isinstance(typed, str) or typed == self._typed:
             return
         self._typed = typed
+        if typed in self._known.values():  # the box shows who was chosen: nobody is looked for
+            return
         found = await self._find(typed)
         if self._typed != typed or self.is_deleted:
             return  # more has been typed since
