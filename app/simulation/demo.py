@@ -101,7 +101,7 @@ def run_demo(
             )
         finally:
             database.close()
-        tell(_sign_ins(demo))
+        tell(_sign_ins(demo, settings.address))
         chargers = Chargers(f"ws://{host}:{port}/ocpp", demo.chargers, seed)
         nicegui.app.on_startup(chargers.start)
         nicegui.app.on_shutdown(lambda: asyncio.to_thread(chargers.stop))
@@ -119,7 +119,7 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _sign_ins(demo: Demo) -> str:
+def _sign_ins(demo: Demo, address: str) -> str:
     width = max(len(email) for _, email in demo.sign_ins)
     lines = [
         f"A demo with 60 chargers ({len(demo.chargers)} are on the line, the others silent for hours) "
@@ -127,4 +127,5 @@ def _sign_ins(demo: Demo) -> str:
     ]
     lines += [f"  {email:<{width}}  {who}" for who, email in demo.sign_ins]
     lines.append(f"each with the password  {demo.password}")
+    lines.append(f"Kiosk board, without a sign-in: {address}/kiosk/{demo.display}")
     return "\n".join(lines)

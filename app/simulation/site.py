@@ -12,6 +12,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from sqlalchemy import insert, select
 
+from app.access import tokens
 from app.access.passwords import hash_password
 from app.simulation import past
 from app.simulation.history import SESSIONS_A_DAY, fill
@@ -23,6 +24,7 @@ from data.models import (
     Charger,
     ChargerGroup,
     Connector,
+    Display,
     GroupAccount,
     GroupCharger,
     Mapping,
@@ -67,6 +69,8 @@ class Demo:
     """Who, and with which e-mail."""
     password: str
     sessions: int
+    display: str
+    """The token of a display's start address, at the first site (K2)."""
 
 
 def places() -> list[Place]:
@@ -93,6 +97,7 @@ def build(
     ]
     hashed = hash_password(password)
     sessions = database.change_now(_world, world, now, days, hashed, seed)
+    display = database.change_now(_display, world[0].site, now)
     if drivers > 2:
         many = round((drivers - 2) * days * SESSIONS_A_DAY)
         sessions += fill(
@@ -114,7 +119,24 @@ def build(
         ),
         password=password,
         sessions=sessions,
+        display=display,
     )
+
+
+def _display(change: Change, site: str, now: datetime) -> str:
+    """A display as if an operator had paired it and asked for its start address; the token of that."""
+    token = tokens.new()
+    _key(
+        change,
+        Display,
+        site_id=change.execute(select(Site.id).where(Site.name == site)).scalar_one(),
+        name="Entrance",
+        token_hash=tokens.hashed(tokens.new()),
+        address_hash=tokens.hashed(token),
+        languages="en,de",
+        created_at=now,
+    )
+    return token
 
 
 def _guests() -> tuple[str, ...]:

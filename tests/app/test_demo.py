@@ -233,7 +233,13 @@ def test_the_demo_runs_and_ends_cleanly(tmp_path: Path, how: signal.Signals) -> 
         url = output.read_text().split("Polaris Express is at ")[1].split()[0]
         assert url.startswith("http://127.0.0.1:")
         assert httpx.get(f"{url}/sign-in").status_code == 200
-        assert "robin@demo.example" in output.read_text()
+        said = output.read_text()
+        assert "robin@demo.example" in said
+        kiosk = said.split("Kiosk board, without a sign-in: ")[1].split()[0]
+        with httpx.Client(follow_redirects=True) as screen:
+            board = screen.get(kiosk)
+        assert str(board.url) == f"{url}/kiosk"
+        assert "Harbour car park" in board.text
         first = _until(lambda: _reading(tmp_path), "a reading", output)
         _until(lambda: (_reading(tmp_path) or 0) > int(str(first)), "a higher reading", output)
         (child,) = psutil.Process(process.pid).children()
