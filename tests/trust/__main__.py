@@ -25,7 +25,7 @@ from tests.trust.moved_clock import MovedClock
 from tests.trust.portal import PortalProcess
 from tests.trust.screen import Screen
 from tests.trust.traffic import Bay, Done
-from tests.trust.trouble import Trouble
+from tests.trust.trouble import HANG, Trouble
 
 CHANGES_AN_HOUR = 1_000
 GROWTH = 1.2
@@ -35,6 +35,8 @@ PART = 300.0
 OVERTIME = 900.0
 """Seconds that it may take beyond its time; then something hangs that should not."""
 SETTLED = 180.0
+TOLD = 400
+"""Characters of a finding that the table has room for."""
 
 
 class Hour:
@@ -91,7 +93,7 @@ class Hour:
             memory: list[int] = []
             for part in range(1, parts + 1):
                 until = self.seconds * part / parts - board_check.CALM - board_check.WATCHED
-                await self.trouble.run(self._began + until, self.seconds / parts / 2)
+                await self.trouble.run(self._began + until, min(HANG[1], self.seconds / 16))
                 memory.append(await self._check(part))
                 for task in at_work:
                     if task.done():
@@ -158,6 +160,9 @@ class Hour:
         self._row("messages of chargers that were refused", "none", "; ".join(refused) or "none", not refused)
 
     def _row(self, what: str, goal: str, came_out: str, kept: bool) -> None:
+        if len(came_out) > TOLD:
+            self.tell(came_out)
+            came_out = came_out[:TOLD] + " …"
         self.rows.append((what, goal, came_out, kept))
 
     def report(self) -> None:

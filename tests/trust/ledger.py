@@ -26,6 +26,7 @@ def wrong_energy(db: Connection, charges: Iterable[Charge]) -> list[str]:
             ChargingSession.id,
             Charger.identity,
             ChargingSession.meter_start,
+            ChargingSession.ocpp_transaction_id,
             ChargingSession.energy_wh,
             ChargingSession.ended_at,
             ChargingSession.id_tag,
@@ -34,10 +35,10 @@ def wrong_energy(db: Connection, charges: Iterable[Charge]) -> list[str]:
     ).all()
     stored = defaultdict(list)
     for row in rows:
-        stored[row.identity, row.meter_start].append(row)
+        stored[row.identity, row.ocpp_transaction_id or row.meter_start].append(row)
     wrong = []
     for charge in charges:
-        found = stored.pop((charge.identity, charge.meter_start), [])
+        found = stored.pop((charge.identity, charge.transaction or charge.meter_start), [])
         what = f"{charge.identity} {charge.meter_start}–{charge.meter_stop} Wh"
         if len(found) != 1:
             wrong.append(f"{what}: {len(found)} sessions instead of one")

@@ -27,8 +27,10 @@ class Charge:
     identity: str
     tag: str
     meter_start: int
-    """Wh; no other session of this charger and plug begins with it."""
+    """Wh; no other session of this charger begins with it."""
     meter_stop: int | None = None
+    transaction: str | None = None
+    """The charger's own id, which it gives in OCPP 2.0.1."""
 
 
 @dataclass(slots=True)
@@ -172,7 +174,8 @@ class Bay:
         await self._status(number, "Preparing", quietly=True)
         charge = self._charging[number] = Charge(self.identity, self._tag, plug.meter_wh)
         self._done.charges.append(charge)
-        await point.start(number, self._tag)
+        told = await point.start(number, self._tag)
+        charge.transaction = told if isinstance(told, str) else None
         await self._status(number, "Charging", quietly=True)
         for _ in range(self._chance.randrange(2, 25)):
             await asyncio.sleep(self._chance.uniform(0.5, 2))
