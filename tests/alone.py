@@ -23,3 +23,22 @@ def turn(folder: Path, *, alone: bool) -> Iterator[None]:
             yield
         finally:
             fcntl.flock(room, fcntl.LOCK_UN)  # said, for a child process may hold the file open
+
+
+class Room:
+    """A worker's place in it: taken for a test, or kept for several that are alone one after the other."""
+
+    def __init__(self) -> None:
+        self._turn: contextlib.AbstractContextManager[None] | None = None
+
+    def enter(self, folder: Path, *, alone: bool) -> None:
+        """Take a `turn`, unless the last one was kept."""
+        if self._turn is None:
+            self._turn = turn(folder, alone=alone)
+            self._turn.__enter__()
+
+    def leave(self) -> None:
+        """Make room for others; nothing if that is done."""
+        if self._turn is not None:
+            taken, self._turn = self._turn, None
+            taken.__exit__(None, None, None)

@@ -20,7 +20,7 @@ from nicegui.testing.user import User
 from app.settings import Settings
 from data.database import Database
 from data.migrate import migrate
-from tests.alone import turn
+from tests import schedule
 from tests.postgres import Postgres, PostgresMissing
 
 if TYPE_CHECKING:
@@ -39,19 +39,17 @@ def shared(name: str) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks of these tests known."""
+    """Make the marks of these tests known, and their schedule a plugin."""
     config.addinivalue_line("markers", "alone: measures time, so other workers' tests wait meanwhile")
+    config.pluginmanager.register(schedule)
+    schedule.start_quickly()
 
 
 @pytest.fixture(autouse=True)
-def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Beside the tests of other workers, unless the test is marked `alone`."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    alone = request.node.get_closest_marker("alone") is not None
-    with turn(tmp_path_factory.getbasetemp().parent, alone=alone):
-        yield
+def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Beside the tests of other workers, unless the test is marked `alone`; `schedule` ends it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        schedule.room.enter(tmp_path_factory.getbasetemp().parent, alone=schedule.is_alone(request.node))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -153,6 +151,7 @@ async def portal(
     own_settings = getattr(request, "param", {})
     settings = Settings(database_url=f"sqlite:///{path}", _env_file=None, **own_settings)
     with nicegui_reset_globals():
+        gc.freeze()  # FastAPI's caches keep the portals of earlier tests; the simulation has just collected
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
         own = [route for route in nicegui.app.routes if not _is_nicegui(route)]
         for route in own:  # NiceGUI takes away pages only, not websockets and mounts

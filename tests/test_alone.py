@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alone import turn
+from tests.alone import Room, turn
 
 
 class Test:
@@ -79,3 +79,15 @@ def test_one_that_is_alone_waits_for_those_that_run_and_not_for_those_that_come(
     alone.end()
     assert late.runs()
     late.end()
+
+
+def test_a_room_that_is_kept_is_given_back_once(begin: Begin, tmp_path: Path) -> None:
+    room = Room()
+    room.enter(tmp_path, alone=True)
+    room.enter(tmp_path, alone=True)  # the next that is alone: it is ours already
+    other = begin(False)
+    assert not other.runs(0.1)
+    room.leave()
+    assert other.runs()
+    room.leave()
+    other.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import re
@@ -81,6 +82,7 @@ async def site(database: Database, *, patience: float = 10, **settings: Any) -> 
     """The site, running; it waits for an identity provider for *patience* seconds."""
     options = Settings(database_url=str(database.url), _env_file=None, **settings)  # type: ignore[call-arg]
     with nicegui_reset_globals():
+        gc.freeze()  # as the fixture `portal` does
         os.environ["NICEGUI_USER_SIMULATION"] = "true"
         app = nicegui.app
         for route in [r for r in app.routes if not str(getattr(r, "path", "")).startswith("/_nicegui")]:

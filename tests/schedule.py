@@ -1,0 +1,70 @@
+"""How a run of the tests uses the machine: how many workers, what comes first, what a process starts with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.alone import Room
+
+DEAR = (
+    "tests/browser/",
+    "test_demo",
+    "test_killed",
+    "test_forms_fuzz",
+    "test_identity_certified",
+    "test_settling",
+    "test_queries_session_list",
+)
+"""Where tests take many seconds each; most of them wait for processes."""
+
+room = Room()
+
+
+def start_quickly() -> None:
+    """What each process of this run, and there are 100 of them, would else do again."""
+    # The tools of a release bring a package that jsonschema takes if it is there, and that takes a second to
+    # import. The portal is installed without it, so its processes run without it here, too.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    ours = str(Path(__file__).parent / "without")
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([ours, *(one for one in others if one not in ("", ours))])
+    # Bytecode is kept, whatever a container says by default: it is a quarter of a start.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Up to two workers more than cores: half of their time, tests wait for pages, processes and browsers."""
+    cores = yield
+    return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + min(cores, 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers the first of them begins with the tests that are alone, then the dear ones.
+
+    Of what comes later the other workers take from it when they have nothing left to do: nobody meets a long
+    test at the end, and nobody waits for a long one to end before one that is alone.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: (not is_alone(item), not any(part in item.nodeid for part in DEAR)))
+
+
+def is_alone(item: pytest.Item | None) -> bool:
+    """Whether no other worker's test may run meanwhile."""
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, bool, bool]:
+    """Tests that are alone and follow each other keep the room: others leave it for them once."""
+    try:
+        return (yield)
+    finally:
+        if not (is_alone(item) and is_alone(nextitem)):
+            room.leave()
