@@ -40,6 +40,7 @@ NOT_TEXT = {
     *("topic", "origin", "source", "protocol"),
     *("kind", "outcome", "charger_answer", "event_type"),
     *("tiers", "windows"),
+    *("languages", "address_hash"),
 }
 """Columns of words and lists that only the program makes, or that are checked against a list before."""
 NEVER_CHANGED = {AuditEntry.__tablename__, Charge.__tablename__}

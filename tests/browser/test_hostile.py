@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from app.access import sign_in_rows
 from app.access.lifetimes import Lifetime
@@ -20,7 +20,7 @@ from app.access.sign_in_rows import Arrival
 from app.access.tokens import hashed
 from data.caller import Caller
 from data.database import Change
-from data.models import Account, OneTimeLink, SignIn
+from data.models import Account, Display, OneTimeLink, SignIn
 from data.types import HowSignedIn, Role
 from tests import hostile, hostile_world
 from tests.browser.server import Server
@@ -63,8 +63,11 @@ SHOWN = (
         "operator /admin/drivers/{driver}",
         "operator /admin/plans/{plan}",
     ),
+    "display /kiosk",
 )
 """Pages on which hostile strings have to be read, or nothing was shown: the last of each kind."""
+SCREEN = secrets.token_urlsafe(32)
+"""The token of a display's screen."""
 LINKS = {
     f"/{page}/{secrets.token_urlsafe(32)}": purpose
     for page, purpose in (
@@ -96,6 +99,9 @@ def test_hostile_texts_do_nothing_anywhere(selenium: webdriver.Chrome, server: S
         for path in _addresses(ids, who):
             selenium.get(server.url + path)
             seen[f"{who} {path}"] = _look(selenium, f"{who} {path}")
+    selenium.add_cookie({"name": "polaris-display", "value": SCREEN, "path": "/"})
+    selenium.get(server.url + "/kiosk")
+    seen["display /kiosk"] = _look(selenium, "display /kiosk")
     assert violations(selenium) == []
     assert _foreign_requests(selenium, server.url) == []
     # The strings are really there, or nothing was shown.
@@ -135,6 +141,8 @@ def _addresses(ids: dict[str, tuple[int, ...]], who: str) -> Iterator[str]:
 def _world(change: Change) -> dict[str, tuple[int, ...]]:
     ids = hostile_world.build(change)
     now = datetime.now(UTC)
+    hung = update(Display).where(Display.id == ids["display"][-1]).values(token_hash=hashed(SCREEN))
+    change.execute(hung)
     for path, purpose in LINKS.items():
         whose = {Purpose.SIGN_IN: "operator", Purpose.INVITATION: "invited"}.get(purpose, "driver")
         row = {"token_hash": hashed(path.rsplit("/", 1)[1]), "purpose": purpose, "created_at": now}
