@@ -14,12 +14,15 @@ from app import clock
 from app.access.visitor import Operator
 from app.pages import card_dialogs
 from app.pages.console import Console
+from components import forms
 from components.bound import Show, When
 from components.card_table import CardTable
+from components.drawn import Card
 from components.filters import Filters
+from components.words import UNKNOWN
 from data.announcements import Topic
 from data.queries import accounts, cards
-from data.queries.cards import Cards, State
+from data.queries.cards import CardDetails, Cards, State
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -40,8 +43,9 @@ def install(portal: Portal) -> None:
         state: str = "",
         after: str = "",
         before: str = "",
+        card: str = "",
     ) -> None:
-        await CardsPage(Console(portal, operator, request), search, state, after, before).draw()
+        await CardsPage(Console(portal, operator, request), search, state, after, before).draw(card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,11 @@ class CardsPage:
         found = cards.listed(db, search, state, after=self.after, before=self.before)
         return Found((search, state), found)
 
-    async def draw(self) -> None:
-        """The page."""
+    async def draw(self, asked: str = "") -> None:
+        """The page; with the dialog of the card that the key *asked* names, if nobody has it yet."""
+        details = None
+        if asked:
+            details = await self.console.portal.database.ask(cards.details, asked, clock.now())
         await self.cards.load()
         reader = self.console.reader
         with self.console.page(reader.text("cards.title")) as frame:
@@ -82,6 +89,8 @@ class CardsPage:
             with frame.title:
                 add = ui.button(reader.text("cards.add"), color=None).classes("p-button is-main")
                 add.on_click(lambda: card_dialogs.add(self.console))
+            if asked:
+                self.draw_asked(details)
             values = {"search": self.search, "state": self.state.value if self.state else ""}
             filters = Filters(reader, values, self.look)
             filters.search("search", reader.text("cards.search"))
@@ -90,6 +99,20 @@ class CardsPage:
                 "state", reader.text("cards.state"), states, everything=reader.text("cards.state.any")
             )
             self.found.draw(self.draw_cards)
+
+    def draw_asked(self, details: CardDetails | None) -> None:
+        """The dialog of one card; of one that is linked meanwhile, or unknown, it is said instead."""
+        reader = self.console.reader
+        if details is not None and not details.card.is_linked:
+            card_dialogs.tell(self.console, details)
+            return
+        told = reader.text("cards.asked.gone")
+        if details is not None:
+            told = reader.text(
+                "cards.asked.linked", tag=details.card.id_tag, name=details.card.driver or UNKNOWN
+            )
+        with Card("p-asked-card"):
+            forms.text("p", told).classes("p-note-box").props("role=status")
 
     def draw_cards(self, found: Found) -> Show[Found]:
         """The table."""

@@ -36,11 +36,16 @@ def problem(reader: Reader, error: CardStays) -> Problem:
 
 async def show(console: Console, key: str) -> None:
     """Tell what there is to know of the card that *key* names, and offer what can be done."""
-    reader, now = console.reader, clock.now()
-    details = await console.portal.database.ask(cards.details, key, now)
+    details = await _details(console, key)
     if details is None:
-        ui.notify(reader.text("cards.gone"), type="warning", position="top")
-        return
+        ui.notify(console.reader.text("cards.gone"), type="warning", position="top")
+    else:
+        tell(console, details)
+
+
+def tell(console: Console, details: CardDetails) -> None:
+    """The same of a card that was just asked for."""
+    reader, now = console.reader, clock.now()
     with dialogs.dialog(reader.text("cards.tag") + " " + details.card.id_tag) as box:
         card_facts.draw(details, reader, now)
         with ui.element("div").classes("p-card-tools"):

@@ -18,6 +18,7 @@ from components.driver_choice import DriverChoice
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import ChargingSession, Mapping
+from tests.app.test_admin_overview import rows as drawn
 from tests.app.test_admin_people import Town, Visit, fill, press, until
 from tests.world import add_charger, add_mapping, add_session, add_sighting, add_site
 
@@ -253,3 +254,23 @@ async def test_a_driver_s_page_adds_a_card_that_somebody_has_only_on_purpose(
     fill(user, "A new group (may stay empty)", "Staff")
     press(user, "Save")
     await user.should_see("Staff", retries=20)
+
+
+async def test_an_unknown_card_leads_from_the_overview_into_its_dialog(visit: Visit, garage: Garage) -> None:
+    """Issue 4: its action is one click away; of a card that is linked meanwhile, or unknown, it is said."""
+    garage.session("NEW", None, days=1)
+    overview = await visit(garage.olga, "/admin")
+    line = next(one for one in drawn(overview, "lines") if one["key"].startswith("tag"))
+    assert line["action"] == "Assign card"
+    user = await visit(garage.olga, line["href"])
+    await user.should_see("Card NEW")
+    press(user, "Link to a driver")
+    await user.should_see("Link card NEW to a driver", retries=50)
+    garage.add(add_mapping, garage.dana, "NEW")
+    user = await visit(garage.olga, line["href"])
+    await user.should_see("NEW is Dana Driver's already: there is nothing to do.")
+    assert user.client is not None
+    assert not [one for one in user.client.elements.values() if isinstance(one, ui.dialog)]
+    for key in ("s999", "m999", "x", "<b>"):
+        user = await visit(garage.olga, f"/admin/cards?card={key}")
+        await user.should_see("Nobody knows this card")
