@@ -184,7 +184,9 @@ _HUNDREDTHS = {
     66: "XBKRCDVU&A–",
     71: "GOQHN",
     75: "w%…—",
-    90: "mMW@",
+    92: "mMW@ÆŒæœФ",
+    101: "ЖЫ→",
+    114: "ШЩЮ",
 }
 """How wide letters are in Roboto's bold, in hundredths of an em; its other letters are like these."""
 _WIDTHS = {char: width / 100 for width, chars in _HUNDREDTHS.items() for char in chars}
@@ -201,14 +203,15 @@ def _width(text: str) -> float:
 def _wide(char: str) -> float:
     if (known := _WIDTHS.get(char)) is not None:
         return known
+    if unicodedata.east_asian_width(char) in "WF":
+        # What is one picture to some fonts (a person, a colour, a tool) is several to others.
+        return 1.36 if unicodedata.category(char) in ("So", "Sk") else 1.04
     if _joins(char):
         return 0.0
-    if unicodedata.east_asian_width(char) in "WF":
-        return 1.36 if unicodedata.category(char) == "So" else 1.04
     base = unicodedata.normalize("NFD", char)[0]
     if base in _WIDTHS:
         return _WIDTHS[base]
-    return 0.68 if unicodedata.category(char) == "Ll" else 0.86
+    return 0.7 if unicodedata.category(char) == "Ll" else 0.88
 
 
 def _joins(char: str) -> bool:

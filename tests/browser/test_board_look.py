@@ -1,0 +1,412 @@
+"""What a display looks like, measured in a real browser (K9–K11, K14, K16–K18, K20)."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import zxingcpp
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from components import board_layout
+from components.board import pages
+from components.texts import languages
+from tests import boards
+from tests.browser.flags import FLAGS
+from tests.browser.waiting import waiting
+
+ROOT = Path(__file__).resolve().parents[2]
+START = 60.0
+SCREENS = [(1280, 720), (1920, 1080), (3840, 2160), (1080, 1920)]
+MEASURE = """
+const [clock, done] = arguments;
+const problems = [];
+const box = e => e.getBoundingClientRect();
+const within = (inner, outer, by) => inner.left >= outer.left - by && inner.right <= outer.right + by
+  && inner.top >= outer.top - by && inner.bottom <= outer.bottom + by;
+const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+function texts(root) {
+  // What each text covers on the screen: its lines, less what a font keeps free above and below its letters.
+  const found = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.textContent.trim()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const above = .1, below = .05;
+    const left = root.closest('.is-left'), right = root.closest('.is-right');
+    for (const r of range.getClientRects()) {
+      const line = left || right ? r.width : r.height;
+      found.push({ of: node.parentElement, text: node.textContent,
+        left: r.left + line * (left ? below : right ? above : 0),
+        right: r.right - line * (left ? above : right ? below : 0),
+        top: r.top + line * (left || right ? 0 : above),
+        bottom: r.bottom - line * (left || right ? 0 : below) });
+    }
+  }
+  return found;
+}
+function measure() {
+  const root = document.documentElement, screen = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
+  if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) problems.push('the page scrolls');
+  const board = document.querySelector('.k-board');
+  const tiles = [...document.querySelectorAll('.k-bay')];
+  const head = box(document.querySelector('.k-head')), foot = box(document.querySelector('.k-foot'));
+  for (const part of [head, foot, ...tiles.map(box)])
+    if (!within(part, screen, 0)) problems.push('a part is outside of the screen');
+  const found = texts(board);
+  for (const text of found) {
+    const tile = text.of.closest('.k-bay');
+    const outer = tile ? box(tile) : text.of.closest('.k-head') ? head : text.of.closest('.k-foot') ? foot
+      : box(document.querySelector('.k-empty'));
+    if (!within(text, outer, 1)) problems.push('outside: ' + text.text);
+  }
+  const drawn = [...document.querySelectorAll('.k-board :is(.p-icon, img, button)')].map(e => {
+    const { left, right, top, bottom } = box(e);
+    return { of: e, text: e.className || 'a dot', left, right, top, bottom };
+  });
+  const boxes = [...found, ...drawn];
+  // The sign of trouble stands in the place of the dots, which go then.
+  const either = e => e.closest('.k-trouble, .k-dots');
+  for (let i = 0; i < boxes.length; i++)
+    for (let j = i + 1; j < boxes.length; j++)
+      if (boxes[i].of !== boxes[j].of && over(boxes[i], boxes[j]))
+        if (!either(boxes[i].of) || !either(boxes[j].of))
+          problems.push(boxes[i].text + ' is over ' + boxes[j].text);
+  for (const tile of tiles)
+    for (const part of [tile, ...tile.children])
+      if (part.scrollWidth > part.clientWidth + 1 && part.clientWidth)
+        problems.push('clipped: ' + part.textContent);
+  const stale = document.querySelector('.k-stale');
+  if (!within(box(stale), screen, 0)) problems.push('the stale mark is outside of the screen');
+  for (const text of texts(stale)) if (!within(text, box(stale), 0)) problems.push('outside: ' + text.text);
+  const all = selector => [...document.querySelectorAll(selector)];
+  const sizes = selector => all(selector).map(e => parseFloat(getComputedStyle(e).fontSize));
+  const place = e => { const b = box(e); return [b.left, b.top, b.width, b.height].map(Math.round); };
+  const places = selector => all(selector).map(place);
+  return {
+    problems, words: sizes('.k-word'), details: sizes('.k-details'), names: sizes('.k-name'),
+    tiles: places('.k-bay'), heads: places('.k-head'), feet: places('.k-foot'), codes: places('.k-foot img'),
+    tops: all('.k-word').map(e => Math.round(box(e).top)), dots: all('.k-dots button').length,
+  };
+}
+(function wait() {
+  const shown = document.querySelector('.k-clock');
+  if (shown && shown.textContent === clock && document.fonts.status === 'loaded') done(measure());
+  else requestAnimationFrame(wait);
+})();
+"""
+
+
+@dataclass
+class Looking:
+    """A browser before a board that is told what to show."""
+
+    browser: webdriver.Chrome
+    url: str
+    client: httpx.Client
+    minute: int = 0
+
+    def open(self, **options: Any) -> None:
+        """Load the page."""
+        self.browser.get(str(httpx.URL(self.url, params=options)))
+        waiting(self.browser, 30).until(
+            lambda b: b.execute_script("return !!document.querySelector('.k-clock')")
+        )
+
+    def screen(self, width: int, height: int) -> None:
+        """Be a screen of this size."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def tell(self, **told: Any) -> dict[str, Any]:
+        """Change what is shown; what came back from the page until now."""
+        answer: dict[str, Any] = self.client.post(self.url + "/show", json=told).json()
+        return answer
+
+    def show(self, **face: Any) -> dict[str, Any]:
+        """Show a face and measure it once the browser has it: its minute, on the clock, tells."""
+        self.minute += 1
+        usual = {"kind": "plain", "start": 0, "language": "en", "page": 0, "night": False, "place": 0}
+        self.tell(**{**usual, "failing": False, **face, "minute": self.minute})
+        hours, minutes = divmod(13 * 60 + self.minute, 60)
+        clock = f"{hours % 24:02}:{minutes:02}"
+        measured: dict[str, Any] = self.browser.execute_async_script(MEASURE, clock)
+        return measured
+
+    def style(self, selector: str, name: str) -> str:
+        """What *name* has come to be in the style of what *selector* finds."""
+        script = (
+            "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
+        )
+        return str(self.browser.execute_script(script, selector, name))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the board is."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = {name for name in os.environ if not name.startswith(("NICEGUI_", "PYTEST_"))}
+    log = tmp_path_factory.mktemp("board") / "output.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.board_process", str(port)],
+            cwd=ROOT,
+            env={name: os.environ[name] for name in names},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START
+    try:
+        while True:
+            try:
+                httpx.get(url + "/look/kiosk.css").raise_for_status()
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, "the board's process did not start"
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def looking(served: str) -> Iterator[Looking]:
+    """One browser for all of these tests: each loads the page anew."""
+    options = webdriver.ChromeOptions()
+    for flag in FLAGS:
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options)
+    browser.set_script_timeout(30)
+    try:
+        with httpx.Client() as client:
+            yield Looking(browser, served, client)
+    finally:
+        browser.quit()
+
+
+def test_k9_nothing_scrolls_is_clipped_or_overlaps(looking: Looking) -> None:
+    """K9–K11, K18: 1 to 20 bays, plain and hard names, each language, on each of the four screens."""
+    wrong: list[str] = []
+    codes = list(languages())
+    for per_page, counts in ((8, range(21)), (12, range(9, 13))):
+        looking.open(per_page=per_page, address=boards.LONG_ADDRESS)
+        for at_screen, screen in enumerate(SCREENS):
+            looking.screen(*screen)
+            for count in counts:
+                # Two of the screens have the same shape as the first, and languages in turn.
+                turn = codes if at_screen in (0, 3) else [codes[(count + at_screen) % len(codes)]]
+                for language in turn:
+                    told = {
+                        "count": count,
+                        "kind": "plain" if count % 6 == 1 else "hard",
+                        "start": count + 5 * codes.index(language) + at_screen,
+                        "page": count % pages(count, per_page),
+                        "failing": count % 5 == 1,
+                        "night": count % 4 == 1,
+                        "place": (-8, 0, 8)[count % 3],
+                    }
+                    found = looking.show(language=language, **told)
+                    wrong += [f"{screen} {language} {told}: {one}" for one in found["problems"]]
+                    grid = board_layout.grid(len(found["tiles"]), standing=screen[0] < screen[1])
+                    columns = len({left for left, *_ in found["tiles"]})
+                    if columns != grid.columns and count:
+                        wrong.append(f"{screen} {told}: {columns} columns")
+                    wrong += [f"{screen} {told}: {one}" for one in too_small(found, min(screen))]
+    assert wrong == []
+
+
+def too_small(found: dict[str, Any], shorter: int) -> Iterator[str]:
+    """K10: what of a measured board is smaller than `screens.md` says, in hundredths of the shorter side."""
+    count = len(found["tiles"])
+    rows = len({top for _, top, *_ in found["tiles"]})
+    share = 1 if count <= 8 else min(1, 2 / rows)
+    for kind, least in (("words", 6.1), ("details", 3.7)):
+        yield from (f"{kind} of {size}" for size in found[kind] if size < least * share * shorter / 100)
+    if found["codes"][0][2] < 15 * shorter / 100:
+        yield f"a code at {found['codes']}"
+
+
+def test_k10_a_short_name_is_as_large_as_it_can_be(looking: Looking) -> None:
+    """K10: 9 vmin; K16: and changing the language moves nothing; K14: nor does what hangs below it."""
+    looking.open()
+    parts = ("tiles", "tops", "heads", "feet", "codes")
+    for screen in SCREENS:
+        looking.screen(*screen)
+        for count in (1, 3, 8):
+            english, german = (looking.show(count=count, language=code) for code in ("en", "de"))
+            assert min(english["names"]) >= 9 * min(screen) / 100
+            assert [english[part] for part in parts] == [
+                german[part] for part in ("tiles", "tops", "head", "code_box", "foot")
+            ]
+
+
+def test_k16_each_block_says_its_language(looking: Looking) -> None:
+    """K16: and names, which are in nobody's, say none."""
+    looking.open()
+    looking.show(count=3, language="de")
+    langs = looking.browser.execute_script(
+        "return ['.k-count', '.k-word', '.k-details span', '.k-invite', '.k-updated', '.k-site', '.k-name']"
+        ".map(s => document.querySelector(s).closest('[lang]').lang)"
+    )
+    assert langs == ["de"] * 5 + ["", ""]
+    stale = looking.browser.execute_script(
+        "return [...document.querySelectorAll('.k-stale div')].map(e => [e.lang, e.querySelector('h2').textContent])"
+    )
+    assert dict(stale) == {"de": "Nicht aktuell", "en-US": "Not up to date"}
+
+
+def test_k17_the_code_is_read_from_a_screenshot(looking: Looking) -> None:
+    """K17: lying and standing, and at night too; the address stands beside it."""
+    looking.open()
+    for screen, is_night in ((SCREENS[0], False), (SCREENS[0], True), (SCREENS[3], False)):
+        looking.screen(*screen)
+        found = looking.show(count=8, night=is_night)
+        assert read_code(looking.browser, found["feet"][0]) == boards.ADDRESS
+    assert looking.browser.execute_script(
+        "return document.querySelector('.k-address').textContent"
+    ) == boards.ADDRESS.removeprefix("https://")
+
+
+def test_k18_a_screen_that_hangs_on_its_side(looking: Looking) -> None:
+    """K18: the board stands, with its head where the top of the screen's place is."""
+    looking.screen(1920, 1080)
+    for orientation, head_left in (("left", 1920 * 0.88), ("right", 0)):
+        looking.open(orientation=orientation)
+        found = looking.show(count=8, kind="hard")
+        assert found["problems"] == []
+        (left, _, width, _) = found["heads"][0]
+        assert left >= head_left
+        assert left + width <= head_left + 1920 * 0.12
+        assert len({left for left, *_ in found["tiles"]}) == 4
+        assert len({top for _, top, *_ in found["tiles"]}) == 2
+    assert [1920, 1080] in looking.tell()["sizes"]
+
+
+def test_k20_a_keyboard_turns_the_page(looking: Looking) -> None:
+    """K20, K11: the dots are buttons, the focus on them is seen, and nothing else needs to be pressed."""
+    looking.open()
+    looking.screen(1280, 720)
+    assert looking.show(count=8)["dots"] == 0
+    assert looking.show(count=20)["dots"] == 3
+    ActionChains(looking.browser).send_keys(Keys.TAB, Keys.TAB).perform()
+    assert looking.style(":focus", "outline-style") == "solid"
+    assert float(looking.style(":focus", "outline-width").removesuffix("px")) >= 3
+    ActionChains(looking.browser).send_keys(Keys.ENTER).perform()
+    waiting(looking.browser, 20).until(
+        lambda b: b.execute_script("return document.activeElement.getAttribute('aria-current')") == "page"
+    )
+    assert looking.tell()["turned"] == [1]
+    assert looking.browser.execute_script("return document.activeElement.ariaLabel") == "Page 2 of 3"
+
+
+ANIMATIONS = """
+return document.getAnimations().filter(a => a.animationName.startsWith('k-'))
+  .map(a => [a.animationName.replace(/-(even|odd)$/, ''), a.effect.getTiming().delay, a.effect.getTiming().iterations])
+"""
+LATER = "document.getAnimations().forEach(a => { a.currentTime = arguments[0] })"
+
+
+def test_k5_without_beats_signs_appear_and_a_beat_takes_them_away(looking: Looking) -> None:
+    """K5: trouble after 14 s, the stale mark after 32 s, by animations that run once; K12: none is endless."""
+    looking.open()
+    looking.show(count=9)
+    looking.tell(beat=1)
+    waiting(looking.browser, 20).until(lambda b: b.execute_script(ANIMATIONS))
+    running = {tuple(one) for one in looking.browser.execute_script(ANIMATIONS)}
+    assert running == {
+        ("k-show", 14_000, 1),
+        ("k-hide", 14_000, 1),
+        ("k-show", 32_000, 1),
+        ("k-fade", 32_000, 1),
+    }
+
+    def signs() -> tuple[str, str, str, str]:
+        return (
+            looking.style(".k-trouble", "visibility"),
+            looking.style(".k-dots", "visibility"),
+            looking.style(".k-stale", "visibility"),
+            looking.style(".k-clock", "opacity"),
+        )
+
+    assert signs() == ("hidden", "visible", "hidden", "1")
+    looking.browser.execute_script(LATER, 14_100)
+    assert signs() == ("visible", "hidden", "hidden", "1")
+    looking.browser.execute_script(LATER, 32_100)
+    assert signs() == ("visible", "hidden", "visible", "0.25")
+    assert looking.tell(beat=2)["alive"] == 0
+    waiting(looking.browser, 20).until(lambda b: signs() == ("hidden", "visible", "hidden", "1"))
+    looking.tell(beat=3)
+    waiting(looking.browser, 20).until(lambda b: looking.tell()["alive"] == 1)
+
+
+def test_k14_at_night_it_is_black(looking: Looking) -> None:
+    """K14: true black, dimmed; by day it is neither."""
+    looking.open()
+    looking.show(count=3)
+    day = [looking.style(".k-screen", "background-color"), looking.style(".k-board", "opacity")]
+    looking.show(count=3, night=True, place=5)
+    night = [looking.style(".k-screen", "background-color"), looking.style(".k-board", "opacity")]
+    assert (day, night) == (["rgb(12, 17, 23)", "1"], ["rgb(0, 0, 0)", "0.6"])
+    assert looking.style(".k-bay", "background-color") == "rgb(0, 0, 0)"
+    assert looking.style(".k-board", "transform") == "matrix(1, 0, 0, 1, 5, 5)"
+
+
+def read_code(browser: webdriver.Chrome, place: list[int]) -> str:
+    """What a reader makes of the QR code in a screenshot of *place*: left, top, width, height."""
+    clip = dict(zip(("x", "y", "width", "height"), place, strict=True), scale=1)
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+    grey, width, height = gray(base64.b64decode(shot["data"]))
+    (found,) = zxingcpp.read_barcodes(memoryview(grey).cast("B", (height, width)))
+    return str(found.text)
+
+
+def gray(png: bytes) -> tuple[bytes, int, int]:
+    """The green of each pixel of *png*, 8 bits a channel; width; height."""
+    width, height = int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+    step = {2: 3, 6: 4}[png[25]]
+    data, at = b"", 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4])
+        if png[at + 4 : at + 8] == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += length + 12
+    raw = zlib.decompress(data)
+    stride, above, found = width * step, bytearray(width * step), bytearray()
+    for row in range(height):
+        start = row * (stride + 1)
+        kind, line = raw[start], bytearray(raw[start + 1 : start + 1 + stride])
+        for i in range(stride):
+            left = line[i - step] if i >= step else 0
+            corner = above[i - step] if i >= step else 0
+            line[i] = (line[i] + _predicted(kind, left, above[i], corner)) & 255
+        found += line[1::step]
+        above = line
+    return bytes(found), width, height
+
+
+def _predicted(kind: int, left: int, up: int, corner: int) -> int:
+    """PNG's filters."""
+    if kind == 4:
+        base = left + up - corner
+        return min((abs(base - left), 0, left), (abs(base - up), 1, up), (abs(base - corner), 2, corner))[2]
+    return (0, left, up, (left + up) // 2)[kind]
