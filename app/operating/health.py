@@ -9,11 +9,12 @@ import platform
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import nicegui
 
@@ -26,6 +27,7 @@ from data.migrate import current, revision
 from data.queries import health as queries
 from data.queries.health import Counts
 
+T = TypeVar("T")
 LOOK_EVERY = 1.0
 """Seconds between two measurements of how late the event loop is."""
 LAGS = 60
@@ -34,8 +36,11 @@ LATE = 0.25
 """Seconds of lateness of the event loop from which on drivers notice."""
 LATE_TIMES = 3
 """Late measurements of a minute from which on the process has more to do than it can; one is a hiccup."""
-DATABASE_SECONDS = 5.0
-"""After which a database that has not answered counts as down."""
+ANSWER_SECONDS = 2.0
+"""After which a database that has not answered counts as down, and what else is not known yet as unknown.
+
+Less than a page may take to be built: the one that tells of trouble has to come while there is some.
+"""
 COUNTS_SECONDS = 10.0
 """For which what was counted in the database is told again instead of counted anew."""
 NEARLY_FULL = 0.05
@@ -44,6 +49,37 @@ LEAST_FREE = 512 * 1024**2
 """...bytes, below which it counts as nearly full, whichever is less."""
 ERRORS = 50
 """Lines of the log that are kept: warnings and errors."""
+
+
+class Question(Generic[T]):
+    """Something that may take its time to be found out, asked once at a time.
+
+    What hangs holds one thread, not one more with each look: who asks meanwhile waits for the same answer.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._begun = 0.0
+        self._task: asyncio.Task[T] | None = None
+
+    async def within(self, seconds: float) -> tuple[T | None, float]:
+        """The answer, and for how many seconds it was waited; ``None`` if it failed, or takes longer."""
+        if self._task is None or self._task.done():
+            self._begun = time.monotonic()
+            self._task = asyncio.create_task(self._answered(), name="health question")
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        task = self._task
+        await asyncio.wait((task,), timeout=seconds)
+        failed = not task.done() or task.cancelled() or task.exception() is not None
+        return None if failed else task.result(), time.monotonic() - self._begun
+
+    async def _answered(self) -> T:
+        return await self._ask()
+
+    def give_up(self) -> None:
+        """Nobody waits any more."""
+        if self._task is not None:
+            self._task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +173,9 @@ class Watch:
         self._endpoint = endpoint
         self._lags: deque[float] = deque(maxlen=LAGS)
         self._counts: tuple[float, Counts] | None = None
+        self._revision = Question(self._ask_revision)
+        self._counting = Question(self._count)
+        self._disks = Question(lambda: asyncio.to_thread(self._disk))
         self._tasks: Callable[[], Mapping[str, bool]] = dict
 
     def follow(self, tasks: Callable[[], Mapping[str, bool]]) -> None:
@@ -146,17 +185,21 @@ class Watch:
     async def run(self) -> None:
         """Measure how late the loop is; an idle one is within a few milliseconds."""
         loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LOOK_EVERY
-            await asyncio.sleep(LOOK_EVERY)
-            self._lags.append(max(0.0, loop.time() - due))
+        try:
+            while True:
+                due = loop.time() + LOOK_EVERY
+                await asyncio.sleep(LOOK_EVERY)
+                self._lags.append(max(0.0, loop.time() - due))
+        finally:
+            for question in (self._revision, self._counting, self._disks):
+                question.give_up()
 
     async def health(self) -> Health:
-        """How the portal is now. Raises nothing: what can't be known says so."""
-        database = await self._database_state()
-        counts = None
-        if database.answers:
-            counts = await self._counted()
+        """How the portal is now, after `ANSWER_SECONDS` at most. Raises nothing: what can't be known says so.
+
+        All is asked at the same time: what hangs keeps nobody from telling the rest.
+        """
+        database, counts = await asyncio.gather(self._database_state(), self._counted())
         instances = list(nicegui.Client.instances.values())
         return Health(
             at=clock.now(),
@@ -171,22 +214,29 @@ class Watch:
             chargers=len(self._endpoint.connected()),
             stopped=tuple(sorted(name for name, runs in self._tasks().items() if not runs)),
             database=database,
-            counts=counts,
+            counts=counts if database.answers else None,
         )
 
     async def _database_state(self) -> DatabaseState:
-        begun = time.monotonic()
-        had, answers = None, True
-        try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                had = await self._database.ask(current)
-        except Exception:  # whatever it is: it does not answer
-            answers = False
-        seconds = time.monotonic() - begun
-        size, free, disk = await asyncio.to_thread(self._disk)
+        (asked, seconds), (disks, _) = await asyncio.gather(
+            self._revision.within(ANSWER_SECONDS), self._disks.within(ANSWER_SECONDS)
+        )
+        had, size, free, disk = None, None, None, None
+        if asked is not None:
+            (had,) = asked
+        if disks is not None:
+            size, free, disk = disks
         nearly = _is_scarce(free, disk)
         return DatabaseState(
-            answers, seconds, had, had == revision(), size, free, disk, nearly, self._database.backlog
+            asked is not None,
+            seconds,
+            had,
+            had == revision(),
+            size,
+            free,
+            disk,
+            nearly,
+            self._database.backlog,
         )
 
     def scarce(self) -> int | None:
@@ -194,13 +244,17 @@ class Watch:
         _, free, disk = self._disk()
         return free if _is_scarce(free, disk) else None
 
+    async def _ask_revision(self) -> tuple[str | None]:
+        return (await self._database.ask(current),)
+
     async def _counted(self) -> Counts | None:
         if self._counts is not None and time.monotonic() - self._counts[0] < COUNTS_SECONDS:
             return self._counts[1]
-        try:
-            counts = await self._database.ask(queries.counts, clock.now())
-        except Exception:
-            return None
+        counts, _ = await self._counting.within(ANSWER_SECONDS)
+        return counts
+
+    async def _count(self) -> Counts:
+        counts = await self._database.ask(queries.counts, clock.now())
         self._counts = (time.monotonic(), counts)
         return counts
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from app import clock
 from app.access.visitor import Operator
 from app.operating.backups import Backup, BackupFailed
-from app.operating.health import Health, diagnostics
+from app.operating.health import ANSWER_SECONDS, Health, Question, diagnostics
 from app.pages.console import Console
 from components import dialogs, forms
 from components.drawn import Card
@@ -33,17 +33,20 @@ KINDS = {"ERROR": ("fault", "error"), "CRITICAL": ("fault", "error"), "WARNING":
 
 def install(portal: Portal) -> None:
     """Install the page."""
+    folder = Question(lambda: asyncio.to_thread(portal.backups.listed))
 
-    @ui.page("/admin/health")
+    # What it asks is answered sooner; a process that is late with everything still gets to draw it.
+    @ui.page("/admin/health", response_timeout=10 * ANSWER_SECONDS)
     async def health(request: Request, operator: Operator) -> None:
-        await HealthPage(Console(portal, operator, request)).draw()
+        await HealthPage(Console(portal, operator, request), folder).draw()
 
 
 class HealthPage:
     """The page: its cards, and what a look fills them with."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, folder: Question[list[Backup]]) -> None:
         self.console = console
+        self.folder = folder
         self.reader = console.reader
         self.portal = console.portal
 
@@ -75,13 +78,16 @@ class HealthPage:
             self.show(health, backups)
             ui.timer(ANEW, self._again)
 
-    async def _look(self) -> tuple[Health, list[Backup]]:
-        return await self.portal.watch.health(), await asyncio.to_thread(self.portal.backups.listed)
+    async def _look(self) -> tuple[Health, list[Backup] | None]:
+        health, (backups, _) = await asyncio.gather(
+            self.portal.watch.health(), self.folder.within(ANSWER_SECONDS)
+        )
+        return health, backups
 
     async def _again(self) -> None:
         self.show(*await self._look())
 
-    def show(self, health: Health, backups: list[Backup]) -> None:
+    def show(self, health: Health, backups: list[Backup] | None) -> None:
         """Fill the cards."""
         self._show_process(health)
         self._show_database(health)
@@ -178,7 +184,9 @@ class HealthPage:
             ]
         )
 
-    def _show_backups(self, backups: list[Backup]) -> None:
+    def _show_backups(self, found: list[Backup] | None) -> None:
+        """*found* is ``None`` while their folder does not answer."""
+        backups = found or []
         reader, text = self.reader, self.reader.text
         now = clock.now()
         columns = [
@@ -196,7 +204,8 @@ class HealthPage:
         told = ""
         if backups and now - backups[0].made_at > NEW_BACKUP:
             told = text("health.backup.old", ago=reader.ago(backups[0].made_at, now))
-        self.backups.show_page(Page(columns, lines, told=told, empty=text("health.backups.empty")))
+        empty = text("health.backups.unknown" if found is None else "health.backups.empty")
+        self.backups.show_page(Page(columns, lines, told=told, empty=empty))
         progress = self.portal.backups.progress
         if progress is not None:
             self.told.set_text(text("health.backup.going_on", percent=reader.integer(round(progress * 100))))

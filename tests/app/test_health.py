@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select, text
 
+from app import clock
 from app.about import VERSION
 from app.operating import backups, health
 from app.portal import Portal
@@ -169,7 +173,7 @@ async def test_healthz_says_what_is_wrong(portal: Portal, monkeypatch: pytest.Mo
     )
     wrong = await ask("/healthz")
     assert (wrong.status_code, wrong.json()["failing"]) == (503, "migrations")
-    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.1)
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
     with portal.database.engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     portal.database.engine.dispose()
@@ -178,22 +182,77 @@ async def test_healthz_says_what_is_wrong(portal: Portal, monkeypatch: pytest.Mo
     assert (wrong.status_code, wrong.json()["failing"]) == (503, "migrations, tasks")
 
 
-async def test_a_database_that_hangs_is_down_in_time(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The probe is answered although the database is not."""
-    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.2)
-    block = asyncio.Event()
-    loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def blocked(portal: Portal) -> AsyncIterator[None]:
+    """A database that answers nobody inside the block, for ten seconds at most."""
+    block = threading.Event()
+    held = [asyncio.create_task(portal.database.ask(lambda db: block.wait(10))) for _ in range(4)]
+    await asyncio.sleep(0)  # they are the first in the queue of those who read
+    try:
+        yield
+    finally:
+        block.set()
+        await asyncio.gather(*held)
 
-    def hang(db: Any) -> None:
-        asyncio.run_coroutine_threadsafe(block.wait(), loop).result()
 
-    held = [asyncio.create_task(portal.database.ask(hang)) for _ in range(4)]
-    await asyncio.sleep(0.05)
-    wrong = await asyncio.wait_for(ask("/healthz"), 5)
-    assert (wrong.status_code, wrong.json()["failing"]) == (503, "database")
-    block.set()
-    await asyncio.gather(*held)
-    assert (await ask("/healthz")).status_code == 200
+@pytest.mark.alone
+async def test_a_database_that_hangs_is_down_in_time(portal: Portal, visit: Callable[..., Any]) -> None:
+    """Page, probe and metrics come although the database does not, within what NiceGUI gives a page (3 s)."""
+    olga = portal.database.change_now(world.add_account, "Olga Operator", Role.OPERATOR)
+    with clock.at(clock.now()):
+        user = await visit(olga, "/admin/health")
+        await user.should_see("All is well")
+        portal.watch._counts = None
+        async with blocked(portal):
+            for path, status in (("/healthz", 503), ("/metrics", 200), ("/admin/health", 200)):
+                begun = time.monotonic()
+                if path == "/admin/health":  # who asks is remembered
+                    await visit(olga, path, browser=user)
+                else:
+                    answer = await asyncio.wait_for(ask(path), 5)
+                    assert answer.status_code == status
+                    assert '"failing":"database"' in answer.text or "polaris_database_up 0.0" in answer.text
+                assert time.monotonic() - begun < 3, path
+            await user.should_see("Needs a look")
+            await user.should_see("The database does not answer")
+        assert (await ask("/healthz")).status_code == 200
+
+
+async def test_what_hangs_is_asked_once_at_a_time(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred looks at a database that hangs hold two of its threads: pages are the first it answers."""
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.02)
+    async with blocked(portal):
+        await asyncio.gather(*(portal.watch.health() for _ in range(100)))
+        assert portal.database._readers._work_queue.qsize() < 10
+
+
+@pytest.mark.alone
+async def test_counts_and_disks_that_are_slow_are_unknown(
+    portal: Portal, visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told meanwhile, and they as soon as they have come."""
+    olga = portal.database.change_now(world.add_account, "Olga Operator", Role.OPERATOR)
+    slow = threading.Event()
+    count = health.queries.counts
+    monkeypatch.setattr(health.queries, "counts", lambda db, now: (slow.wait(10), count(db, now))[1])
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda path: slow.wait(10))
+    monkeypatch.setattr(backups, "listed", lambda folder: (slow.wait(10), [])[1])
+    try:
+        begun = time.monotonic()
+        user = await visit(olga, "/admin/health")
+        assert time.monotonic() - begun < 3
+        await user.should_see("All is well")  # neither is the database's answer
+        await user.should_see("The folder of the backups does not answer.")
+        await user.should_see("Not known: the database has not answered in time.")
+    finally:
+        slow.set()
+    monkeypatch.undo()
+    for _ in range(100):
+        if (await portal.watch.health()).counts is not None:
+            break
+        await asyncio.sleep(0.02)
+    user = await visit(olga, "/admin/health")
+    await user.should_see("No backup has been made by this button yet.")
 
 
 async def test_metrics_are_what_prometheus_reads(portal: Portal) -> None:
@@ -232,8 +291,6 @@ async def test_diagnostics_hold_no_secret(portal: Portal) -> None:
 
 async def test_a_late_loop_is_noticed(portal: Portal) -> None:
     """The lag is measured, not guessed."""
-    import time
-
     watching = asyncio.create_task(portal.watch.run())
     await asyncio.sleep(0.1)
     time.sleep(1.5)  # noqa: ASYNC251  # what it is about
