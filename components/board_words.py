@@ -50,10 +50,11 @@ def count(board: SiteBoard, reader: Reader) -> Count:
 def bay_name(name: str, site: str) -> str:
     """*name* without the site's name before it, which stands above all of them already."""
     name, site = " ".join(name.split()), " ".join(site.split())
-    if site and name.casefold().startswith(site.casefold()):
-        rest = name[len(site) :]
-        if (parted := _AFTER_PREFIX.match(rest)) is not None and rest[parted.end() :]:
-            return rest[parted.end() :]
+    for end in range(1, len(name)):
+        # By its end in the name itself: folded, a letter may be two.
+        if name[:end].casefold() == site.casefold():
+            parted = _AFTER_PREFIX.match(name, end)
+            return name[parted.end() :] or name if parted else name
     return name
 
 
