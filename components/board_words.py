@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from components import board_layout as layout
@@ -47,6 +48,7 @@ def count(board: SiteBoard, reader: Reader) -> Count:
     return Count(reader.text("board.none_free"), False)
 
 
+@lru_cache(maxsize=4096)
 def bay_name(name: str, site: str) -> str:
     """*name* without the site's name before it, which stands above all of them already."""
     name, site = " ".join(name.split()), " ".join(site.split())
