@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NUMBERS = [*range(1, 49), 62, 63, 64]
+NUMBERS = [*range(1, 49), 60, 61, 62, 63, 64]
 ROW = re.compile(r"^\| T(\d+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 NAMED = re.compile(r"\bT(\d+)(?:\s*[–-]\s*T?(\d+))?")
 

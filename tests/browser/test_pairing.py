@@ -1,0 +1,132 @@
+"""What a screen shows that waits to be paired, and what reaches its browser afterwards (K1, K8, K17, K20)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime
+
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
+from sqlalchemy import select
+
+from app.access.displays import Displays
+from app.settings import Settings
+from data.caller import Caller
+from data.models import Pairing
+from data.types import Role
+from tests.app import kiosk_world
+from tests.browser.codes import read_code
+from tests.browser.server import Server
+from tests.browser.waiting import body, waiting
+
+SCREENS = ((1280, 720), (1920, 1080), (3840, 2160), (1080, 1920))
+MEASURE = """
+const box = e => e.getBoundingClientRect(), root = document.documentElement, problems = [];
+if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) problems.push('the page scrolls');
+const page = document.querySelector('.k-pairing');
+if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) problems.push('the page is clipped');
+const shown = 'h1, h1 + span, li, .k-pairing-code span, img, progress, button, p span';
+const parts = [...page.querySelectorAll(shown)];
+const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+for (const e of parts) {
+  const b = box(e);
+  const is_in = b.left >= 0 && b.top >= 0 && b.right <= innerWidth && b.bottom <= innerHeight;
+  if (!is_in) problems.push('outside: ' + e.outerHTML);
+  if (e.scrollWidth > Math.ceil(b.width) + 1) problems.push('clipped: ' + e.outerHTML);
+}
+for (const a of parts) for (const b of parts) {
+  if (a === b || a.contains(b) || b.contains(a)) continue;
+  if (over(box(a), box(b))) problems.push(a.outerHTML + ' is over ' + b.outerHTML);
+}
+const qr = box(page.querySelector('img')), code = [...document.querySelectorAll('.k-pairing-code span')];
+return {
+  problems, code: code.map(e => e.textContent).join(''), halves: code.length,
+  letters: parseFloat(getComputedStyle(code[0]).fontSize),
+  qr: [qr.left, qr.top, qr.width, qr.height].map(Math.round),
+};
+"""
+
+
+def test_k1_k8_a_screen_from_its_code_to_its_board(selenium: webdriver.Chrome, server: Server) -> None:
+    """K1, K8, K17, K20: all fits, the QR code is read, one button by keyboard; then the board by itself, and
+    not a word about anybody in all that the browser is sent.
+    """
+    now = datetime.now(UTC)
+    yard = server.database.change_now(kiosk_world.build, now)
+    server.start()
+    selenium.get(server.url + "/kiosk")
+    wait = waiting(selenium, 15)
+    wait.until(lambda b: re.search(r"New code in \d", body(b)))
+    for size in SCREENS:
+        _fits(selenium, server, *size)
+    _keyboard(selenium, server)
+    asyncio.run(_confirm(server, yard))
+    wait.until(lambda b: b.find_elements("css selector", ".k-bay"))
+    asyncio.run(_live(selenium, server))
+    heard = [*_frames(selenium), selenium.page_source]
+    assert any("Out of service" in one for one in heard)
+    assert kiosk_world.found(heard) == []
+    assert not kiosk_world.MONEY.search("\n".join(heard))
+    assert not kiosk_world.ENERGY.search("\n".join(heard))
+
+
+def _fits(browser: webdriver.Chrome, server: Server, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    found = browser.execute_script(MEASURE)
+    assert found["problems"] == [], (width, height)
+    assert (found["halves"], len(found["code"])) == (2, 8)
+    smaller = min(width, height)
+    assert found["letters"] >= 0.09 * width, (width, height)  # read from 3 m
+    assert min(found["qr"][2:]) >= 0.15 * smaller
+    if smaller <= 720:  # the same picture everywhere; reading a large one takes seconds
+        address = f"{server.url}/admin/displays/new?code={found['code']}"
+        assert read_code(browser, found["qr"]) == address
+
+
+def _keyboard(browser: webdriver.Chrome, server: Server) -> None:
+    """K20: the one thing that can be pressed is reached by Tab, seen to be, and does it."""
+    before = browser.execute_script(MEASURE)["code"]
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    ring = browser.execute_script(
+        "const s = getComputedStyle(document.activeElement);"
+        "return [document.activeElement.tagName, s.outlineStyle, parseFloat(s.outlineWidth)]"
+    )
+    assert ring[:2] == ["BUTTON", "solid"]
+    assert ring[2] >= 3
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    waiting(browser, 10).until(lambda b: b.execute_script(MEASURE)["code"] not in ("", before))
+
+
+async def _confirm(server: Server, yard: kiosk_world.Yard) -> None:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    code = server.database.ask_now(lambda db: db.scalar(select(Pairing.code)))
+    caller = Caller(yard.olga, Role.OPERATOR, yard.olga)
+    await Displays(server.database, settings).confirm(caller, str(code), yard.site, "Entrance")
+
+
+async def _live(browser: webdriver.Chrome, server: Server) -> None:
+    points = await kiosk_world.charge(server.ocpp)
+    try:
+        seen = await asyncio.to_thread(
+            waiting(browser, 15).until,
+            lambda b: {"In use", "Reserved", "Out of service"} <= set(body(b).split("\n")),
+        )
+        assert seen
+        assert await server.database.change(kiosk_world.is_going_on)
+    finally:
+        for point in points:
+            await point.close()
+
+
+def _frames(browser: webdriver.Chrome) -> list[str]:
+    """Each frame that the browser was sent, and what it was sent by polling."""
+    found = []
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.webSocketFrameReceived":
+            found.append(message["params"]["response"]["payloadData"])
+    return found
