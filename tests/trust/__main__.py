@@ -120,10 +120,10 @@ class Hour:
         memory = await asyncio.to_thread(self.screen.memory)
         came_out = f"right after {outcome.after:.0f} s" if outcome.kept else "; ".join(outcome.why)
         self._row(f"the board after part {part}", "what the database says, ≤ 30 s", came_out, outcome.kept)
-        self.tell(f"{came_out}; the browser holds {memory / 1e6:.0f} MB")
+        self.tell(f"{came_out}; the browser holds {memory}")
         for bay in self.bays:
             bay.go_on()
-        return memory
+        return memory.total
 
     def _compare(self, memory: list[int]) -> None:
         growth = memory[-1] / memory[0]

@@ -6,7 +6,6 @@ WebDriver is attached for a moment to read what the page shows, and lets go agai
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -52,6 +51,19 @@ class Shown:
     """The large one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that a browser holds; what processes share is counted once."""
+
+    total: int
+    processes: tuple[tuple[str, int], ...]
+    """Kinds and bytes."""
+
+    def __str__(self) -> str:
+        each = ", ".join(f"{kind} {bytes_ / 1e6:.0f}" for kind, bytes_ in self.processes)
+        return f"{self.total / 1e6:.0f} MB ({each})"
+
+
 class Screen:
     """One browser with a profile of its own in *folder*."""
 
@@ -89,19 +101,20 @@ class Screen:
             time.sleep(0.1)
         self._port = int(port_file.read_text().split()[0])
 
-    def memory(self) -> int:
-        """Bytes that all its processes hold together: the median of some looks."""
+    def memory(self) -> Memory:
+        """What all its processes hold together: the median of some looks."""
         looks = []
         for _ in range(5):
-            total = 0
+            found: list[tuple[str, int]] = []
             for process in self._processes():
                 try:
-                    total += process.memory_full_info().pss
+                    kinds = [word[7:] for word in process.cmdline() if word.startswith("--type=")]
+                    found.append((kinds[0] if kinds else "browser", process.memory_full_info().pss))
                 except psutil.Error:
-                    continue
-            looks.append(total)
+                    continue  # it has just ended
+            looks.append(Memory(sum(bytes_ for _, bytes_ in found), tuple(sorted(found))))
             time.sleep(1)
-        return round(statistics.median(looks))
+        return sorted(looks, key=lambda look: look.total)[len(looks) // 2]
 
     @contextmanager
     def looked_at(self) -> Iterator[Look]:
