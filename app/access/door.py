@@ -37,6 +37,8 @@ AGAIN = "20"
 """Seconds after which a browser that got an error there loads again: nobody else would, before a screen on
 a wall. A header, so that it goes with any answer.
 """
+ELSEWHERE = "5; url=/kiosk"
+"""The same where a start address is good no more: the screen asks to be paired (K2)."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOADED = frozenset({Kind.PAGE, Kind.DOWNLOAD})
 """What counts as a page load (T34); and so does asking for what is not there."""
@@ -297,7 +299,7 @@ class Door:
                 if page:
                     policy = _PAGE.format(nonce=scope.get(nonce.KEY, ""), forms=self._forms).encode()
                 if message["status"] >= 400 and is_kiosk:
-                    headers["refresh"] = AGAIN
+                    headers["refresh"] = ELSEWHERE if message["status"] == 404 else AGAIN
                 if not is_file:
                     headers["cache-control"] = "no-store"  # nothing is left to go back to (T17)
                 given = set(headers.keys())

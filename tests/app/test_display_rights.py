@@ -230,7 +230,7 @@ async def test_t19_wrong_start_addresses_are_like_any_unknown_one_and_limited(
         for path in (wrong, "short", wrong + "x"):
             answer = await Screen(server).get(f"/kiosk/{path}")
             assert said(answer) == said(unknown) == (404, True)
-            assert answer.headers["refresh"] == "20"
+            assert answer.headers["refresh"] == "5; url=/kiosk"
         scope = {"type": "http", "headers": [], "client": ("127.0.0.1", 1)}
         for _ in range(70):  # a good one takes none
             assert await portal.displays.enter(Request(scope), token, Response())
