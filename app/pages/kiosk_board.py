@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nicegui import Client, ui
@@ -52,6 +53,7 @@ class BoardPage:
         self.client = client
         self.drawn: Board
         self._display = display
+        self._shown: Face | None = None
 
     @property
     def is_there(self) -> bool:
@@ -63,19 +65,20 @@ class BoardPage:
         return pages(len(board.bays), self._display.bays_per_page)
 
     def show(self, seen: Seen, turn: Turn) -> None:
-        """Show it; what does not differ from before sends nothing."""
-        self.drawn.show(
-            Face(
-                board=seen.board,
-                language=self._display.languages[turn.language],
-                now=turn.now,
-                as_of=seen.as_of,
-                page=turn.page,
-                is_night=turn.is_night,
-                place=turn.place,
-                is_failing=seen.is_failing,
-            )
+        """Show it; what does not differ from before sends nothing, and mostly is not even put into words."""
+        face = Face(
+            board=seen.board,
+            language=self._display.languages[turn.language],
+            now=_minute(turn.now),
+            as_of=_minute(seen.as_of),
+            page=turn.page,
+            is_night=turn.is_night,
+            place=turn.place,
+            is_failing=seen.is_failing,
         )
+        if face != self._shown:
+            self._shown = face
+            self.drawn.show(face)
 
     def beat(self, number: int) -> None:
         """Say that the server is there."""
@@ -84,3 +87,8 @@ class BoardPage:
     def reload(self) -> None:
         """Load the whole page anew."""
         self.client.open("/kiosk")
+
+
+def _minute(moment: datetime) -> datetime:
+    """*moment* as exactly as a board tells it."""
+    return moment.replace(second=0, microsecond=0)

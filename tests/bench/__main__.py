@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench import console, history, measures, visit
+from tests.bench import boards, console, history, measures, visit
 
 MEASURES = {
     "page_cpu": measures.page_cpu,
@@ -22,6 +22,7 @@ MEASURES = {
     "readings": measures.readings,
     "history": history.history,
     "console": console.console,
+    "boards": boards.boards,
     "first_visit": visit.first_visit,
 }
 REPORT = Path(__file__).resolve().parent.parent.parent / "docs" / "benchmarks.md"

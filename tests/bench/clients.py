@@ -70,6 +70,14 @@ class PageClient:
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._acknowledge())]
         return self
 
+    def tell(self, event: str, what: dict[str, Any]) -> None:
+        """Send *event*, as the page does of itself."""
+        self._tasks.append(asyncio.create_task(self._tell(event, what)))
+        self._tasks = [task for task in self._tasks if not task.done()]
+
+    async def _tell(self, event: str, what: dict[str, Any]) -> None:
+        await self._socket.send_str("42" + orjson.dumps([event, what]).decode())
+
     async def close(self) -> None:
         """Close the page."""
         for task in self._tasks:
@@ -94,10 +102,13 @@ class PageClient:
                 self.heard(moment, frame)
 
     async def _acknowledge(self) -> None:
+        told_of = -1
         while True:
             await asyncio.sleep(3)
-            told = orjson.dumps(["ack", {"client_id": self.client_id, "next_message_id": self._next}])
-            await self._socket.send_str("42" + told.decode())
+            if told_of >= self._next:
+                continue  # NiceGUI's page says nothing twice
+            told_of = self._next
+            await self._tell("ack", {"client_id": self.client_id, "next_message_id": self._next})
 
 
 class ChargerClient:

@@ -1,0 +1,209 @@
+"""Boards that are left alone: K4, K5, K12, K13 and K19, with the real process and Chromium."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psutil
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from sqlalchemy import select, update
+
+from app.access import tokens
+from data.database import Change
+from data.models import Display, Site
+from tests.browser.flags import FLAGS
+from tests.browser.server import Server
+from tests.browser.waiting import waiting
+from tests.trust.moved_clock import MovedClock
+from tests.world import add_charger, add_display, add_site
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AT_ONCE = 13
+"""A display whose turn to load anew comes two seconds after four."""
+
+
+def hang(server: Server, **values: object) -> str:
+    """A display at a site with three chargers, in *server*'s database; its token."""
+    token = tokens.new()
+
+    def rows(change: Change) -> None:
+        site = add_site(change, "Harbour car park")
+        for number in range(1, 4):
+            add_charger(change, f"CP{number}", name=f"Bay {number}", site=site, seen=datetime.now(UTC))
+        add_display(change, site=site, token_hash=tokens.hashed(token), **values)
+
+    server.database.change_now(rows)
+    return token
+
+
+@contextmanager
+def chromium() -> Iterator[webdriver.Chrome]:
+    """A browser whose driver does not wait for pages that the server can't give."""
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, "--window-size=1920,1080"):
+        options.add_argument(flag)
+    options.page_load_strategy = "none"
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    browser = webdriver.Chrome(options=options)
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def show_board(browser: webdriver.Chrome, server: Server, token: str) -> None:
+    """Open the board of the display with *token*, and wait until its screen has answered."""
+    browser.get(server.url + "/look/polaris.css")
+    waiting(browser, 20).until(lambda b: "polaris.css" in b.current_url)
+    browser.add_cookie({"name": "polaris-display", "value": token})
+    browser.get(server.url + "/kiosk")
+    waiting(browser, 30).until(lambda b: b.find_element(By.CLASS_NAME, "k-clock").is_displayed())
+    waiting(browser, 30).until(lambda b: display(server).last_seen_at is not None)
+
+
+def display(server: Server) -> Display:
+    """The display as it is stored."""
+    statement = select(Display.last_seen_at, Display.version, Display.width, Display.height, Display.browser)
+    found: Display = server.database.ask_now(lambda db: db.execute(statement).one())
+    return found
+
+
+def is_seen(name: str) -> Callable[[webdriver.Chrome], bool]:
+    """Whether what has this class can be seen."""
+    return lambda browser: browser.find_element(By.CLASS_NAME, name).is_displayed()
+
+
+def is_not_seen(name: str) -> Callable[[webdriver.Chrome], bool]:
+    """The opposite, of something that is there."""
+    return lambda browser: not browser.find_element(By.CLASS_NAME, name).is_displayed()
+
+
+def loaded_at(browser: webdriver.Chrome) -> float:
+    """When its page was loaded: another load is another moment."""
+    return float(browser.execute_script("return performance.timeOrigin"))
+
+
+def test_boards_outlive_their_server(tmp_path: Path, migrated_file: Path) -> None:
+    """K5 beside K4, K19 and K13: most of it is waiting, so each has a server and a screen and both wait."""
+    with ThreadPoolExecutor(2) as both:
+        hung = both.submit(a_server_that_hangs, tmp_path / "hung", migrated_file)
+        killed = both.submit(a_server_that_is_killed, tmp_path / "killed", migrated_file)
+        killed.result()
+        hung.result()
+
+
+def a_server_that_hangs(folder: Path, migrated: Path) -> None:
+    """K5: trouble after 15 s at the latest, stale after 35 s, and both gone 5 s after the server goes on."""
+    folder.mkdir()
+    server = Server(folder, migrated)
+    token = hang(server)
+    server.start()
+    assert server.process is not None
+    try:
+        with chromium() as browser:
+            show_board(browser, server, token)
+            assert is_not_seen("k-trouble")(browser)
+            assert is_not_seen("k-stale")(browser)
+            server.process.send_signal(signal.SIGSTOP)
+            stopped = time.monotonic()
+            waiting(browser, 15.5).until(is_seen("k-trouble"), "a sign of trouble")
+            waiting(browser, stopped + 35.5 - time.monotonic()).until(is_seen("k-stale"), "the stale mark")
+            time.sleep(stopped + 75 - time.monotonic())
+            assert is_seen("k-stale")(browser), "it stays for as long as it is true"
+            server.process.send_signal(signal.SIGCONT)
+            waiting(browser, 5).until(is_not_seen("k-stale"), "no stale mark any more")
+            waiting(browser, 1).until(is_not_seen("k-trouble"), "no sign of trouble any more")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        server.close()
+
+
+def a_server_that_is_killed(folder: Path, migrated: Path) -> None:
+    """K4, K19: back after 15 s as another version; K13: at four it loads its page anew, once."""
+    folder.mkdir()
+    clock = MovedClock(folder / "clock")
+    now = datetime.now(UTC)
+    at_night = now.astimezone(BERLIN).replace(hour=3, minute=40, second=0)
+    clock.move(at_night - now)
+    server = Server(folder, migrated)
+    server.program = ["-m", "tests.moved_portal", str(folder / "clock"), "1.0"]
+    token = hang(server, id=AT_ONCE)
+    server.start()
+    try:
+        with chromium() as browser:
+            show_board(browser, server, token)
+            first = loaded_at(browser)
+            assert display(server).version == "1.0"
+            server.kill()
+            time.sleep(15)
+            server.database.change_now(lambda change: change.execute(update(Site).values(name="New harbour")))
+            server.program[-1] = "2.0"
+            server.start()
+            back = time.monotonic()
+            name = (By.CLASS_NAME, "k-site")
+            waiting(browser, 10).until(lambda b: b.find_element(*name).text == "New harbour", "live again")
+            waiting(browser, back + 10.5 - time.monotonic()).until(is_not_seen("k-trouble"))
+            waiting(browser, 20).until(lambda b: display(server).version == "2.0", "the new version is there")
+            second = loaded_at(browser)
+            assert second > first
+
+            clock.move(at_night.replace(minute=59, second=56) - clock.now())
+            waiting(browser, 40).until(lambda b: loaded_at(b) > second, "loaded anew at four")
+            third = loaded_at(browser)
+            assert clock.now().astimezone(BERLIN).hour == 4
+            time.sleep(14)
+            assert loaded_at(browser) == third, "once a day"
+            assert is_not_seen("k-trouble")(browser)
+    finally:
+        server.close()
+
+
+@pytest.mark.alone
+def test_k12_an_idle_board_costs_next_to_nothing(server: Server) -> None:
+    """At most 3 % of a core for all of Chromium, one message in 10 s, nothing said that is not answered."""
+    token = hang(server)
+    server.start()
+    with chromium() as browser:
+        show_board(browser, server, token)
+        time.sleep(5)
+        messages(browser)
+        before, started = cpu(browser), time.monotonic()
+        time.sleep(31)
+        share = (cpu(browser) - before) / (time.monotonic() - started)
+        received = messages(browser)
+        assert share <= 0.03, f"{share:.1%} of a core"
+        assert 3 <= len(received) <= 4, received
+        assert all("k-beat" in frame for frame in received), "each of them is a beat"
+        known = display(server)
+        assert (known.width, known.height) == tuple(
+            browser.execute_script("return [innerWidth, innerHeight]")
+        )
+        assert "Chrom" in known.browser
+
+
+def cpu(browser: webdriver.Chrome) -> float:
+    """CPU seconds that all processes of *browser* have used."""
+    driver = psutil.Process(browser.service.process.pid)  # type: ignore[attr-defined]
+    times = [process.cpu_times() for process in driver.children(recursive=True)]
+    return float(sum(one.user + one.system for one in times))
+
+
+def messages(browser: webdriver.Chrome) -> list[str]:
+    """Socket.IO events that it has received since the last call."""
+    entries = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    frames = [
+        str(entry["params"]["response"]["payloadData"])
+        for entry in entries
+        if entry["method"] == "Network.webSocketFrameReceived"
+    ]
+    return [frame for frame in frames if frame.startswith("42")]
