@@ -180,3 +180,23 @@ async def test_c3_what_a_cut_charger_does_not_take_is_given_up(server, monkeypat
         assert not server.endpoint.connected()
     finally:
         cut.socket.close()
+
+
+async def test_nothing_is_looked_up_any_more_once_the_process_ends(server: OcppServer) -> None:
+    """What is told while connections are being closed begins no look, for the database is let go of next;
+    one that is under way is over when they are closed.
+    """
+    async with ChargePoint(server.url, "OPEN") as point:
+        await point.boot()
+        (line,) = (one for one in server.endpoint._lines.values() if one.connection is not None)
+        told = [Announcement(Topic.CHARGERS, line.charger_id)]
+        server.live.announce(told)
+        under_way = line.looking
+        assert under_way is not None
+        closing = asyncio.create_task(server.endpoint.close())
+        while not under_way.done():  # noqa: ASYNC110  # before the charger has heard of it
+            await asyncio.sleep(0)
+        assert line.connection is not None
+        server.live.announce(told)
+        assert line.looking is None
+        await closing

@@ -72,6 +72,7 @@ class Endpoint:
         self.refusals = self._gate.refusals
         self._lines: dict[int, Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._is_closing = False
         self.since = clock.now()
         """When this process began to listen, and so to keep the logs of `log`."""
 
@@ -110,7 +111,7 @@ class Endpoint:
         about = announcement.about
         for charger_id in list(self._lines) if about is None else (about,):
             line = self._lines.get(charger_id)
-            if line is None or line.connection is None:
+            if line is None or line.connection is None or self._is_closing:
                 continue
             line.look_again = True
             if line.looking is None:
@@ -145,15 +146,14 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close all connections, and wait until what they were about is done: the process ends."""
-        waited: set[asyncio.Task[None]] = set()
-        for line in self._lines.values():
+        self._is_closing = True
+        for line in (lines := list(self._lines.values())):
             if line.connection is not None:
                 self._close_soon(line.connection, 1001, "restarting")
-                if line.connection.task is not None:
-                    waited.add(line.connection.task)
             if line.looking is not None:
                 line.looking.cancel()
-        waited |= self._closing
+        tasks = {line.looking for line in lines} | {line.connection.task for line in lines if line.connection}
+        waited = self._closing | {task for task in tasks if task is not None}
         if waited:
             await asyncio.wait(waited, timeout=CLOSING_SECONDS)
         self._gate.close()
