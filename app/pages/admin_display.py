@@ -81,8 +81,8 @@ class DisplayPage:
                 back = ui.link(f"← {reader.text('displays.title')}", "/admin/displays")
                 back.classes("p-text-link p-way-back").move(target_index=0)
             self.facts.draw(self.draw_facts)
-            self.draw_address()
             self.draw_settings(places)
+            self.draw_address()
 
     # --- what it is
 
@@ -150,7 +150,7 @@ class DisplayPage:
         with Card("p-one-third p-fields p-setup-form", "address-title"):
             forms.text("h2", reader.text("displays.address")).props("id=address-title")
             forms.text("p", reader.text("displays.address.text")).classes("p-muted p-small")
-            place = Element("div").classes("p-slot")
+            place = Element("div").classes("p-start-address p-fields")
             with place:
                 self.draw_button(place)
 

@@ -191,7 +191,7 @@ def _displays(db: Connection, now: datetime, up_since: datetime | None) -> Matte
         db,
         Kind.DISPLAY,
         display_list.unseen(now),
-        lambda id_, name, seen: Matter(id_, name, since=seen),
+        lambda id_, name, seen: Matter(id_, name, since=seen and min(seen, now)),
     )
 
 

@@ -30,8 +30,8 @@ class Heartbeat:
     last_seen_at: datetime | None
 
     def is_seen(self, now: datetime) -> bool:
-        """Whether its screen has answered lately."""
-        return self.last_seen_at is not None and self.last_seen_at >= now - SEEN_WITHIN
+        """Whether its screen has answered lately; an answer that is still to come is of a clock set back."""
+        return self.last_seen_at is not None and abs(now - self.last_seen_at) <= SEEN_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def unseen(now: datetime) -> Select[int, str, datetime | None]:
     since = func.coalesce(Display.last_seen_at, Display.created_at)
     return (
         select(Display.id, Display.name, Display.last_seen_at)
-        .where(since < now - SEEN_WITHIN)
+        .where(~since.between(now - SEEN_WITHIN, now + SEEN_WITHIN))
         .order_by(Display.last_seen_at.is_(None), since, Display.id)
     )
 
@@ -84,7 +84,8 @@ def heartbeats(db: Connection) -> tuple[Heartbeat, ...]:
 
 def counted(db: Connection, now: datetime) -> tuple[int, int]:
     """How many displays there are, and how many of them are seen *now*."""
-    is_seen = func.coalesce(Display.last_seen_at >= now - SEEN_WITHIN, False)
+    lately = Display.last_seen_at.between(now - SEEN_WITHIN, now + SEEN_WITHIN)
+    is_seen = func.coalesce(lately, False)
     row = db.execute(select(func.count(), func.count().filter(is_seen)).select_from(Display)).one()
     return row[0], row[1]
 
