@@ -39,8 +39,8 @@ WORDS = {
 """Said again here: what the board's own words come from is not asked whether it is right."""
 COUNTS = {"en": "{free} of {all} chargers free", "de": "{free} von {all} Ladestationen frei"}
 NONE_FREE = {
-    "en": {"No charger free right now", "Out of service at the moment"},
-    "de": {"Zurzeit nichts frei", "Zurzeit außer Betrieb"},
+    "en": ("No charger free right now", "Out of service at the moment"),
+    "de": ("Zurzeit nichts frei", "Zurzeit außer Betrieb"),
 }
 
 
@@ -50,7 +50,7 @@ class Said:
 
     tiles: frozenset[Tile]
     names: frozenset[str]
-    counts: frozenset[str]
+    count: str
     updated: frozenset[str]
 
 
@@ -70,12 +70,14 @@ def said(board: SiteBoard, now: datetime) -> dict[str, Said]:
     found = {}
     for code in LANGUAGES:
         told = reader(code, board.time_zone)
-        count = {COUNTS[code].format(free=board.free, all=len(board.bays))} if board.free else NONE_FREE[code]
+        out = all(bay.status is ChargerStatus.OFFLINE for bay in board.bays)
+        none_free = NONE_FREE[code][out]
+        count = COUNTS[code].format(free=board.free, all=len(board.bays)) if board.free else none_free
         tiles = _tiles(board, told, now, code)
         found[told.language.quasar] = Said(
             tiles=frozenset(tiles),
             names=frozenset(tile.name for tile in tiles),
-            counts=frozenset(count),
+            count=count,
             updated=frozenset(
                 told.text("board.updated", moment=told.moment(now - timedelta(seconds=ago), now))
                 for ago in (0, 30, 60)
@@ -99,8 +101,8 @@ def differences(shown: Shown, of_late: Sequence[tuple[float, dict[str, Said]]]) 
         if not any(tile in way.tiles for way in all_ways)
         or not any(_without_energy(tile) == _without_energy(one) for way in ways for one in way.tiles)
     ]
-    if not any(shown.count in way.counts for way in ways):
-        wrong.append(f"the count {shown.count!r} for {sorted(ways[-1].counts)}")
+    if not any(shown.count == way.count for way in ways):
+        wrong.append(f"the count {shown.count!r} for {ways[-1].count!r}")
     if not any(shown.updated in way.updated for way in ways):
         wrong.append(f"{shown.updated!r} for {sorted(ways[-1].updated)}")
     if shown.stale:
