@@ -28,7 +28,7 @@ class Screen:
         self.server = server
         self.token = token
         self.cookie: SimpleCookie = SimpleCookie()
-        """The last one that it was given, with all that was said of it."""
+        """What the last answer has brought, with all that was said of it."""
         self.heard: list[str] = []
         self.page: PageIds | None = None
 
@@ -44,6 +44,7 @@ class Screen:
             answer = await client.get(
                 f"http://{self.server.host}{path}", headers={**PAGE, **brought, **headers}
             )
+        self.cookie = SimpleCookie()
         for line in answer.headers.get_list("set-cookie"):
             if line.startswith(NAME + "="):
                 self.cookie = SimpleCookie(line)

@@ -230,6 +230,20 @@ async def test_t60_of_two_confirmations_at_once_one_counts(database: Database) -
     assert count(database, Display) == 1
 
 
+async def test_t60_a_code_is_over_although_its_screen_has_gone(database: Database) -> None:
+    """K1, T60: nobody has renewed or swept it; a second earlier it was good."""
+    site = database.change_now(world.add_site)
+    olga = database.change_now(world.add_account, "Olga Operator", Role.OPERATOR)
+    service, caller = Displays(database, SETTINGS), Caller(olga, Role.OPERATOR, olga)
+    with clock.at(world.NOW):
+        first, second = code(database, 1), code(database, 2)
+        clock.advance(timedelta(minutes=9, seconds=59))
+        await service.confirm(caller, first, site, "Entrance")
+        clock.advance(timedelta(seconds=1))
+        with pytest.raises(NoSuchCode):
+            await service.confirm(caller, second, site, "Exit")
+
+
 SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
 
 
