@@ -1,0 +1,85 @@
+"""A screen is paired from the console and taken back, in two windows of a real browser (K1, K2, K7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from data.database import Change
+from data.types import Role, Theme
+from tests.browser.server import Server
+from tests.browser.test_look import violations
+from tests.browser.waiting import body, waiting
+from tests.world import add_account, add_charger, add_site
+
+
+def fill(change: Change) -> None:
+    """An operator, and a site with a charger."""
+    add_account(change, "Olga Operator", Role.OPERATOR, theme=Theme.DARK)
+    add_charger(change, site=add_site(change), name="Bay 1", seen=datetime.now(UTC))
+
+
+def test_k1_k2_a_screen_is_paired_from_the_console_and_taken_back(
+    server: Server, selenium: webdriver.Chrome, sign_in: Callable[..., None]
+) -> None:
+    """Nobody touches the screen, and the console's page says what became of it without a reload."""
+    server.database.change_now(fill)
+    server.start()
+    wait = waiting(selenium, 20)
+
+    def see(text: str) -> None:
+        wait.until(lambda b: text in body(b), text)
+
+    def look(within: str = "html") -> None:
+        for width in (320, 1440):
+            metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+            selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            assert selenium.execute_script("return document.documentElement.scrollWidth") <= width
+        assert violations(selenium, within) == []
+
+    console = selenium.current_window_handle
+    sign_in(selenium, "olga@example.org", "/admin/displays")
+    see(f"Open {server.url}/kiosk on it")
+    look()
+    selenium.switch_to.new_window("window")
+    screen = selenium.current_window_handle
+    selenium.get(server.url + "/kiosk")
+    code = wait.until(
+        lambda b: (
+            "".join(one.text for one in b.find_elements(By.CSS_SELECTOR, ".k-pairing-code span"))
+            if b.find_elements(By.CSS_SELECTOR, ".k-pairing-qr img[src]")
+            else ""
+        )
+    )
+
+    selenium.switch_to.window(console)
+    selenium.get(server.url + "/admin/displays/new")
+    wait.until(lambda b: b.switch_to.active_element.get_attribute("aria-label") == "Code on the screen")
+    look()
+    selenium.switch_to.active_element.send_keys(f"{code[:4].lower()}-{code[4:].lower()}")
+    name = selenium.find_element(By.CSS_SELECTOR, "[aria-label='Name']")
+    name.send_keys("Entrance", Keys.ENTER)
+    see("This display")
+    see("The screen shows its board now.")
+    look()
+
+    selenium.switch_to.window(screen)
+    wait.until(lambda b: [one.text for one in b.find_elements(By.CSS_SELECTOR, ".k-name")] == ["Bay 1"])
+
+    selenium.switch_to.window(console)
+    selenium.find_element(By.XPATH, "//button[contains(., 'Take back Entrance')]").send_keys(Keys.ENTER)
+    sure = wait.until(lambda b: b.find_element(By.CSS_SELECTOR, ".q-dialog .is-danger"))
+    assert sure.text == "Take back Entrance"
+    sure.send_keys(Keys.ENTER)
+    see(f"Open {server.url}/kiosk on it")
+
+    selenium.switch_to.window(screen)
+    again = waiting(selenium, 20).until(
+        lambda b: "".join(one.text for one in b.find_elements(By.CSS_SELECTOR, ".k-pairing-code span"))
+    )
+    assert len(again) == 8
+    assert again != code
