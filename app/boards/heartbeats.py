@@ -91,8 +91,8 @@ class Heartbeats:
         news, self._news = self._news, {}
         if not news:
             return
-        rows = [_row(display_id, answer) for display_id, answer in news.items()]
         try:
+            rows = [_row(display_id, answer) for display_id, answer in news.items()]
             await self._database.change(_write, rows)
         except BaseException:
             self._news = {**news, **self._news}

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from nicegui import background_tasks
-
 from app import clock
 from app.boards import rhythm
 from data.announcements import Announcement, Announcer, Topic
@@ -104,10 +102,12 @@ class Site:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
+        if not self._followers:
+            return
         if self._asking is not None and not self._asking.done():
             self._again = True
         else:
-            self._asking = background_tasks.create(self._ask(), name=f"board of site {self.site_id}")
+            self._asking = asyncio.create_task(self._ask(), name=f"board of site {self.site_id}")
 
     def ask_soon(self) -> None:
         """Something was told that may be about this site."""

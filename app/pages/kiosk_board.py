@@ -77,8 +77,8 @@ class BoardPage:
             is_failing=seen.is_failing,
         )
         if face != self._shown:
-            self._shown = face
             self.drawn.show(face)
+            self._shown = face
 
     def beat(self, number: int) -> None:
         """Say that the server is there."""

@@ -23,7 +23,7 @@ from data.database import Change
 from data.models import Display, Site
 from tests.browser.flags import FLAGS
 from tests.browser.server import Server
-from tests.browser.waiting import waiting
+from tests.browser.waiting import body, waiting
 from tests.trust.moved_clock import MovedClock
 from tests.world import add_charger, add_display, add_site
 
@@ -170,7 +170,10 @@ def a_server_that_is_killed(folder: Path, migrated: Path) -> None:
 
 @pytest.mark.alone
 def test_k12_an_idle_board_costs_next_to_nothing(server: Server) -> None:
-    """At most 3 % of a core for all of Chromium, one message in 10 s, nothing said that is not answered."""
+    """At most 3 % of a core for all of Chromium, and one message in 10 s. K7: what it is is known.
+
+    And when its server ends as it should, it says so at once.
+    """
     token = hang(server)
     server.start()
     with chromium() as browser:
@@ -189,6 +192,8 @@ def test_k12_an_idle_board_costs_next_to_nothing(server: Server) -> None:
             browser.execute_script("return [innerWidth, innerHeight]")
         )
         assert "Chrom" in known.browser
+        server.stop()
+        waiting(browser, 5).until(lambda b: "Maintenance" in body(b), "told while the socket is open")
 
 
 def cpu(browser: webdriver.Chrome) -> float:

@@ -1,0 +1,205 @@
+"""A display's page as time goes by: K7, K11, K14, K15, K16, and what it says when the server goes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from nicegui import ElementFilter
+from nicegui.element import Element
+from nicegui.testing.user import User
+from nicegui.testing.user_interaction import UserInteraction
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app import about, clock
+from app.access import tokens
+from app.boards.heartbeats import Answer, Heartbeats
+from app.portal import Portal
+from components.words import reader
+from data.announcements import Announcement, Topic
+from data.database import Change, Database
+from data.live import Live
+from data.models import Connector, Display
+from data.types import ConnectorStatus
+from tests.conftest import Visit
+from tests.world import NOW, add_charger, add_display, add_site
+
+EARLY = 13
+"""The id of a display whose beats follow the clock's soonest."""
+BEFORE, AFTER = timedelta(seconds=0.7), timedelta(seconds=2)
+"""Before a beat, when the page is loaded; and how far the clock goes on then."""
+
+
+async def screen(
+    portal: Portal, visit: Visit, *, bays: int = 2, zone: str = "Europe/Berlin", **values: object
+) -> User:
+    """The open page of a display at a site with *bays*."""
+    token = tokens.new()
+
+    def rows(change: Change) -> None:
+        site = add_site(change, zone=zone)
+        for number in range(1, bays + 1):
+            add_charger(change, f"CP{number}", name=f"Bay {number}", site=site, seen=clock.now())
+        add_display(change, site=site, id=EARLY, token_hash=tokens.hashed(token), **values)
+
+    await portal.database.change(rows)
+    user = await visit(None, "/sign-in")
+    user.http_client.cookies.set("polaris-display", token)
+    await user.open("/kiosk")
+    return user
+
+
+def with_class(user: User, name: str) -> UserInteraction[Element]:
+    """The element of the page that has this class."""
+    with user:
+        found = {one for one in ElementFilter(kind=Element) if name in one.classes}
+    assert found, f"there is no {name}"
+    return UserInteraction(user, found, None)
+
+
+async def sees(user: User, text: str) -> None:
+    """Wait for *text* until a beat must have brought it."""
+    await user.should_see(text, retries=80)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "before", "after"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "02:59", "02:00"),
+        ("Europe/Berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "01:59", "03:00"),
+        ("Asia/Kolkata", datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "06:29", "06:30"),
+    ],
+)
+async def test_k15_the_clock_is_the_sites_and_right_over_a_change_of_it(
+    portal: Portal, visit: Visit, zone: str, moment: datetime, before: str, after: str
+) -> None:
+    with clock.at(moment - BEFORE):
+        user = await screen(portal, visit, zone=zone)
+        await sees(user, before)
+        await sees(user, reader("en", zone).text("board.updated", moment=before))
+        clock.advance(AFTER)
+        await sees(user, after)
+        await user.should_not_see(before)
+
+
+async def test_k16_languages_take_turns(portal: Portal, visit: Visit) -> None:
+    with clock.at(NOW + timedelta(seconds=20) - BEFORE):
+        user = await screen(portal, visit, languages="en,de")
+        await sees(user, reader("en", None).text("board.invite"))
+        clock.advance(AFTER)
+        await sees(user, reader("de", None).text("board.invite"))
+        await user.should_not_see(reader("en", None).text("board.invite"))
+
+
+async def test_k11_pages_take_turns_and_can_be_turned(portal: Portal, visit: Visit) -> None:
+    """9 bays on pages of 8: five and four. K20: a dot shows its page at once."""
+    with clock.at(NOW + timedelta(seconds=12) - BEFORE):
+        user = await screen(portal, visit, bays=9)
+        await sees(user, "Bay 5")
+        await user.should_not_see("Bay 6")
+        clock.advance(AFTER)
+        await sees(user, "Bay 6")
+        await user.should_not_see("Bay 5")
+        with user:
+            dots = [one for one in ElementFilter(kind=Element) if one.tag == "button"]
+        UserInteraction(user, {dots[0]}, None).trigger("click")
+        await sees(user, "Bay 5")
+
+
+async def test_k14_night_falls_at_22_and_the_place_changes(portal: Portal, visit: Visit) -> None:
+    with clock.at(NOW.replace(hour=21) - BEFORE):
+        user = await screen(portal, visit)
+        (board,) = with_class(user, "k-screen").elements
+        assert "is-night" not in board.classes
+        (root,) = with_class(user, "k-board").elements
+        before = root.style["--place"]
+        clock.advance(AFTER)
+        await sees(user, "22:00")
+        assert "is-night" in board.classes
+        assert root.style["--place"] != before
+
+
+async def test_a_status_is_on_the_board_at_once(portal: Portal, visit: Visit) -> None:
+    """Not with the next beat, which is ten seconds away."""
+    with clock.at(NOW + timedelta(seconds=1)):
+        user = await screen(portal, visit)
+        await sees(user, "2 of 2")
+
+        def plug(change: Change) -> None:
+            row = {"charger_id": 1, "evse": 0, "number": 2, "status": ConnectorStatus.FAULTED}
+            change.execute(insert(Connector), row)
+            change.execute(Connector.__table__.update().values(status=ConnectorStatus.FAULTED))
+            change.announce(Announcement(Topic.CHARGERS, 1))
+
+        await portal.database.change(plug)
+        await user.should_see(reader("en", None).text("board.all_offline"), retries=30)
+        portal.screens.leave()
+        await sees(user, "Maintenance")
+
+
+async def stored(portal: Portal) -> Display:
+    """The display as it is stored."""
+    columns = Display.last_seen_at, Display.version, Display.width, Display.height, Display.browser
+    found: Display = await portal.database.ask(lambda db: db.execute(select(*columns)).one())
+    return found
+
+
+async def test_k7_the_first_answer_of_a_page_is_known_at_once(portal: Portal, visit: Visit) -> None:
+    """When, of which version, how large, by which browser; a size that no screen has is not believed."""
+    told: list[Announcement] = []
+    portal.live.listen(Topic.DISPLAYS, told.append)
+    with clock.at(NOW):
+        user = await screen(portal, visit)
+        with user:
+            (observer,) = [one for one in ElementFilter(kind=Element) if one.tag == "q-resize-observer"]
+        resizes = UserInteraction(user, {observer}, None)
+        assert (await stored(portal)).last_seen_at is None
+        resizes.trigger("resize", {"width": 1920, "height": 1080})
+        resizes.trigger("resize", {"width": 9_000_000, "height": -1})
+        resizes.trigger("resize", {"width": "<b>", "height": None})
+        with_class(user, "k-beat").trigger("animationend")
+        for _ in range(200):
+            if (known := await stored(portal)).last_seen_at is not None:
+                break
+            await asyncio.sleep(0.05)
+        assert (known.last_seen_at, known.version) == (NOW, about.VERSION)
+        assert (known.width, known.height) == (1920, 1080)
+        assert [one.about for one in told] == [None]
+
+
+async def test_k7_answers_are_written_together(database: Database) -> None:
+    """Two hundred screens: one change, one announcement; what the database did not take is not forgotten."""
+    live = Live()
+    database.announce = live.announce
+    told: list[Announcement] = []
+    live.listen(Topic.DISPLAYS, told.append)
+
+    def rows(change: Change) -> list[int]:
+        site = add_site(change)
+        return [add_display(change, f"Board {number}", site=site) for number in range(200)]
+
+    displays = database.change_now(rows)
+    beats = Heartbeats(database)
+    pages = {one: Answer("Chromium on Linux") for one in displays}
+    with clock.at(NOW):
+        for one in displays:
+            beats.answered(one, pages[one])
+        await beats.write()
+        assert len(told) == 1
+        await beats.write()
+        assert len(told) == 1, "nothing is new"
+        clock.advance(timedelta(seconds=30))
+        beats.answered(displays[0], pages[displays[0]])
+        database.change_now(lambda change: change.execute(text("ALTER TABLE displays RENAME TO away")))
+        with pytest.raises(DBAPIError):
+            await beats.write()
+        database.change_now(lambda change: change.execute(text("ALTER TABLE away RENAME TO displays")))
+        await beats.write()
+        assert len(told) == 2
+
+    def seen(change: Change) -> list[datetime | None]:
+        return list(change.execute(select(Display.last_seen_at).order_by(Display.id)).scalars())
+
+    assert database.change_now(seen) == [NOW + timedelta(seconds=30), *[NOW] * 199]
