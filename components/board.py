@@ -143,7 +143,7 @@ class Board(Element, default_classes="k-screen"):
                 self._turned.classes("is-right")
             with self._turned:
                 self._beat = Element("div").classes("k-beat").on("animationend", lambda: on_alive(), args=[])
-                with Element("main").classes("k-board") as self._board:
+                with Element("div").classes("k-board") as self._board:
                     self._head = Drawn(HEAD)
                     self._tiles = Drawn(TILES)
                     with Element("footer").classes("k-foot"):

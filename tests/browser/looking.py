@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +18,9 @@ from selenium import webdriver
 
 from tests.browser.waiting import waiting
 
+ROOT = Path(__file__).resolve().parents[2]
+START = 60.0
+"""Seconds that a start may take on a busy machine."""
 MEASURE = """
 const [clock, done] = arguments;
 const problems = [];
@@ -134,3 +145,34 @@ class Looking:
             "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
         )
         return str(self.browser.execute_script(script, selector, name))
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[str]:
+    """Run `tests.board_process`, which prints into *log*; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = [name for name in os.environ if not name.startswith(("NICEGUI_", "PYTEST_"))]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.board_process", str(port)],
+            cwd=ROOT,
+            env={name: os.environ[name] for name in names},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START
+    try:
+        while True:
+            try:
+                httpx.get(url + "/look/kiosk.css").raise_for_status()
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, "the board's process did not start"
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)

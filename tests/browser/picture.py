@@ -1,7 +1,8 @@
 """Takes the README's pictures: ``.venv/bin/python -m tests.browser.picture`` writes them into docs.
 
 The demo runs, its driver charges for a while, and what Chromium shows is saved as it is: the driver's
-dashboard, and the overview of the operator's console.
+dashboard, and the overview of the operator's console. The board of a display is drawn beside it, of a site
+that has each state: ``.venv/bin/python -m tests.browser.picture board`` takes that one alone.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
+from tests.browser.looking import Looking, serving
 from tests.browser.waiting import waiting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -95,5 +99,26 @@ def take_console(address: str) -> None:
         browser.save_screenshot(str(ROOT / "docs" / "console.png"))
 
 
+def take_board() -> None:
+    """What a display shows."""
+    take_the_driver_of_this_machine()
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, "--hide-scrollbars"):
+        options.add_argument(flag)
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "output.log") as url:
+        browser = webdriver.Chrome(options=options)
+        try:
+            with httpx.Client() as client:
+                looking = Looking(browser, url, client, minute=6)
+                looking.screen(1920, 1080)
+                looking.open()
+                looking.show(count=8)
+                browser.save_screenshot(str(ROOT / "docs" / "kiosk.png"))
+        finally:
+            browser.quit()
+
+
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 240)
+    if sys.argv[1:] != ["board"]:
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 240)
+    take_board()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +18,8 @@ from components.texts import languages
 from tests import boards
 from tests.browser.codes import read_code
 from tests.browser.flags import FLAGS
-from tests.browser.looking import Looking
+from tests.browser.looking import Looking, serving
+from tests.browser.test_look import AXE
 from tests.browser.waiting import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,33 +30,8 @@ SCREENS = [(1280, 720), (1920, 1080), (3840, 2160), (1080, 1920)]
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the board is."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    names = {name for name in os.environ if not name.startswith(("NICEGUI_", "PYTEST_"))}
-    log = tmp_path_factory.mktemp("board") / "output.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.board_process", str(port)],
-            cwd=ROOT,
-            env={name: os.environ[name] for name in names},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START
-    try:
-        while True:
-            try:
-                httpx.get(url + "/look/kiosk.css").raise_for_status()
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, "the board's process did not start"
-                time.sleep(0.05)
+    with serving(tmp_path_factory.mktemp("board") / "output.log") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +160,22 @@ def test_k20_a_keyboard_turns_the_page(looking: Looking) -> None:
     )
     assert looking.tell()["turned"] == [1]
     assert looking.browser.execute_script("return document.activeElement.ariaLabel") == "Page 2 of 3"
+
+
+def test_nothing_of_it_is_hidden_from_screen_readers(looking: Looking) -> None:
+    """Names, contrast, landmarks: what axe-core finds on a board of a few pages, of many, and of none."""
+    looking.open()
+    for face in (
+        {"count": 20},
+        {"count": 60, "language": "de"},
+        {"count": 0, "failing": True, "night": True},
+    ):
+        looking.show(**face)
+        looking.browser.execute_script(AXE)
+        found = looking.browser.execute_async_script(
+            "axe.run().then(r => arguments[0](r.violations.map(v => v.id + ': ' + v.nodes[0].html)))"
+        )
+        assert found == []
 
 
 ANIMATIONS = """
