@@ -47,14 +47,15 @@ def _bay(number: int, kind: str, start: int, now: datetime) -> Bay:
         status = ChargerStatus.IN_USE
     is_hard, at = kind == "hard", number + start
     days = timedelta(days=(0, 1, 9)[at % 3] if is_hard else 0)
-    types = ("Type 2",) if at % 2 else ("CCS2", "CHAdeMO", "Type 2 with a cable of its own", "Schuko")
+    is_fast = at % 2 == 0 if is_hard else number % 4 == 0
+    types = ("Type 2",) if not is_fast else ("CCS2", "CHAdeMO", "Type 2 with a cable of its own", "Schuko")
     return Bay(
         name=HARD_NAMES[at % len(HARD_NAMES)] if is_hard else f"{'ABCDE'[number // 4 % 5]}{number % 4 + 1}",
         status=status,
-        since=now - timedelta(hours=1) - days if status is ChargerStatus.IN_USE else None,
+        since=now - timedelta(minutes=17 * number + 5) - days if status is ChargerStatus.IN_USE else None,
         until=now + timedelta(hours=2) + days if status is ChargerStatus.RESERVED else None,
         connector_types=types if is_hard else types[:2],
-        max_power_w=22_000 if at % 2 else 150_000,
+        max_power_w=150_000 if is_fast else 22_000,
         connectors=2 if number % 3 == 2 else 1,
         free=1 if status is ChargerStatus.ONLINE else 0,
         energy_wh=123_456 if is_hard and status is ChargerStatus.IN_USE else None,
