@@ -161,6 +161,8 @@ class SetUpPage:
                     ui.link(reader.text("setup.ready.overview"), "/admin").classes(
                         "p-page-link p-setup-next is-main"
                     )
+                    # No step: a site without one is complete.
+                    ui.link(reader.text("setup.ready.display"), "/admin/displays").classes("p-text-link")
 
         show(found)
         return show

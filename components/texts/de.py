@@ -50,6 +50,20 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "banner.said.silent": "Kein neuer Messwert von {charger} seit {time}.",
     "banner.said.back": "Messwerte von {charger} kommen wieder an.",
     # recent sessions
+    "own.title": "Ihre Ladevorgänge",
+    "own.all": "Alle Ladevorgänge und ihre Abrechnung",
+    "own.csv": "Als CSV sichern",
+    "own.empty": "Noch keine Ladevorgänge. Jeder wird hier mit dem abgerechneten Betrag aufgeführt.",
+    "own.head.when": "Wann",
+    "own.head.charger": "Ladestation",
+    "own.head.energy": "Energie",
+    "own.head.duration": "Dauer",
+    "own.head.state": "Status",
+    "own.head.billed": "Abgerechnet",
+    "own.not_yet": "Noch nicht abgerechnet",
+    "own.nothing": "Nichts",
+    "own.no_plan": "kein Tarif oder kein Preis",
+    "own.corrected": "berichtigt {moment}: {amount}",
     "recent.title": "Letzte Ladevorgänge",
     "recent.empty": "Noch keine Ladevorgänge. Ihre letzten fünf werden hier aufgeführt.",
     "recent.started": "Beginn {moment}",
@@ -2457,4 +2471,5 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.problem.bays": "Bitte wählen Sie 8 oder 12 Ladestationen je Seite.",
     "displays.address.ends": "Die bisherige gilt sofort nicht mehr: Ein Bildschirm, der mit ihr gestartet "
     "wurde, zeigt wieder einen Code. Ein Bildschirm, der mit seinem Code gekoppelt wurde, läuft weiter.",
+    "setup.ready.display": "Ein Display aufhängen, das zeigt, welche Ladestationen frei sind",
 }

@@ -50,6 +50,20 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "banner.said.silent": "No new reading from {charger} since {time}.",
     "banner.said.back": "Readings from {charger} are arriving again.",
     # recent sessions
+    "own.title": "Your sessions",
+    "own.all": "All sessions and what was billed",
+    "own.csv": "Save as CSV",
+    "own.empty": "No sessions yet. Each charge will be listed here with what was billed for it.",
+    "own.head.when": "When",
+    "own.head.charger": "Charger",
+    "own.head.energy": "Energy",
+    "own.head.duration": "Duration",
+    "own.head.state": "State",
+    "own.head.billed": "Billed",
+    "own.not_yet": "Not billed yet",
+    "own.nothing": "Nothing",
+    "own.no_plan": "no plan or no price",
+    "own.corrected": "corrected {moment}: {amount}",
     "recent.title": "Recent sessions",
     "recent.empty": "No sessions yet. Your last five charges will be listed here.",
     "recent.started": "Started {moment}",
@@ -2372,4 +2386,5 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.problem.bays": "Please choose 8 or 12 chargers a page.",
     "displays.address.ends": "The one that there is stops working at once: a screen that was started with it "
     "goes back to a code. A screen that was paired by its code goes on.",
+    "setup.ready.display": "Hang up a display that shows which chargers are free",
 }

@@ -13,17 +13,18 @@ from sqlalchemy import Connection, insert, select, text
 from app import clock
 from app.pages.admin_sessions import Asked
 from data.database import Change, Database
-from data.models import ChargingSession, Connector
+from data.models import ChargingSession, Connector, Site
 from data.queries.session_list import Place
 from data.types import Role
 from tests.bench import history
 from tests.bench.clients import http_session
 from tests.bench.measures import Process, Result, cookies, serve, until_up
-from tests.world import add_account
+from tests.world import add_account, add_display
 
 GOAL_MS = 60
 RUNNING = 200
 """Sessions in progress."""
+DISPLAYS = 200
 QUIET = 0.1
 """Share of a core that the server uses at most while nobody asks; a page is not measured before."""
 QUIET_WITHIN = 120.0
@@ -117,6 +118,10 @@ def _prepare(change: Change) -> int:
         times |= dict.fromkeys(("energy_ended_at", "reading_at"), now)
         place = {"charger_id": plug.charger_id, "connector_id": plug.id}
         change.execute(insert(ChargingSession), {**row, **times, **place})
+    site = change.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
+    for number in range(DISPLAYS):
+        told = {"last_seen_at": now, "version": "1.0.0", "width": 1920, "height": 1080, "languages": "en,de"}
+        add_display(change, f"Display {number}", site=site, browser="Chromium on Linux", **told)
     change.execute(text("""UPDATE sessions SET flags = '["clock_skew"]' WHERE id % 1000 = 7"""))
     return add_account(change, "Olga Operator", Role.OPERATOR)
 
@@ -161,5 +166,7 @@ def _paths(db: Connection) -> list[tuple[str, str]]:
         ("the plans", "/admin/plans"),
         ("the audit log", "/admin/audit"),
         ("the sites", "/admin/sites"),
+        (f"the displays ({DISPLAYS} of them)", "/admin/displays"),
+        ("a display", "/admin/displays/1"),
         ("the page of health", "/admin/health"),
     ]
