@@ -16,7 +16,6 @@ from data.database import Database
 from tests.app.access_site import Site, site
 from tests.hostile import PAYLOADS
 
-FORM = "application/x-www-form-urlencoded"
 TOKEN = tokens.new()
 LINK = {"token": TOKEN, "page": "x", "time_zone": "Europe/Berlin"}
 PASSWORD = {"password": "wrong password"}
