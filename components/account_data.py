@@ -36,6 +36,9 @@ VISITS = """
 """
 DOWNLOADS = """
 <h2 id="data-title">{{ props.row.title }}</h2>
+<p v-if="props.row.all" class="p-account-action">
+  <a class="p-act" href="/account/sessions">{{ props.row.all }}</a>
+</p>
 <p>{{ props.row.text }}</p>
 <ul class="p-account-list p-downloads">
   <li v-for="file in props.row.files" :key="file.path">
@@ -103,8 +106,8 @@ def draw_visits(reader: Reader, visits: Sequence[SupportVisit], now: datetime, *
     return card
 
 
-def draw_downloads(reader: Reader, sessions: int, *, read_only: bool) -> Card:
-    """The ways to all that is stored of the person, with how large it is."""
+def draw_downloads(reader: Reader, sessions: int, *, read_only: bool, drives: bool) -> Card:
+    """The ways to all that is stored of the person, with how large it is; to the page of who *drives*."""
     files = []
     for path, key in ((JSON, "json"), (CSV, "csv")):
         name = reader.text("account.data." + key)
@@ -122,6 +125,7 @@ def draw_downloads(reader: Reader, sessions: int, *, read_only: bool) -> Card:
                 "text": reader.text("account.data.text"),
                 "files": files,
                 "download": reader.text("account.data.download"),
+                "all": reader.text("own.all") if drives else "",
                 "read_only": read_only,
             },
         )

@@ -23,6 +23,7 @@ TEMPLATE = """
     </span></div>
   </li>
 </ul>
+<p v-if="!props.row.empty" class="p-recent-all"><a href="/account/sessions">{{ props.row.all }}</a></p>
 """
 ICONS = {"charging": "bolt", "finalized": "task_alt", "settling": "hourglass_top", "nobody": "credit_card"}
 
@@ -41,6 +42,7 @@ class RecentSessions(Card):
         self._drawn.show(
             {
                 "title": self._reader.text("recent.title"),
+                "all": self._reader.text("own.all"),
                 "empty": "" if sessions else self._reader.text("recent.empty"),
                 "sessions": [_row(session, self._reader, now) for session in sessions],
             }

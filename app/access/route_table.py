@@ -162,6 +162,7 @@ ROWS = (
     page("/admin/sites", To.OPERATORS),
     page("/admin/sites/{site_id}", To.OPERATORS),
     page("/account", To.SIGNED_IN),
+    page("/account/sessions", To.DRIVERS),
     Row("/account/data.json", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
     Row("/account/sessions.csv", Kind.DOWNLOAD, Gets(303, 200, 200, 200, 403, 303)),
     form("/auth/sign-in"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.pages import (
     account,
     account_data,
+    account_sessions,
     acting_banner,
     admin,
     admin_audit,
@@ -79,6 +80,7 @@ def install(portal: Portal) -> None:
     kiosk.install(portal)  # /kiosk, /kiosk/{token}
     account.install(portal)  # /account
     account_data.install(portal)  # /account/data.json, /account/sessions.csv
+    account_sessions.install(portal)  # /account/sessions
     admin_charger_import.install(portal)  # /admin/chargers/import
     admin_charger.install(portal)  # /admin/chargers/{charger_id}, after those that have a name
     refusals.install(portal)

@@ -107,7 +107,8 @@ class Page:
             )
             if visitor.role is Role.DRIVER or found.visits:  # nobody acts as an operator (T26)
                 account_data.draw_visits(reader, found.visits, now, newest=self.newest)
-            account_data.draw_downloads(reader, found.sessions, read_only=read_only)
+            drives = visitor.role is Role.DRIVER
+            account_data.draw_downloads(reader, found.sessions, read_only=read_only, drives=drives)
             # Operators are asked, and don't ask themselves; who was a driver then can withdraw it still.
             if visitor.role is Role.DRIVER or found.deletion_requested_at is not None:
                 account_data.draw_leaving(

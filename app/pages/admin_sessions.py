@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 from app import clock
 from app.access.all_sessions import Progress
 from app.access.visitor import Operator
-from app.pages import downloads
+from app.pages import downloads, places
 from app.pages.console import Console
 from components import words
 from components.bound import Show, When
@@ -44,8 +44,6 @@ MOST_CHARGERS = 100
 """Chargers to choose among; where there are more a site is to be chosen first, for choices cost the page."""
 MOST_DRIVERS = 20
 """Drivers that a search among them lists the sessions of."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def install(portal: Portal) -> None:
@@ -116,9 +114,7 @@ class Asked:
 
     def turned(self, way: str, place: Place) -> str:
         """Where the page *after* or *before* a place is."""
-        key = place.key
-        number = (key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key
-        named = f"{number}.{place.id}"
+        named = places.named(place)
         other = (
             replace(self, after=named, before="") if way == "after" else replace(self, after="", before=named)
         )
@@ -171,15 +167,6 @@ class Asked:
         ascending = by == sort.value and not self.sort.startswith("-")
         return replace(wanted, sort=sort, ascending=ascending), matching
 
-    def place(self, text: str, sort: Sort) -> Place | None:
-        """The place that *text* names; ``None``, the beginning, if it is none of a list by *sort*."""
-        key, _, id_ = text.partition(".")
-        if not (key.isascii() and key.isdecimal() and id_.isascii() and id_.isdecimal()):
-            return None
-        if len(key) > 16 or len(id_) > 18:
-            return None
-        return Place(_EPOCH + int(key) * _MICROSECOND if sort is Sort.START else int(key), int(id_))
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -221,7 +208,7 @@ class SessionsPage:
         """Asked in a thread."""
         asked = self.asked
         wanted, matching = asked.wanted(db, self.console.reader)
-        after, before = asked.place(asked.after, wanted.sort), asked.place(asked.before, wanted.sort)
+        after, before = places.read(asked.after, wanted.sort), places.read(asked.before, wanted.sort)
         found = session_list.page(db, wanted, after, before)
         driver = ""
         if asked.driver and not wanted.nothing:
