@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app.access.displays import Displays
 from app.settings import Settings
 from data.caller import Caller
-from data.models import Pairing
+from data.models import Display, Pairing
 from data.types import Role
 from tests.app import kiosk_world
 from tests.browser.codes import read_code
@@ -50,15 +50,17 @@ return {
 """
 
 
-def test_k1_k8_a_screen_from_its_code_to_its_board(selenium: webdriver.Chrome, server: Server) -> None:
+def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
+    selenium: webdriver.Chrome, server: Server
+) -> None:
     """K1, K8, K17, K20: all fits, the QR code is read, one button by keyboard; then the board by itself, and
-    not a word about anybody in all that the browser is sent.
+    not a word about anybody in all that the browser is sent. T61: revoked while the portal is down.
     """
     now = datetime.now(UTC)
     yard = server.database.change_now(kiosk_world.build, now)
     server.start()
     selenium.get(server.url + "/kiosk")
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium, 40)
     wait.until(lambda b: re.search(r"New code in \d", body(b)))
     for size in SCREENS:
         _fits(selenium, server, *size)
@@ -71,6 +73,27 @@ def test_k1_k8_a_screen_from_its_code_to_its_board(selenium: webdriver.Chrome, s
     assert kiosk_world.found(heard) == []
     assert not kiosk_world.MONEY.search("\n".join(heard))
     assert not kiosk_world.ENERGY.search("\n".join(heard))
+    _revoked_between_two_runs(selenium, server, yard)
+
+
+def _revoked_between_two_runs(browser: webdriver.Chrome, server: Server, yard: kiosk_world.Yard) -> None:
+    """K2, T61: while the portal is down; the screen finds its own way to pairing, with another token."""
+    before = browser.get_cookie("polaris-display")
+    server.kill()
+    asyncio.run(_revoke(server, yard))
+    server.start()
+    waiting(browser, 60).until(lambda b: re.search(r"New code in \d", body(b)))
+    after = browser.get_cookie("polaris-display")
+    assert before is not None
+    assert after is not None
+    assert after["value"] != before["value"]
+
+
+async def _revoke(server: Server, yard: kiosk_world.Yard) -> None:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    display = server.database.ask_now(lambda db: db.scalar(select(Display.id)))
+    caller = Caller(yard.olga, Role.OPERATOR, yard.olga)
+    await Displays(server.database, settings).revoke(caller, int(display or 0))
 
 
 def _fits(browser: webdriver.Chrome, server: Server, width: int, height: int) -> None:
@@ -98,7 +121,7 @@ def _keyboard(browser: webdriver.Chrome, server: Server) -> None:
     assert ring[:2] == ["BUTTON", "solid"]
     assert ring[2] >= 3
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    waiting(browser, 10).until(lambda b: b.execute_script(MEASURE)["code"] not in ("", before))
+    waiting(browser, 40).until(lambda b: b.execute_script(MEASURE)["code"] not in ("", before))
 
 
 async def _confirm(server: Server, yard: kiosk_world.Yard) -> None:
@@ -112,7 +135,7 @@ async def _live(browser: webdriver.Chrome, server: Server) -> None:
     points = await kiosk_world.charge(server.ocpp)
     try:
         seen = await asyncio.to_thread(
-            waiting(browser, 15).until,
+            waiting(browser, 40).until,
             lambda b: {"In use", "Reserved", "Out of service"} <= set(body(b).split("\n")),
         )
         assert seen
