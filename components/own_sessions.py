@@ -64,9 +64,10 @@ def _billed(one: ListedSession, corrected: Sequence[Corrected], reader: Reader, 
     """The amount as of now, and what became of it since the first bill."""
     if one.finalized_at is None:
         return Cell(reader.text("own.not_yet"))
-    if one.unbilled is not None:
-        free = one.unbilled is Unbilled.NO_PLAN
-        return Cell(reader.text("own.nothing"), reader.text("own.no_plan") if free else "")
+    if one.unbilled is Unbilled.NO_PLAN:
+        return Cell(reader.text("own.nothing"), reader.text("own.no_plan"))
+    if one.unbilled is not None:  # elsewhere, or before there were bills here: nobody knows
+        return Cell("")
     told = [
         reader.text(
             "own.corrected",

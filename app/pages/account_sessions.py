@@ -58,7 +58,7 @@ def install(portal: Portal) -> None:
                 back = ui.link(f"← {reader.text('account.title')}", "/account#data-title")
                 back.classes("p-text-link p-way-back").move(target_index=0)
                 if driver.actor is None:
-                    file = ui.link(reader.text("own.csv"), "/account/sessions.csv").classes("p-button")
+                    file = ui.link(reader.text("own.csv"), "/account/sessions.csv").classes("p-act")
                     file.props("download")
             found.draw(draw)
 
