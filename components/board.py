@@ -174,9 +174,12 @@ class Board(Element, default_classes="k-screen"):
 
     def beat(self, number: int) -> None:
         """Say that the server is there: each call with a *number* one higher than the last."""
-        turn = "is-odd" if number % 2 else "is-even"
-        asked = "" if number % ANSWERED else " is-asked"
-        self._beat.classes(replace="k-beat " + turn + asked)  # one change: it is what an idle board costs
+        # One change of the classes: it is what an idle board costs.
+        self._beat.classes(
+            replace="k-beat "
+            + ("is-odd" if number % 2 else "is-even")
+            + ("" if number % ANSWERED else " is-asked")
+        )
 
     def _show_head(self, face: Face, told: Reader, lang: str) -> None:
         count = board_words.count(face.board, told)
