@@ -56,7 +56,8 @@ def bay_name(name: str, site: str) -> str:
         # By its end in the name itself: folded, a letter may be two.
         if name[:end].casefold() == site.casefold():
             parted = _AFTER_PREFIX.match(name, end)
-            return name[parted.end() :] or name if parted else name
+            rest = name[parted.end() :] if parted else ""
+            return rest[:1].upper() + rest[1:] if rest else name
     return name
 
 

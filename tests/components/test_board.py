@@ -114,6 +114,7 @@ def test_k16_a_tile_in_another_language() -> None:
         ("Harbour A1", "Harbour", "A1"),
         ("HARBOUR – A1", "Harbour", "A1"),
         ("Harbour/A1", "Harbour", "A1"),
+        ("Harbour, bay 1", "Harbour", "Bay 1"),
         ("Harbourside 1", "Harbour", "Harbourside 1"),
         ("Harbour", "Harbour", "Harbour"),
         ("Harbour -", "Harbour", "Harbour -"),
