@@ -19,6 +19,10 @@ DEAR = (
     "test_identity_certified",
     "test_settling",
     "test_queries_session_list",
+    "test_import",
+    "test_route_table",
+    "test_log_canaries",
+    "test_backups",
 )
 """Where tests take many seconds each; most of them wait for processes."""
 
