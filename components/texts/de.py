@@ -2328,8 +2328,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.empty": "Ein Display ist ein Bildschirm an einem Standort, der zeigt, welche Ladestationen "
     "frei sind. Öffnen Sie darauf {address}: Er zeigt einen Code, den Sie unter „Display koppeln“ eingeben.",
     "displays.told": {
-        "one": "{n} Display, {seen} jetzt zu sehen",
-        "other": "{n} Displays, {seen} jetzt zu sehen",
+        "one": "{n} Display, {seen} meldet sich jetzt",
+        "other": "{n} Displays, {seen} melden sich jetzt",
     },
     "displays.first": "die ersten {shown} sind aufgeführt",
     "displays.name": "Name",
@@ -2339,9 +2339,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.version": "Programm",
     "displays.size": "Größe",
     "displays.languages": "Sprachen",
-    "displays.state.seen": "Zu sehen",
-    "displays.state.unseen": "Nicht zu sehen",
-    "displays.state.never": "Noch nie gesehen",
+    "displays.state.seen": "Meldet sich",
+    "displays.state.unseen": "Meldet sich nicht",
+    "displays.state.never": "Noch nie gemeldet",
     "displays.never": "noch keines",
     "displays.version.other": "hier läuft {version}",
     "displays.version.same": "{version}, wie hier",
@@ -2373,9 +2373,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.waiting": "Gekoppelt. Der Bildschirm zeigt in wenigen Sekunden seine Tafel; diese Seite sagt "
     "es, sobald es so weit ist.",
     "displays.shows": "Der Bildschirm zeigt jetzt seine Tafel.",
-    "displays.unseen": "Nicht zu sehen seit {moment}. Ist der Rechner des Bildschirms an und im Netz? Er "
+    "displays.unseen": "Meldet sich nicht seit {moment}. Ist der Rechner des Bildschirms an und im Netz? Er "
     "kommt von selbst wieder.",
-    "displays.never.text": "Sein Bildschirm wurde seit dem Koppeln nicht gesehen. Zeigt er wieder einen "
+    "displays.never.text": "Sein Bildschirm hat sich seit dem Koppeln nicht gemeldet. Zeigt er wieder einen "
     "Code, nehmen Sie dieses Display zurück und koppeln Sie es neu.",
     "displays.gone": "Dieses Display wurde zurückgenommen.",
     "displays.edit": "Einstellungen",
@@ -2397,25 +2397,22 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.problem.no_display": "Dieses Display wurde zurückgenommen.",
     "displays.problem.code": "Kein Bildschirm zeigt jetzt diesen Code: Er ist vertippt, verbraucht oder "
     "älter als zehn Minuten. Geben Sie den ein, den der Bildschirm jetzt zeigt.",
-    "attention.one.display": "Das Display {name} ist nicht zu sehen",
+    "attention.one.display": "Das Display {name} meldet sich nicht",
     "attention.many.display": {
-        "one": "{n} Display ist nicht zu sehen",
-        "other": "{n} Displays sind nicht zu sehen",
+        "one": "{n} Display meldet sich nicht",
+        "other": "{n} Displays melden sich nicht",
     },
-    "attention.pill.display": "Fehlt",
+    "attention.pill.display": "Stumm",
     "attention.kind.display": "Displays",
     "attention.action.display": "Display öffnen",
     "attention.since.display": "letztes Lebenszeichen {moment} · vor {length}",
-    "attention.display.never": "seit dem Koppeln nie gesehen",
-    "attention.displays.never": "{names} · keines wurde seit dem Koppeln je gesehen",
+    "attention.display.never": "hat sich seit dem Koppeln nie gemeldet",
+    "attention.displays.never": "{names} · keines hat sich seit dem Koppeln je gemeldet",
     "overview.displays": "Displays",
-    "overview.displays.seen": {
-        "one": "{seen} von {n} ist jetzt zu sehen",
-        "other": "{seen} von {n} sind jetzt zu sehen",
-    },
-    "overview.displays.not": "Nicht zu sehen: {names}",
+    "overview.displays.seen": {"one": "{seen} von {n} meldet sich", "other": "{seen} von {n} melden sich"},
+    "overview.displays.not": "Ohne Lebenszeichen: {names}",
     "overview.displays.all": "Alle Displays",
-    "health.displays": "Displays zu sehen",
+    "health.displays": "Displays, die sich melden",
     "cards.asked.gone": "Diese Karte kennt niemand: Sie wurde an keine Ladestation gehalten und gehörte "
     "niemandem. Vielleicht wurde sie inzwischen entfernt.",
     "cards.asked.linked": "{tag} gehört schon {name}: Es ist nichts zu tun.",
