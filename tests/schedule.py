@@ -42,13 +42,6 @@ def start_quickly() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-@pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Up to two workers more than cores: half of their time, tests wait for pages, processes and browsers."""
-    cores = yield
-    return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + min(cores, 2)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers the first of them begins with the tests that are alone, then the dear ones.
 
