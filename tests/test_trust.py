@@ -132,7 +132,7 @@ def test_sessions_that_are_lost_double_or_wrong_are_found(sqlite_database: Datab
 def test_bills_that_are_missing_or_wrong_are_found(sqlite_database: Database, there: Place) -> None:
     def fill(change: Change) -> list[int]:
         made = []
-        for number, (billed_wh, amount) in enumerate(((10_000, 300), (9_000, 270), (10_000, 299), (0, 0))):
+        for number, (billed_wh, amount) in enumerate(((10_000, 300), (9_000, 300), (10_000, 299), (0, 0))):
             account, _ = there.drivers[number]
             where = {"charger": there.chargers[number], "connector": 1, "account": account}
             session = add_session(change, **where, started_at=NOW, energy_wh=10_000)
@@ -145,7 +145,7 @@ def test_bills_that_are_missing_or_wrong_are_found(sqlite_database: Database, th
 
     good, *bad = sqlite_database.change_now(fill)
     found, total = sqlite_database.ask_now(ledger.wrong_money)
-    assert total == 300 + 270 + 299
+    assert total == 300 + 300 + 299
     assert not [line for line in found if f"session {good} " in line]
     assert all(any(f"session {one} " in line for line in found) for one in bad)
 
@@ -177,7 +177,7 @@ async def test_a_line_refuses_swallows_and_comes_back() -> None:
     assert await reader.read(1) == b"b"
     await line.become(State.REFUSES)
     with contextlib.suppress(ConnectionError):
-        assert await reader.read(1) == b""
+        assert await asyncio.wait_for(reader.read(1), 10) == b""
     with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", line.port)
     await line.become(State.OPEN)

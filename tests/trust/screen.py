@@ -53,15 +53,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that a browser holds; what processes share is counted once."""
+    """Bytes that a browser holds."""
 
     total: int
-    processes: tuple[tuple[str, int], ...]
-    """Kinds and bytes."""
+    of_files: int
+    """Of the program itself, which all its processes share: counted once, and whoever else runs it."""
+    own: tuple[tuple[str, int], ...]
+    """Each process's kind, and what is its own or its share of what only they share."""
 
     def __str__(self) -> str:
-        each = ", ".join(f"{kind} {bytes_ / 1e6:.0f}" for kind, bytes_ in self.processes)
-        return f"{self.total / 1e6:.0f} MB ({each})"
+        each = ", ".join(f"{kind} {bytes_ / 1e6:.0f}" for kind, bytes_ in self.own)
+        return f"{self.total / 1e6:.0f} MB (program {self.of_files / 1e6:.0f}, {each})"
 
 
 class Screen:
@@ -105,14 +107,16 @@ class Screen:
         """What all its processes hold together: the median of some looks."""
         looks = []
         for _ in range(5):
-            found: list[tuple[str, int]] = []
+            own: list[tuple[str, int]] = []
+            of_files = 0
             for process in self._processes():
                 try:
                     kinds = [word[7:] for word in process.cmdline() if word.startswith("--type=")]
-                    found.append((kinds[0] if kinds else "browser", process.memory_full_info().pss))
-                except psutil.Error:
+                    own.append((kinds[0] if kinds else "browser", _own(process.pid)))
+                    of_files = max(of_files, process.memory_info().shared)
+                except (psutil.Error, OSError):
                     continue  # it has just ended
-            looks.append(Memory(sum(bytes_ for _, bytes_ in found), tuple(sorted(found))))
+            looks.append(Memory(of_files + sum(bytes_ for _, bytes_ in own), of_files, tuple(sorted(own))))
             time.sleep(1)
         return sorted(looks, key=lambda look: look.total)[len(looks) // 2]
 
@@ -187,6 +191,19 @@ class Look:
             self._driver.save_screenshot(str(file))
         except WebDriverException:
             return
+
+
+def _own(pid: int) -> int:
+    """Bytes of a process that are no file's. Raises ``OSError`` if it is not there any more.
+
+    Pages of the program are left out: how they are shared out depends on what else runs on the machine.
+    """
+    kilobytes = 0
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in ("Pss_Anon", "Pss_Shmem"):
+            kilobytes += int(value.split()[0])
+    return kilobytes * 1024
 
 
 def read(html: str, *, stale: bool = False, in_trouble: bool = False) -> Shown:
