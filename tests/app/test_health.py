@@ -259,7 +259,10 @@ async def test_metrics_are_what_prometheus_reads(portal: Portal) -> None:
     """Its own parser takes them, and they say what is so."""
 
     def fill(change: Any) -> None:
-        world.add_charger(change, site=world.add_site(change))
+        site = world.add_site(change)
+        world.add_charger(change, site=site)
+        world.add_display(change, "Silent", site=site)
+        world.add_display(change, "Here", site=site, last_seen_at=clock.now())
 
     await portal.database.change(fill)
     logging.getLogger("polaris").warning("one for the count")
@@ -268,6 +271,7 @@ async def test_metrics_are_what_prometheus_reads(portal: Portal) -> None:
     values = {name: family.samples[0].value for name, family in families.items() if family.samples}
     assert values["polaris_up"] == 1
     assert values["polaris_chargers"] == 1
+    assert (values["polaris_displays"], values["polaris_seen_displays"]) == (2, 1)
     assert values["polaris_database_up"] == 1
     assert families["polaris_info"].samples[0].labels["version"] == VERSION
     logged = {sample.labels["level"]: sample.value for sample in families["polaris_logged"].samples}
