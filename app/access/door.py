@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,6 +42,8 @@ ELSEWHERE = "5; url=/kiosk"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOADED = frozenset({Kind.PAGE, Kind.DOWNLOAD})
 """What counts as a page load (T34); and so does asking for what is not there."""
+UNANSWERED = "No response returned."
+"""What Starlette says where a part of the app gives a browser no answer that has left."""
 WRONG_NAME = (
     "This portal does not answer under this name. "
     "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
@@ -235,19 +237,20 @@ class Door:
         limit = BODY_LIMIT if row is None else row.limit
         if scope["path"].startswith(PAGE_SOCKETS):
             limit = frames.LARGEST
-        taken, started, late = 0, False, False
+        taken, started, late, gone = 0, False, False, False
         deadline: float | None = None
         if scope["method"] not in SAFE:
             deadline = asyncio.get_running_loop().time() + self._body_seconds
 
         async def receive_limited() -> Message:
-            nonlocal taken, late, deadline
+            nonlocal taken, late, gone, deadline
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 late = True
                 raise Refusal(408, TOO_SLOW) from None
+            gone = gone or message["type"] == "http.disconnect"
             if not message.get("more_body"):
                 deadline = None  # all is here: what comes is that the browser leaves, whenever it does
             taken += len(message.get("body", b""))
@@ -271,6 +274,8 @@ class Door:
         except Exception as error:
             if started:
                 raise  # half an answer can't be taken back; the server ends the connection
+            if gone and (isinstance(error, ClientDisconnect) or str(error) == UNANSWERED):
+                return  # it left before all of its request was here: nothing has failed, and nobody waits
             # The layers between wrap what was raised: what counts is how much has come.
             plain = None
             if taken > limit:

@@ -259,3 +259,22 @@ async def test_a_browser_loads_sixty_pages_a_minute(here: Site) -> None:
             assert (await nobody.get("/sign-in")).status_code == 200
         assert (await nobody.get("/sign-in")).status_code == 429
         assert (await second.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/_nicegui_ws/socket.io/?EIO=4&transport=polling", "/auth/sign-in"])
+async def test_t45_a_browser_that_leaves_in_the_middle_is_no_error(
+    server: Server, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """T45, T63: else whoever hangs up fills the log, and health counts an error."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: {server.host}\r\nOrigin: http://{server.host}\r\n"
+    of_form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\nemail="
+    writer.write((head + of_form).encode())
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.close()
+    await asyncio.sleep(0.3)
+    assert reader.at_eof() or not await reader.read()
+    ours = [record for record in caplog.records if record.name.startswith("polaris")]
+    assert [record.getMessage() for record in ours if record.levelname == "ERROR"] == []
+    await server.page("/sign-in")
