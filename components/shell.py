@@ -122,6 +122,8 @@ class Frame:
 
     title: Element
     """The row of the h1; what is drawn in it stands at its right, such as the counts pill."""
+    heading: ui.label
+    """The h1 itself, for pages of what can be called otherwise while they are open."""
 
 
 @contextmanager
@@ -160,7 +162,7 @@ def page(
     with Element("q-card").classes("p-title").props("flat") as row:
         heading = ui.label(title).props("id=content tabindex=-1")
         heading.tag = "h1"
-    yield Frame(row)
+    yield Frame(row, heading)
 
 
 def card_error(reader: Reader) -> Card:

@@ -26,6 +26,7 @@ from components.displays import DisplayCard
 from components.drawn import Card
 from components.new_charger import copied
 from components.qr import qr_code
+from components.shell import Frame
 from data.announcements import Topic
 from data.queries import display_list, setup
 from data.queries.display_list import DisplayFacts
@@ -63,6 +64,7 @@ class DisplayPage:
         )
         self.known: DisplayFacts
         """As it was found last."""
+        self.frame: Frame
         self.was_missing = False
         """Whether this page has ever said that its screen is not seen."""
 
@@ -76,6 +78,7 @@ class DisplayPage:
         places = await database.ask(setup.places)
         await self.cards.load()
         with console.page(found.name) as frame:
+            self.frame = frame
             ui.add_head_html('<link rel="stylesheet" href="/look/setup.css">')
             with frame.title:
                 back = ui.link(f"← {reader.text('displays.title')}", "/admin/displays")
@@ -96,6 +99,8 @@ class DisplayPage:
         def show(found: DisplayFacts | None) -> None:
             if found is not None:
                 self.known = found
+                self.frame.heading.set_text(found.name)
+                ui.page_title(f"{found.name} · {reader.text('brand')}")
                 remove.set_text(reader.text("displays.remove", name=found.name))
             remove.set_visibility(found is not None)
             card.show_display(found, "" if found is None else self.note(found), clock.now())

@@ -193,9 +193,12 @@ async def test_t19_what_is_refused_says_what_to_do(visit: Visit, hall: Hall) -> 
 async def test_a_display_is_changed_and_taken_back(visit: Visit, hall: Hall) -> None:
     """K2: the dialog names it and says what becomes of its screen; the row, its right, is gone."""
     other = hall.add(add_site, "Airport")
-    display = hall.display(last_seen_at=NOW, languages="de,en,xx")
+    display = hall.display(last_seen_at=NOW - 90 * SECOND, languages="de,en,xx")
     user = await visit(hall.olga, f"/admin/displays/{display}")
     assert pill(user) == ("Seen", ["The screen shows its board now."])
+    hall.now += SECOND
+    await user.should_see("Is the screen's computer on", retries=100)
+    assert pill(user)[0] == "Not seen"
     fill(user, "Name", "Gate")
     choose(user, "Site", other)
     choose(user, "Language", "en")
@@ -203,7 +206,8 @@ async def test_a_display_is_changed_and_taken_back(visit: Visit, hall: Hall) -> 
     await user.should_see("Saved. The screen follows by itself.", retries=50)
     # One that is chosen twice is meant once.
     assert hall.rows(Display.name, Display.site_id, Display.languages) == [("Gate", other, "en")]
-    await user.should_see("Airport", retries=50)
+    await user.should_see("Take back Gate", retries=50)
+    assert [one.text for one in elements(user) if one.props.get("id") == "content"] == ["Gate"]
     press(user, "Take back Gate")
     await user.should_see("goes back to its code within 5 seconds")
     press(user, "Take back Gate")

@@ -202,6 +202,7 @@ async def test_ready_follows_what_others_do(visit: Visit, portal: Portal, olga: 
 
     dana = portal.database.change_now(all_but_the_plan)
     user = await visit(olga, "/admin/setup?step=ready")
+    await sees(user, "Hang up a display")
     await sees(user, "No driver has a plan yet.")
 
     def plan(change: Change) -> None:
