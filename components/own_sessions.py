@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from components.listing import Cell, Column, Line, Listing, Page
-from components.session_list import billed, state_pill
+from components.session_list import billed, state_pill, when_it_was
 from components.words import UNKNOWN, Reader
 from data.queries.own_sessions import Corrected, OwnSessions
 from data.queries.session_list import ListedSession, Place, Unbilled
@@ -46,12 +46,9 @@ class OwnSessionList(Listing):
 def _cells(
     one: ListedSession, corrected: Sequence[Corrected], reader: Reader, now: datetime
 ) -> tuple[Cell | str, ...]:
-    when = reader.text("recent.started", moment=reader.moment(one.started_at, now))
-    if one.ended_at is not None:
-        when = reader.span(one.started_at, one.ended_at, now)
     place = reader.text("sessions.place", site=one.site_name, number=one.connector)
     return (
-        when,
+        when_it_was(one, reader, now),
         Cell(one.charger_name, place),
         UNKNOWN if one.energy_wh is None else reader.kwh(one.energy_wh),
         reader.length((one.ended_at or now) - one.started_at),

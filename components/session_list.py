@@ -100,7 +100,8 @@ def _empty(found: Found, wanted: Wanted, reader: Reader) -> str:
     return reader.text("sessions.empty.filtered" if is_filtered(wanted) else "sessions.empty")
 
 
-def _when(one: ListedSession, reader: Reader, now: datetime) -> str:
+def when_it_was(one: ListedSession, reader: Reader, now: datetime) -> str:
+    """From when to when it was, or since when it is in progress."""
     if one.ended_at is not None:
         return reader.span(one.started_at, one.ended_at, now)
     today = reader.local(one.started_at).date() == reader.local(now).date()
@@ -129,7 +130,7 @@ def _cells(one: ListedSession, reading: Reading, reader: Reader, now: datetime) 
         flags = Cell(flags.text, kind="reserved", icon="flag")
     place = reader.text("sessions.place", site=one.site_name, number=one.connector)
     return (
-        Cell(_when(one, reader, now), href=f"{PATH}{one.id}"),
+        Cell(when_it_was(one, reader, now), href=f"{PATH}{one.id}"),
         driver,
         Cell(one.charger_name, place, f"/admin/chargers/{one.charger_id}"),
         energy,

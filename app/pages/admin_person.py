@@ -143,11 +143,13 @@ class PersonPage:
             return
         other = Role.OPERATOR if facts.role is Role.DRIVER else Role.DRIVER
         button(f"people.make.{other.value}", lambda: people_dialogs.change_role(console, facts))
-        if facts.disabled_at is None:
-            button("people.disable", lambda: people_dialogs.disable(console, facts), danger=True)
-        else:
+        if facts.disabled_at is not None:
             button("people.enable", lambda: people_dialogs.enable(console, facts))
-        button("people.erase", lambda: people_dialogs.erase(console, facts), danger=True)
+        # Rare, and not to be taken for what one does every day: apart, at the end.
+        with ui.element("div").classes("p-rare-actions"):
+            if facts.disabled_at is None:
+                button("people.disable", lambda: people_dialogs.disable(console, facts), danger=True)
+            button("people.erase", lambda: people_dialogs.erase(console, facts), danger=True)
 
     def draw_acting(self, facts: AccountFacts | None, reason_missing: bool) -> Show[AccountFacts | None]:
         """P23: the form that begins it, for a driver who could sign in themselves (T26)."""

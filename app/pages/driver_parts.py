@@ -16,7 +16,7 @@ from components.bound import BoundCards, Show, When
 from components.card_table import CardTable
 from components.facts import FactsCard
 from components.listing import Cell, Column, Line, Listing, Page
-from components.session_list import billed, state_pill
+from components.session_list import billed, state_pill, when_it_was
 from data.announcements import Topic
 from data.periods import local_day
 from data.queries import cards, driver_page, session_list
@@ -169,10 +169,7 @@ class DriverParts:
                 Line(
                     one.id,
                     (
-                        Cell(
-                            reader.span(one.started_at, one.ended_at, now),
-                            href=f"/admin/sessions/{one.id}",
-                        ),
+                        Cell(when_it_was(one, reader, now), href=f"/admin/sessions/{one.id}"),
                         Cell(one.charger_name, one.site_name, f"/admin/chargers/{one.charger_id}"),
                         reader.kwh(one.energy_wh),
                         state_pill(one.state, reader),

@@ -201,3 +201,14 @@ def test_t34_a_page_costs_the_same_with_ten_times_the_history(sqlite_database: D
 async def test_p2_signed_out_it_leads_to_sign_in(portal: Portal, path: str) -> None:
     async with window(portal) as here:
         assert (await here.get(path, 303)).startswith("/sign-in")
+
+
+async def test_a_session_in_progress_has_a_beginning_and_no_end(visit: Visit, portal: Portal) -> None:
+    """Said as such to its driver, and on the console's page of the driver."""
+    town = portal.database.change_now(Town)
+    olga = portal.database.change_now(world.add_account, "Olga Operator", world.Role.OPERATOR)
+    with clock.at(NOW):
+        user = await visit(town.dana, "/account/sessions")
+        await user.should_see("since 12:00")
+        user = await visit(olga, f"/admin/drivers/{town.dana}")
+        await user.should_see("since 12:00")
