@@ -22,6 +22,7 @@ from data.models import (
     Reservation,
     TagSighting,
 )
+from data.queries import display_list
 from data.queries.attention import MOST, NAMED, attention
 from data.queries.matters import Kind, Machine, Matter, Matters, Terms
 from data.types import Admission, ConnectorStatus, ReservationStatus, Role
@@ -149,6 +150,12 @@ def test_k7_displays_that_are_silent_for_more_than_90_seconds(yard: Yard) -> Non
     }
     yard.set(Display, seen, last_seen_at=NOW + HOUR)  # the clock was set back
     assert yard.found()[Kind.DISPLAY].first[1] == Matter(seen, "Seen", since=NOW)
+    assert yard.database.ask_now(display_list.counted, NOW) == (4, 0)
+    listed = yard.database.ask_now(display_list.listed)
+    assert [(one.name, one.is_seen(NOW)) for one in listed] == [
+        (name, False) for name in ("Never", "New", "Seen", "Silent")
+    ]
+    assert [one.id for one in yard.database.ask_now(display_list.heartbeats)] == [one.id for one in listed]
     assert yard.found(up_since=NOW - 89 * second) == {}
     assert set(yard.found(up_since=NOW - 90 * second)) == {Kind.DISPLAY}
 
