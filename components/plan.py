@@ -89,7 +89,7 @@ def _begins(coming: ComingPlan, reader: Reader) -> dict[str, Any]:
         "progress": "",
         "used": "",
         "lines": [],
-        "terms": [plan_words.change(coming, reader), reader.text("plan.currency", currency=coming.currency)],
+        "terms": [plan_words.coming(coming, reader), reader.text("plan.currency", currency=coming.currency)],
     }
 
 
@@ -125,7 +125,7 @@ def _values(use: PlanUse, reader: Reader) -> dict[str, Any]:
     if plan.ended_on is not None:
         terms.append(reader.text("plan.ends", date=reader.full_date(plan.ended_on)))
     if use.coming is not None:
-        terms.append(plan_words.change(use.coming, reader))
+        terms.append(plan_words.coming(use.coming, reader))
     terms.append(reader.text("plan.currency", currency=plan.currency))
     fee = "" if plan.base_fee is None else reader.money(plan.base_fee, plan.currency)
     return {

@@ -65,7 +65,7 @@ class Coming(Protocol):
         """Its first day."""
 
 
-def change(plan: Coming, reader: Reader) -> str:
+def coming(plan: Coming, reader: Reader) -> str:
     """`From Dec 4, 2026: Night & Day, €0.31 per kWh`."""
     words = plan.name
     if plan.unlimited:

@@ -130,7 +130,7 @@ class DriverParts:
         today = local_day(clock.now(), ZoneInfo(zone))
         for one in found:
             if one.started_on > today:
-                then = plan_words.change(one, reader)
+                then = plan_words.coming(one, reader)
                 facts.append((reader.text("subscription.next"), then, f"/admin/plans/{one.plan_id}"))
                 continue
             version = reader.text("subscription.version", plan=one.name, version=one.version)
