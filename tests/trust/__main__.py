@@ -11,6 +11,7 @@ import math
 import random
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -210,6 +211,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     wanted = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, it ends what it started
     folder = Path(tempfile.mkdtemp(prefix="polaris-trust-"))
     kept = False
     try:
