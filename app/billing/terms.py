@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from babel.numbers import is_currency
 
 from app.access.account_rules import Refused, proper_name
+from app.billing.slots import DAY_MINUTES
 
 MOST_MONEY = 2_000_000_000
 """Minor units of a base fee, and 1/10,000 of a major unit of a price."""
 MOST_WH = 1_000_000_000_000
 MOST_ROWS = 12
 """Tiers or windows of one plan."""
-DAY_MINUTES = 24 * 60
 
 Rows = Sequence[Mapping[str, int]]
 
