@@ -24,6 +24,9 @@ log = logging.getLogger("polaris")
 BROWSER_FRAME_LIMIT = 131_072
 """Bytes of the largest frame that any socket takes (T35); chargers have their own, lower limit."""
 
+TOLD_WITHIN = 0.3
+"""Seconds for which open boards keep the end of the server waiting."""
+
 
 class PortTaken(RuntimeError):
     """The address can't be listened on; the text says why and what to do."""
@@ -98,15 +101,21 @@ def free_port(host: str, port: int) -> int:
 def _tell_of_the_end(portal: Portal) -> None:
     """Let boards say that there is maintenance, when the process is told to end.
 
-    The server closes all sockets before anything of ours hears of its end; so this is told by the signal
-    itself, and the server, which looks for it ten times a second, by what has heard it until now.
+    The server closes all sockets before anything of ours hears of its end; so the signal tells this first,
+    and a moment later the server, by what has heard the signal until now.
     """
     loop = asyncio.get_running_loop()
 
     def before(ends: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+        def leave(number: int) -> None:
+            portal.screens.leave()
+            loop.call_later(TOLD_WITHIN if len(portal.screens) else 0, ends, number, None)
+
         def told(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(portal.screens.leave)
-            ends(number, frame)
+            if loop.is_closed():
+                ends(number, frame)
+            else:
+                loop.call_soon_threadsafe(leave, number)
 
         return told
 
