@@ -102,7 +102,7 @@ class Server:
         assert self.process is not None
         self.process.send_signal(how)
         try:
-            self.process.wait(10)
+            self.process.wait(30)  # on a busy machine, with its pages open
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
