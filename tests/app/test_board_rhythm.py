@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,6 @@ import pytest
 
 from app.boards import rhythm
 from app.boards.rhythm import Turn
-import itertools
 
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 START = datetime(2026, 11, 22, 12, 0, 3, tzinfo=UTC)

@@ -14,7 +14,10 @@ from tests.app.dashboard_world import World
 from tests.conftest import Visit
 from tests.world import NOW, add_plan, add_session
 
-PATHS = ("/", "/?period=year", "/account", "/switch", "/account/sessions", "/account/data.json", "/account/sessions.csv")
+PATHS = (
+    *("/", "/?period=year", "/account", "/switch"),
+    *("/account/sessions", "/account/data.json", "/account/sessions.csv"),
+)
 SECRETS = (
     *("eve@example.org", "Eve Other", "EVESCARD", "EVESPLAN"),
     *("CHARGERHASH", "SERIAL77", "FIRMWARE77", "$argon2", "correct horse"),

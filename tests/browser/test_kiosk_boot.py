@@ -139,9 +139,7 @@ def test_a_screen_with_a_start_address_shows_its_board(
 
     server.database.change_now(fill)
     server.port = free_port("127.0.0.1", 0)
-    server.settings["public_url"] = (
-        server.url
-    )  # /healthz is closed then: its 404 is a sign of life
+    server.settings["public_url"] = server.url  # /healthz is closed then: its 404 is a sign of life
     token_file = tmp_path / "token"
     token_file.write_text(token + "\n")
     with launched(tmp_path, screen, server.url, token_file) as launcher:
