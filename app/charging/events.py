@@ -11,6 +11,7 @@ from app.charging import quarantine, rows, sightings, tags
 from app.charging.beginning import tell
 from app.charging.connectors import connector
 from app.charging.ledger import Action, Ledger, late_after_final
+from app.charging.metering.order import Told
 from app.charging.reports import Place, Start, Stop, TransactionEvent
 from app.charging.running import Note, Running
 from app.charging.sightings import Sightings
@@ -70,11 +71,14 @@ class Events:
         answer = await self._answer(running, event)
         actions: list[Action] = []
         samples = event.samples
+        is_end = event.type == "Ended" and not running.has_own_stop
+        told: Told | None = Told(event.seq_no, event.at, event.received_at, is_end)
         if event.seq_no in running.events:
             if await self._is_told(running, event):
                 return answer
             # Another event under a used number (some always send 0): its energy counts all the same.
             actions.append(_kept(running, event, "sequence number used twice"))
+            told = None
         elif event.type == "Ended" and running.has_own_stop:
             actions.append(_kept(running, event, "ended twice"))
             samples = ()  # kept with it: a second closing value would count as the first one's
@@ -85,7 +89,7 @@ class Events:
         running.events.add(event.seq_no)
         if event.type == "Ended" and not running.has_own_stop and not running.is_closed:
             try:
-                await self._ledger.finish(running, _stop(event), actions)
+                await self._ledger.finish(running, _stop(event), actions, told)
             except rows.Finalized:
                 return await self.take(charger_id, event)
             return answer
@@ -99,6 +103,7 @@ class Events:
             at=event.at,
             alive=running.offline and not event.offline,
             start=min(event.at, running.started_at) if started else None,
+            told=told,
         )
         return answer
 

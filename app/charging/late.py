@@ -76,7 +76,7 @@ def _apply(
         return
     reached = [at for at in (progress.energy_started_at, progress.energy_ended_at) if at is not None]
     before = charges.measured(change.connection, session_id, default_zone, reached)
-    ended_at = row.ended_at
+    ended_at = found.running.ended_at or row.ended_at
     if not found.running.has_own_stop:
         ended_at = max(row.started_at, progress.reading_at or row.started_at)
     change.execute(rows.NO_STEPS, {"session": session_id})

@@ -14,6 +14,7 @@ from app.charging.connectors import connector
 from app.charging.hidden import Hidden
 from app.charging.memory import Memory
 from app.charging.metering.meter import OutOfOrder, Progress
+from app.charging.metering.order import Told
 from app.charging.pace import Pace
 from app.charging.reports import Sample, Start, Stop, Values
 from app.charging.rows import Finalized, Writing
@@ -74,14 +75,15 @@ class Ledger:
         at: datetime | None = None,
         alive: bool = False,
         start: datetime | None = None,
+        told: Told | None = None,
     ) -> None:
         """Write *samples* and what they change.
 
         *at* is the message's own device time, if it has one; *alive*: it says that it happens now;
-        *start*: a session that was known from later messages only began then.
+        *start*: a session that was known from later messages only began then; *told*: its number.
         """
         try:
-            await self._add(running, samples, received_at, flags, actions, at, alive, start)
+            await self._add(running, samples, received_at, flags, actions, at, alive, start, told)
         except BaseException:
             # The meter in memory may have counted what is not stored: it is made anew from what is (C8).
             self.memory.drop(running.id)
@@ -97,16 +99,14 @@ class Ledger:
         at: datetime | None,
         alive: bool,
         start: datetime | None,
+        told: Told | None,
     ) -> None:
         if at is None:
             at = samples[-1].at if samples else received_at
         self.hear(running.charger_id, at, received_at)
         gap = at - running.heard_at
         live = running.hear(at, received_at)
-        writing = Writing(
-            rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment),
-            others=list(actions),
-        )
+        writing = Writing(self._rows(running, samples, received_at, told), others=list(actions))
         if live and (interval := running.new_interval(gap)) is not None:
             row = {"charger": running.charger_id, "interval": interval}
             writing.others.append((rows.INTERVAL, row))
@@ -116,7 +116,7 @@ class Ledger:
         if start is not None and not running.is_closed:
             writing.others.append((matching.MOVE_START, {"session_id": running.id, "start": start}))
         if running.ended_at is not None:
-            await self._add_late(running, samples, writing, received_at, start)
+            await self._add_late(running, samples, writing, received_at, start, told)
             return
         notes, shown = running.notes.union(flags), running.replayed and (alive or live)
         if start is not None:
@@ -125,26 +125,28 @@ class Ledger:
         try:
             if start is not None:
                 raise OutOfOrder
-            progress = running.meter.add(samples)
+            progress = running.meter.add(_counted(running, samples, told)[1])
         except OutOfOrder:
-            running, progress = await self.rebuilt(running, samples, start=start)
+            running, progress = await self.rebuilt(running, samples, start=start, told=told)
             writing.replace_steps_of, anew = running.id, True
         writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
         if progress.steps or progress != before:
             writing.progress = rows.progress_row(progress, running.id, running.started_at, self.moment)
         running.progress = progress
+        if running.order.is_noticed:
+            notes |= {Note.CLOCK_SET_BACK.value}
         if notes != running.notes or progress.flags != before.flags or shown:
             running.notes = notes
             running.replayed = running.replayed and not shown
             writing.others.append((rows.FLAGS, running.flags_row()))
-        told = running.account_id is not None and not running.replayed
-        if told:
+        shows = running.account_id is not None and not running.replayed
+        if shows:
             until = None if running.costs is None else running.costs.until
             if running.costs_due or (until is not None and received_at >= until):
                 await self.memory.ask_costs(running)
         if running.costs is not None:
             running.costs.count(progress.steps, anew=anew)
-        if told and running.account_id is not None:
+        if shows and running.account_id is not None:
             if shown:
                 writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
             writing.announcements.append(running.reading().announcement(running.account_id))
@@ -161,9 +163,10 @@ class Ledger:
         writing: Writing,
         received_at: datetime,
         start: datetime | None,
+        told: Told | None,
     ) -> None:
         """Values of a session that is over: they refine it by device time, its stop stands (C13, M7)."""
-        told = [one for one in writing.others if one[0] is not matching.MOVE_START]
+        others = [one for one in writing.others if one[0] is not matching.MOVE_START]
         if running.is_closed:
             if samples:
                 writing.others.append(late_after_final(running, received_at))
@@ -173,10 +176,11 @@ class Ledger:
                 writing.others.append(late_after_final(running, received_at))
         elif samples or start is not None:
             writing.unless_finalized = running.id
-            fresh, progress = await self.rebuilt(running, samples, start=start)
+            fresh, progress = await self.rebuilt(running, samples, start=start, told=told)
             ended_at = fresh.ended_at
             if not fresh.has_own_stop:
                 ended_at = max(fresh.started_at, progress.reading_at or fresh.started_at)
+            if ended_at != running.ended_at:
                 writing.others.append((matching.MOVE_END, {"session_id": running.id, "end": ended_at}))
             if start is not None:
                 fresh.notes -= {Note.START_MISSING.value}
@@ -192,14 +196,14 @@ class Ledger:
             await self.memory.change(writing)
         except Finalized:
             running.finalized = True
-            again = Writing(writing.samples, others=told)
-            await self._add_late(running, samples, again, received_at, None)
+            again = Writing(writing.samples, others=others)
+            await self._add_late(running, samples, again, received_at, None, None)
 
     async def late(
         self, running: Running, samples: Sequence[Sample], received_at: datetime, actions: Sequence[Action]
     ) -> None:
         """Keep *samples* of a session that is closed: settlement sees to them."""
-        kept = rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment)
+        kept = self._rows(running, samples, received_at, None)
         actions = [*actions, late_after_final(running, received_at)]
         await self.memory.change(Writing(kept, others=actions))
 
@@ -210,10 +214,13 @@ class Ledger:
         *,
         stop: tuple[datetime, int | None] | None = None,
         start: datetime | None = None,
+        told: Told | None = None,
     ) -> tuple[Running, Progress]:
         """The session anew, from what is stored and *samples*; its progress has all its steps."""
         await self.memory.settled()
-        fresh = await self.memory.database.ask(load, running.charger_id, running.id, samples, stop, start)
+        fresh = await self.memory.database.ask(
+            load, running.charger_id, running.id, samples, stop, start, told
+        )
         assert fresh is not None
         fresh.costs, fresh.costs_due = running.costs, running.costs_due
         fresh.replayed = running.replayed
@@ -222,39 +229,58 @@ class Ledger:
             self.memory.remember(fresh)
         return fresh, fresh.progress
 
+    def _rows(
+        self, running: Running, samples: Sequence[Sample], received_at: datetime, told: Told | None
+    ) -> list[dict[str, Any]]:
+        number = None if told is None else told.seq_no
+        if told is not None:
+            samples = running.order.stored(told, samples)
+        return rows.sample_rows(samples, running.id, running.connector_id, received_at, self.moment, number)
+
     def outside(self, change: Change, charger_id: int, values: Values) -> None:
         """Values of no session are stored with their connector (M7, M9)."""
         plug = connector(change, charger_id, values.place)
         for row in rows.sample_rows(values.samples, None, plug, values.received_at, self.moment):
             change.later(rows.SAMPLE, row)
 
-    async def finish(self, running: Running, stop: Stop, actions: Sequence[Action] = ()) -> None:
-        """The session is over, at *stop*. Raises `Finalized` if it was, and is by now."""
+    async def finish(
+        self, running: Running, stop: Stop, actions: Sequence[Action] = (), told: Told | None = None
+    ) -> None:
+        """The session is over, at *stop*; *told*: its number. Raises `Finalized` if it was, and is by now."""
         try:
-            await self._finish(running, stop, actions)
+            await self._finish(running, stop, actions, told)
         except BaseException:
             self.memory.drop(running.id)
             raise
         self.memory.drop(running.id)
         self.hidden.drop(running.id)
 
-    async def _finish(self, running: Running, stop: Stop, actions: Sequence[Action]) -> None:
+    async def _finish(
+        self, running: Running, stop: Stop, actions: Sequence[Action], told: Told | None
+    ) -> None:
         self.hear(running.charger_id, stop.at, stop.received_at)
         at = max(stop.at, running.started_at)
         writing = Writing(
-            rows.sample_rows(stop.samples, running.id, running.connector_id, stop.received_at, self.moment),
+            self._rows(running, stop.samples, stop.received_at, told),
             others=list(actions),
             unless_finalized=None if running.ended_at is None else running.id,
         )
         try:
             if running.is_ended_by_hand:
                 raise OutOfOrder  # its stored steps are behind its samples
-            progress = running.meter.stop(at, stop.meter_stop, stop.samples)
+            counted_at, counted = _counted(running, stop.samples, told)
+            at = max(at, counted_at or at)
+            progress = running.meter.stop(at, stop.meter_stop, counted)
         except OutOfOrder:
-            running, progress = await self.rebuilt(running, stop.samples, stop=(at, stop.meter_stop))
+            running, progress = await self.rebuilt(
+                running, stop.samples, stop=(at, stop.meter_stop), told=told
+            )
+            at = max(at, running.order.ended_at or at)
             writing.replace_steps_of = running.id
         running.progress = progress
         running.notes = (running.notes | set(stop.flags)) - WITHOUT_STOP
+        if running.order.is_noticed:
+            running.notes |= {Note.CLOCK_SET_BACK.value}
         if writing.unless_finalized is not None:
             running.notes -= {Note.LATE_AFTER_FINAL.value}  # it was not: what came late is counted now
         writing.steps = rows.step_rows(progress.steps, running.id, self.moment)
@@ -272,6 +298,17 @@ class Ledger:
             writing.announcements.append(Announcement(Topic.SESSIONS, running.account_id))
         writing.announcements.append(Announcement(Topic.CHARGERS, running.charger_id))
         await self.memory.change(writing)
+
+
+def _counted(
+    running: Running, samples: Sequence[Sample], told: Told | None
+) -> tuple[datetime | None, Sequence[Sample]]:
+    """The moment of a numbered message, and the samples to be counted. Raises `OutOfOrder`."""
+    if told is None:
+        return None, samples
+    if not running.order.follows(told):
+        raise OutOfOrder
+    return running.order.take(told, samples)
 
 
 def late_after_final(running: Running, received_at: datetime) -> Action:

@@ -23,9 +23,9 @@ from data.models import Charger, ChargingSession, EnergyStep
 from data.types import Utc
 
 SAMPLE = text(
-    "INSERT INTO meter_samples (session_id, connector_id, at, received_at, measurand, phase, context,"
-    " location, unit, format, value) VALUES (:session_id, :connector_id, :at, :received_at, :measurand,"
-    " :phase, :context, :location, :unit, :format, :value) ON CONFLICT DO NOTHING"
+    "INSERT INTO meter_samples (session_id, connector_id, at, received_at, seq_no, measurand, phase,"
+    " context, location, unit, format, value) VALUES (:session_id, :connector_id, :at, :received_at, :seq_no,"
+    " :measurand, :phase, :context, :location, :unit, :format, :value) ON CONFLICT DO NOTHING"
 )
 STEP = text(
     "INSERT INTO energy_steps (session_id, started_at, ended_at, energy_wh)"
@@ -109,8 +109,9 @@ def sample_rows(
     connector_id: int,
     received_at: datetime,
     moment: Moment,
+    seq_no: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows of *samples*, for `SAMPLE`."""
+    """The rows of *samples*, for `SAMPLE`; *seq_no* of the event that brought them (2.0.1)."""
     rows: list[dict[str, Any]] = []
     received, last, at = moment(received_at), None, None
     for sample in samples:
@@ -124,6 +125,7 @@ def sample_rows(
                 "connector_id": connector_id,
                 "at": at,
                 "received_at": received,
+                "seq_no": seq_no,
                 "value": value.replace("\0", "") if "\0" in value else value,
                 **_kind(
                     sample.measurand,

@@ -6,10 +6,12 @@ restart, a failed commit or a reading out of order, `load` makes it anew from th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -17,6 +19,7 @@ from sqlalchemy import Connection, bindparam, select
 from app.charging import rows
 from app.charging.cost import Costs
 from app.charging.metering.meter import Flag, Meter, Progress, rebuild
+from app.charging.metering.order import SET_BACK, Order, Told, in_order
 from app.charging.pace import is_live_pace
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 from data.live import Reading
@@ -40,6 +43,8 @@ class Note(StrEnum):
     """Values or a stop came after the session was finalized, or values after an operator had ended it."""
     CORRECTED = rows.CORRECTED
     """An operator has set its energy: what its charger still sends is kept, and changes it no more."""
+    CLOCK_SET_BACK = SET_BACK
+    """Its charger's clock was set back meanwhile: it is counted in the order of its messages (2.0.1)."""
     SETTLED_INCOMPLETE = "settled_incomplete"
     """It was billed although messages about it are missing: they did not come in time."""
 
@@ -109,6 +114,8 @@ class Running:
     meter_stop: int | None = None
     finalized: bool = False
     events: Sequence = field(default_factory=Sequence)
+    order: Order = field(default_factory=Order)
+    """2.0.1: of its messages, by their numbers."""
     offline: bool = False
     """2.0.1: its events said that they were told after the fact."""
     costs: Costs | None = None
@@ -217,6 +224,7 @@ _SAMPLES = (
         MeterSample.phase,
         MeterSample.format,
         MeterSample.received_at,
+        MeterSample.seq_no,
     )
     .where(
         MeterSample.session_id == bindparam("session_id"),
@@ -224,7 +232,9 @@ _SAMPLES = (
     )
     .order_by(MeterSample.at, MeterSample.id)
 )
-_EVENTS = select(TransactionEvent.seq_no).where(TransactionEvent.session_id == bindparam("session_id"))
+_EVENTS = select(
+    TransactionEvent.seq_no, TransactionEvent.at, TransactionEvent.received_at, TransactionEvent.event_type
+).where(TransactionEvent.session_id == bindparam("session_id"))
 
 
 def load(
@@ -234,27 +244,46 @@ def load(
     more: Iterable[Sample] = (),
     stop: tuple[datetime, int | None] | None = None,
     start: datetime | None = None,
+    told: Told | None = None,
 ) -> Running | None:
     """The charger's session as it is stored, its meter rebuilt from its samples; ``None``: no such one.
 
-    *more* are samples that are about to be stored, *stop* (device time, register) and *start* what is
-    about to take the place of what is stored. ``progress.steps`` are all its steps.
+    *more* are samples that are about to be stored, of the message *told*; *stop* (device time, register)
+    and *start* are about to take the place of what is stored. ``progress.steps`` are all its steps.
     """
     key = {"session_id": session_id}
     row = db.execute(_SESSION, {**key, "charger_id": charger_id}).one_or_none()
     if row is None:
         return None
     samples = db.execute(_SAMPLES, key).all()
-    events: tuple[int, ...] = ()
+    events: list[Told] = []
     if row.ocpp_transaction_id is not None:
-        events = tuple(db.execute(_EVENTS, key).scalars())
+        events = [Told(*event[:3], is_end=event[3] == "Ended") for event in db.execute(_EVENTS, key)]
+    by_number: dict[int | None, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_number[sample.seq_no].append(Sample(*sample[:8]))
+    by_number[None if told is None else told.seq_no] += more
     notes = frozenset(row.flags) - _METER_FLAGS
     if stop is None and row.ended_at is not None and not notes & WITHOUT_STOP:
         stop = (row.ended_at, row.meter_stop)
     started_at = start or row.started_at
-    meter, progress = rebuild(
-        started_at, row.meter_start, [*(Sample(*sample[:8]) for sample in samples), *more], stop
-    )
+    order, counted = in_order(events if told is None else [*events, told], by_number)
+    ended_at = row.ended_at
+    if stop is not None and order.ended_at is not None:
+        end = max(stop[0], order.ended_at)
+        ended_at = None if ended_at is None else max(ended_at, end)
+        meter, progress = rebuild(started_at, row.meter_start, counted, (end, stop[1]))
+    else:
+        meter, progress = rebuild(started_at, row.meter_start, counted, stop)
+    if order.is_back and Flag.FELL in progress.flags:
+        every = chain.from_iterable(by_number.values())
+        by_time = rebuild(started_at, row.meter_start, every, stop)
+        if _is_more_plausible(by_time[1], progress):
+            order.go_by_time()
+            ended_at = row.ended_at
+            meter, progress = by_time
+    if order.is_noticed:
+        notes |= {Note.CLOCK_SET_BACK.value}
     last = samples[-1] if samples else None
     return Running(
         id=row.id,
@@ -274,8 +303,14 @@ def load(
         heard_at=row.started_at if last is None else last.at,
         heard_received_at=row.received_at if last is None else last.received_at,
         interval=row.reading_interval,
-        ended_at=row.ended_at,
+        ended_at=ended_at,
         meter_stop=row.meter_stop,
         finalized=row.finalized_at is not None,
-        events=Sequence(events),
+        events=Sequence(tuple(event.seq_no for event in events)),
+        order=order,
     )
+
+
+def _is_more_plausible(by_time: Progress, by_number: Progress) -> bool:
+    """True if the register falls by the numbers of the messages, and not by their times: those are right."""
+    return Flag.FELL not in by_time.flags and (by_time.energy_wh or 0) <= (by_number.energy_wh or 0)

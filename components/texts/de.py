@@ -992,6 +992,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "Genommen sind die Momente, in denen ihre Nachrichten eintrafen.",
     "sessions.flag.clock_skew": "Die Uhr der Ladestation geht falsch, meist Ortszeit als UTC gesendet. Die "
     "Zeiten sind korrigiert.",
+    "sessions.flag.clock_set_back": "Die Uhr der Ladestation wurde während des Ladevorgangs "
+    "zurückgestellt. Die Energie ist in der Reihenfolge ihrer Nachrichten gezählt; die Zeiten danach folgen "
+    "aus deren Ankunft.",
     "sessions.flag.time_without_zone": "Die Ladestation sendet Zeiten ohne Zone. Sie sind als Ortszeit des "
     "Standorts gelesen.",
     "sessions.flag.ended_by_new_start": "Es kam kein Ende: Der nächste Ladevorgang am Anschluss hat diesen "

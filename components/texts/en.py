@@ -961,6 +961,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "which its messages arrived were taken.",
     "sessions.flag.clock_skew": "The charger's clock is wrong, most likely local time sent as UTC. Times "
     "were corrected.",
+    "sessions.flag.clock_set_back": "The charger's clock was set back during the session. The energy is "
+    "counted in the order of its messages; the times after that follow from when they arrived.",
     "sessions.flag.time_without_zone": "The charger sends times without a zone. They were read as local "
     "time of the site.",
     "sessions.flag.ended_by_new_start": "No end was reported: the next session on the connector ended it at "

@@ -225,6 +225,8 @@ class MeterSample(Base):
     at: Mapped[datetime]
     """Device time, corrected as M13–M15 say."""
     received_at: Mapped[datetime]
+    seq_no: Mapped[int | None]
+    """Of the OCPP 2.0.1 event that brought it; null where none did, or its number was used before."""
     measurand: Mapped[str] = mapped_column(String(64))
     phase: Mapped[str] = mapped_column(String(16), default="")
     context: Mapped[str] = mapped_column(String(32), default="")

@@ -66,6 +66,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_pairings_address", "pairings", ["address"])
     op.create_index("ix_pairings_expires_at", "pairings", ["expires_at"])
+    # By the numbers of its messages a session is counted right although its charger's clock was set back.
+    op.add_column("meter_samples", sa.Column("seq_no", sa.Integer(), nullable=True))
     # What is nobody's waits for its tag: it is in no list of what waits to be settled.
     waiting = sa.text("ended_at IS NOT NULL AND finalized_at IS NULL AND account_id IS NOT NULL")
     op.drop_index("ix_sessions_settling_started_at", "sessions")
