@@ -39,6 +39,10 @@ SECRETS = tuple(
     )
 )
 """What is left out of each line, also where a library or an exception says it."""
+_LEFT = "ASGI callable returned without completing response."
+"""Uvicorn's word for a browser that left in the middle of one of several requests on its connection. What
+fails in the middle of an answer raises, and is told with its reason.
+"""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -85,8 +89,13 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_is_told)
     logging.captureWarnings(True)
     logging.getLogger("polaris").setLevel(level.upper())
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    return record.msg != _LEFT
 
 
 def _escaped(found: re.Match[str]) -> str:

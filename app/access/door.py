@@ -42,8 +42,12 @@ ELSEWHERE = "5; url=/kiosk"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOADED = frozenset({Kind.PAGE, Kind.DOWNLOAD})
 """What counts as a page load (T34); and so does asking for what is not there."""
-UNANSWERED = "No response returned."
-"""What Starlette says where a part of the app gives a browser no answer that has left."""
+LEFT = frozenset({"No response returned.", "'REQUEST_METHOD'"})
+"""What Starlette says when a file is asked for, and Engine.IO when anything is, by a browser that has left
+before: both stop without an answer, and the layer around them finds nothing to pass on.
+"""
+CLOSED = "the handler is closed"
+"""The end of what the event loop says of a connection that has ended, until the server knows it, too."""
 WRONG_NAME = (
     "This portal does not answer under this name. "
     "Whoever runs it can allow the name: POLARIS_PUBLIC_URL, POLARIS_EXTRA_HOSTS.\n"
@@ -274,8 +278,8 @@ class Door:
         except Exception as error:
             if started:
                 raise  # half an answer can't be taken back; the server ends the connection
-            if gone and (isinstance(error, ClientDisconnect) or str(error) == UNANSWERED):
-                return  # it left before all of its request was here: nothing has failed, and nobody waits
+            if gone and (isinstance(error, ClientDisconnect) or str(error) in LEFT):
+                return  # nothing has failed, and nobody waits
             # The layers between wrap what was raised: what counts is how much has come.
             plain = None
             if taken > limit:
@@ -313,7 +317,12 @@ class Door:
                     *(pair for pair in self._headers if pair[0].decode() not in given),
                     (b"content-security-policy", policy),
                 ]
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as error:
+                if not str(error).endswith(CLOSED):
+                    raise
+                # The browser has left: what is sent goes nowhere, as the server itself has it a moment later.
 
         return sealed
 

@@ -33,8 +33,6 @@ ANSWERED = "polaris_error_answered"
 """In a request's scope: its failure has its page already."""
 OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries, ReadOnly, NotAllowed)
 """Raised on purpose; each has an answer of its own, also when raised while a page is built."""
-CUT_SHORT = "No response returned."
-"""What Starlette's middleware says of a request that ended without an answer, and nothing else does."""
 PLAIN = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">
@@ -71,9 +69,6 @@ def install(portal: Portal) -> None:
     async def failed(request: Request, error: Exception) -> Response:
         """500 for what nobody expected."""
         if request.scope.get(ANSWERED):  # NiceGUI tells us again of what `page_failed` has answered
-            return PlainTextResponse("", 500)
-        if str(error) == CUT_SHORT and await _has_left(request):
-            log.info("nobody waits for the answer any more route=%r", _route(request))
             return PlainTextResponse("", 500)
         reference = request_context.request_id()
         log.error("request failed reference=%s", reference, exc_info=error)
@@ -140,13 +135,6 @@ def _link(label: str, target: str) -> None:
 def _route(request: Request) -> str:
     """The address of *request* as it is written at its page: the real one can hold a token (T38)."""
     return str(getattr(request.scope.get("route"), "path", ""))
-
-
-async def _has_left(request: Request) -> bool:
-    """True if whoever asked has hung up."""
-    with contextlib.suppress(Exception):
-        return await request.is_disconnected()
-    return False
 
 
 def _again(request: Request) -> str:
