@@ -268,6 +268,10 @@ def load(
         stop = (row.ended_at, row.meter_stop)
     started_at = start or row.started_at
     order, counted = in_order(events if told is None else [*events, told], by_number)
+    by_time = list(chain.from_iterable(by_number.values()))
+    if order.is_doubtful and _falls(counted) and not _falls(by_time):
+        order.go_by_time()
+        counted = by_time
     ended_at = row.ended_at
     if stop is not None and order.ended_at is not None:
         end = max(stop[0], order.ended_at)
@@ -275,13 +279,6 @@ def load(
         meter, progress = rebuild(started_at, row.meter_start, counted, (end, stop[1]))
     else:
         meter, progress = rebuild(started_at, row.meter_start, counted, stop)
-    if order.is_back and Flag.FELL in progress.flags:
-        every = chain.from_iterable(by_number.values())
-        by_time = rebuild(started_at, row.meter_start, every, stop)
-        if _is_more_plausible(by_time[1], progress):
-            order.go_by_time()
-            ended_at = row.ended_at
-            meter, progress = by_time
     if order.is_noticed:
         notes |= {Note.CLOCK_SET_BACK.value}
     last = samples[-1] if samples else None
@@ -311,6 +308,9 @@ def load(
     )
 
 
-def _is_more_plausible(by_time: Progress, by_number: Progress) -> bool:
-    """True if the register falls by the numbers of the messages, and not by their times: those are right."""
-    return Flag.FELL not in by_time.flags and (by_time.energy_wh or 0) <= (by_number.energy_wh or 0)
+def _falls(samples: list[Sample]) -> bool:
+    """True if the register falls by the times of *samples*."""
+    if not samples:
+        return False
+    _, progress = rebuild(min(sample.at for sample in samples), None, samples)
+    return not progress.flags.isdisjoint((Flag.FELL, Flag.RELATIVE))

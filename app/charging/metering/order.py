@@ -19,6 +19,7 @@ NOTICED = timedelta(seconds=10)
 SET_BACK = "clock_set_back"
 """The session's flag: its times after that follow from the order and the receipt of its messages."""
 _TICK = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Order:
         "by_time",
         "ended_at",
         "is_back",
+        "is_doubtful",
         "is_noticed",
     )
 
@@ -53,8 +55,10 @@ class Order:
         """The clock was set back: later times may have been moved."""
         self.is_noticed = False
         """By more than `NOTICED`."""
+        self.is_doubtful = False
+        """Where times contradict the numbers, receipts do too: it may be the numbers that are wrong."""
         self.ended_at: datetime | None = None
-        """When the session ended, if the clock was set back before."""
+        """When the session ended, where that is not the time it was told with."""
         self._last: int | None = None
         self._at: datetime | None = None
         self._received_at: datetime | None = None
@@ -72,24 +76,29 @@ class Order:
 
     def take(self, told: Told, samples: Sequence[Sample]) -> tuple[datetime, Sequence[Sample]]:
         """The moment of the next message and its samples to be counted, at the times to count them by."""
-        at = told.at if self.by_time else self._moment(told)
+        at, same = told.at, False
+        if not self.by_time:
+            at, same = self._moment(told), self._at == told.at
         self._last, self._at, self._received_at = told.seq_no, at, told.received_at
         if self.is_back:
-            samples = self._moved(at - told.at, samples)
+            samples = self._moved(told.at, at, samples)
+        elif same:
+            samples = self._beside(told.at, samples)
         for sample in samples:
             if sample.measurand == REGISTER:
                 self._has_registers = True
             if (self._newest is None or sample.at > self._newest) and relevant(sample):
                 self._newest = sample.at
-        if self.is_back and told.is_end:
+        if told.is_end and (self.is_back or same):
             at = at if self._newest is None else max(at, self._newest)
             self.ended_at = self.ended_at or at
         return at, samples
 
     def stored(self, told: Told, samples: Sequence[Sample]) -> Sequence[Sample]:
         """*samples* as they are to be stored: a time that comes twice must not hide a later reading (M20)."""
-        goes_on = self._at is None or (told.at >= self._at) == self.follows(told)
-        if self.by_time or (goes_on and not self.is_back):
+        if self.by_time or self._at is None:
+            return samples
+        if not self.is_back and (told.at > self._at if self.follows(told) else told.at < self._at):
             return samples
         apart = told.seq_no % 1_000_000 * _TICK
         return [s if s.measurand == INTERVAL else replace(s, at=s.at + apart) for s in samples]
@@ -102,34 +111,40 @@ class Order:
         at = max(self._at, min(self._at + gone, told.received_at))
         self.is_back = True
         self.is_noticed = self.is_noticed or at - told.at > NOTICED
+        self.is_doubtful = self.is_doubtful or told.received_at < self._received_at
         return at
 
-    def _moved(self, by: timedelta, samples: Sequence[Sample]) -> list[Sample]:
-        """*samples* after all that was counted before.
+    def _beside(self, at: datetime, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """*samples* of a second message of the same moment: its register is the later one."""
+        newest = self._newest
+        if newest is None or not at <= newest < at + _SECOND:
+            return samples
+        return [
+            replace(sample, at=newest + _TICK) if sample.at == at and sample.measurand != INTERVAL else sample
+            for sample in samples
+        ]
 
-        Of a message that lists older readings beside its newest they can't be told from what was counted
-        already: they add nothing to the newest register. Intervals need no order, and keep their times (M17).
+    def _moved(self, said: datetime, at: datetime, samples: Sequence[Sample]) -> list[Sample]:
+        """*samples* of a message that *said* it was of another moment, after all that was counted before.
+
+        Of one that lists readings of several moments the nearest to its own counts: the others may be
+        of before the clock was set, and add nothing to its register. Intervals keep their times (M17).
         """
-        moments: dict[datetime, list[Sample]] = {}
-        moved: list[Sample] = []
-        registers = [sample.at for sample in samples if sample.measurand == REGISTER and relevant(sample)]
+        known = [sample for sample in samples if relevant(sample)]
+        registers = {sample.at for sample in known if sample.measurand == REGISTER}
         has_registers = self._has_registers or bool(registers)
-        for sample in samples:
+        moments = registers or {sample.at for sample in known if sample.measurand != INTERVAL}
+        nearest = min(moments, key=lambda moment: abs(moment - said), default=None)
+        moved: list[Sample] = []
+        for sample in known:
             if sample.measurand == INTERVAL:
                 if not has_registers:
                     moved.append(sample)
-            elif relevant(sample):
-                moments.setdefault(sample.at, []).append(sample)
-        last = max(registers or moments, default=None)
-        newest = self._newest
-        for at, group in sorted(moments.items()):
-            to = at + by
-            if newest is not None and to <= newest:
-                if last is not None and at < last:
-                    continue
-                to = newest + _TICK
-            newest = to
-            moved += [replace(sample, at=to) for sample in group]
+            elif sample.at == nearest:
+                to = at + (sample.at - said)
+                if self._newest is not None and to <= self._newest:
+                    to = self._newest + _TICK
+                moved.append(replace(sample, at=to))
         return moved
 
 
