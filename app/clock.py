@@ -19,6 +19,14 @@ def now() -> datetime:
     return datetime.now(UTC) + _ahead[-1] if _ahead else datetime.now(UTC)
 
 
+def is_over(since: datetime, length: timedelta, now: datetime) -> bool:
+    """True if *length* has gone by *since* that moment, or the clock was set back behind it.
+
+    What waits would else wait until the clock has caught up, for hours.
+    """
+    return not timedelta(0) <= now - since < length
+
+
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
     """For tests: the time is *moment* inside the block."""

@@ -52,8 +52,11 @@ class Tries:
             self._set(key, min(self._burst, self._level(key) + 1))
 
     def _level(self, key: str) -> float:
-        level, since = self._buckets.get(key, (self._burst, clock.now()))
-        gone = max(0.0, (clock.now() - since).total_seconds())
+        now = clock.now()
+        level, since = self._buckets.get(key, (self._burst, now))
+        if since > now:  # the clock was set back: it is refilled from here on
+            self._buckets[key] = level, now
+        gone = max(0.0, (now - since).total_seconds())
         return min(self._burst, level + gone * self._per_second)
 
     def _set(self, key: str, level: float) -> None:

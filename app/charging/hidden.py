@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from app import clock
 from app.charging.pace import QUIET
 
 
@@ -31,7 +32,7 @@ class Hidden:
     def is_quiet(self, charger_id: int, now: datetime) -> bool:
         """True if the charger is in no burst: nothing of it is hidden, and nothing came just now."""
         last = self._last.get(charger_id)
-        return charger_id not in self._heard and (last is None or now - last >= QUIET)
+        return charger_id not in self._heard and (last is None or clock.is_over(last, QUIET, now))
 
     def drop(self, session_id: int) -> None:
         """*session_id* is over, or was shown."""
@@ -44,7 +45,7 @@ class Hidden:
         return [
             (session_id, charger_id)
             for session_id, charger_id in self._sessions.items()
-            if self._heard[charger_id] + QUIET <= now
+            if clock.is_over(self._heard[charger_id], QUIET, now)
         ]
 
     def next_due(self) -> datetime | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from app.charging import tags
 from app.charging.beginning import tell
 from app.charging.connectors import find_connector
-from app.charging.pace import LATE
+from app.charging.pace import LATE, QUIET
 from app.charging.reports import Place, Stop
 from data.database import Change
 from data.models import ChargingSession, Connector, MeterSample, TransactionEvent
@@ -117,7 +117,7 @@ def show(change: Change, session_id: int, quiet_since: datetime) -> datetime | N
         return None
     told = [change.execute(statement, key).scalar_one() for statement in _LAST_TOLD]
     last: datetime = max(at for at in (row.received_at, *told) if at is not None)
-    if last > quiet_since:
+    if quiet_since < last <= quiet_since + QUIET:  # one to come is of before the clock was set back
         return last
     change.execute(_SHOW, key)
     tell(change, row.charger_id, row.account_id)

@@ -45,7 +45,7 @@ class Pace:
     def observe(self, charger_id: int, at: datetime, received_at: datetime) -> None:
         """A message with device time *at* came at *received_at*."""
         clock = self._clocks.get(charger_id)
-        if clock is None:
+        if clock is None or received_at < clock.received_at:  # ours was set back: nothing is proved
             self._clocks[charger_id] = _Clock(at, received_at)
             return
         if received_at - clock.received_at >= PROOF:

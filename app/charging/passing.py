@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, select, union_all
 
+from app import clock
 from data import news
 from data.announcements import Announcement, Topic
 from data.database import Database
@@ -55,7 +56,7 @@ class Passing:
         """Announce what became due since the last call; returns when the next thing is due."""
         until = self._until
         look = self._database.dialect == "sqlite" and (
-            self._looked is None or now - self._looked >= LOOK_EVERY
+            self._looked is None or clock.is_over(self._looked, LOOK_EVERY, now)
         )
         found, due, self._heard = await self._database.ask(
             _look, until, now, self._heard, look, self._database.origin
@@ -63,7 +64,7 @@ class Passing:
         self._until = now
         if look:
             self._looked = None if now in due else now  # there is more
-        if until is not None and _minute(until) < _minute(now):
+        if until is not None and _minute(until) != _minute(now):
             found.append(Announcement(Topic.MINUTE))
         self._live.announce(found)
         due.append(_minute(now) + timedelta(minutes=1))

@@ -104,7 +104,7 @@ class Presence:
         now = clock.now()
         self._seen[charger_id] = now
         written = self._written.get(charger_id)
-        if written is None or not timedelta(0) <= now - written < WRITTEN_EVERY:
+        if written is None or clock.is_over(written, WRITTEN_EVERY, now):
             await self._write_seen({charger_id: now})
 
     async def connected(self, charger_id: int, protocol: str) -> None:
@@ -239,16 +239,16 @@ class Presence:
         overdue = {
             charger: seen
             for charger, seen in waiting.items()
-            if now - self._written[charger] >= WRITTEN_EVERY
+            if clock.is_over(self._written[charger], WRITTEN_EVERY, now)
         }
         if overdue:
             await self._write_seen(overdue)
         due = [await self._passing.tick(now)]
-        if self._trimmed is None or not timedelta(0) <= now - self._trimmed < TRIM_EVERY:
+        if self._trimmed is None or clock.is_over(self._trimmed, TRIM_EVERY, now):
             self._trimmed = now
             if await self._database.ask(quarantine.too_many):
                 await self._database.change(quarantine.trim, now)
-        if self._pruned is None or not timedelta(0) <= now - self._pruned < check_ins.PRUNE_EVERY:
+        if self._pruned is None or clock.is_over(self._pruned, check_ins.PRUNE_EVERY, now):
             self._pruned = now
             if await self._database.ask(check_ins.too_old, now):
                 await self._database.change(check_ins.prune, now)

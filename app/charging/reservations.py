@@ -32,6 +32,8 @@ SETTLED = timedelta(seconds=3)
 """After a charger has come back: what is asked of it while it still boots may be refused."""
 FAILED_AGAIN = timedelta(seconds=30)
 """After which what has raised an error is tried again."""
+LOOK_AGAIN = 60.0
+"""Seconds until another look at the latest, where something is to come."""
 
 
 class Reservations:
@@ -178,12 +180,17 @@ class Reservations:
                 log.exception("reservations could not be sent")
                 pause = 2.0
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                # The clock may be set forward meanwhile.
+                async with asyncio.timeout(None if pause is None else min(pause, LOOK_AGAIN)):
                     await self._wake.wait()
 
     async def tick(self, now: datetime) -> float | None:
         """Send what is due at *now*; returns after how many seconds there may be more, None: when told."""
-        back = frozenset(charger for charger, ready in self._back.items() if ready <= now)
+        back = frozenset(
+            charger
+            for charger, ready in self._back.items()
+            if clock.is_over(ready - self._settled, self._settled, now)
+        )
         due = await self._database.ask(reservation_sending.due, now, back, self._again)
         self._in_use = due.in_use
         failed = set()

@@ -114,7 +114,7 @@ class Settlement:
 
     def failing(self, now: datetime) -> str:
         """The kind of error that something failed with lately; empty if all goes well."""
-        if self._failed is None or now - self._failed[0] > 2 * AFTER_FAILURE:
+        if self._failed is None or clock.is_over(self._failed[0], 2 * AFTER_FAILURE, now):
             return ""
         return self._failed[1]
 

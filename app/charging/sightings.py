@@ -120,7 +120,7 @@ class Sightings:
         tag, now = tags.normal(id_tag), clock.now()
         if not self._is_due(charger_id, tag, answer, now):
             return
-        clear = self._cleared_at is None or now - self._cleared_at >= CLEAR_EVERY
+        clear = self._cleared_at is None or clock.is_over(self._cleared_at, CLEAR_EVERY, now)
 
         def work(change: Change) -> None:
             note(change, tag, charger_id, now)
@@ -137,7 +137,7 @@ class Sightings:
 
     def _is_due(self, charger_id: int, tag: str, answer: Authorization, now: datetime) -> bool:
         noted = self._noted.get(tag)
-        if not tag or (noted is not None and timedelta(0) <= now - noted < AGAIN_AFTER):
+        if not tag or (noted is not None and not clock.is_over(noted, AGAIN_AFTER, now)):
             return False
         if noted is None and answer is Authorization.INVALID and not self._may_bring_another(charger_id, now):
             return False

@@ -70,9 +70,9 @@ class _Kept(Generic[T]):
         """It, not older than *age* (*in_need* an old one will do), or the problem with asking for it."""
         async with self._lock:
             now = clock.now()
-            if self._known is not None and now < self._known[1] + age:
+            if self._known is not None and not clock.is_over(self._known[1], age, now):
                 return self._known[0]
-            if self._failed is None or now >= self._failed[1] + DOWN_FOR:
+            if self._failed is None or clock.is_over(self._failed[1], DOWN_FOR, now):
                 try:
                     self._known, self._failed = (await self._ask(), now), None
                     return self._known[0]
