@@ -21,16 +21,42 @@ umask 077
 mkdir -p "$profile" "$ours"
 rm -f "$profile"/Singleton* # a power cut leaves it, and with another host name it keeps the browser from starting
 
-is_up() {  # 200 from the portal, or its own 404 for whom /healthz is not meant; a proxy says 502, 503, 504
-    case $(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "$portal/healthz") in
+is_up() {  # 200 from the portal, or its own 404 for whom /healthz is not meant; if not, $why says why
+    failed=0
+    answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "$portal/healthz") || failed=$?
+    case $answer in
         200 | 404) return 0 ;;
-        *) return 1 ;;
+        000) ;;
+        502 | 503 | 504) why="It answers $answer: the portal behind it is away, or not ready." ; return 1 ;;
+        *) why="It answers $answer: is this the address of the portal?" ; return 1 ;;
     esac
+    case $failed in
+        1 | 3) why="This is no address: is it right in /etc/polaris-kiosk/settings?" ;;
+        6) why="The name was not found: is there a network, and is the address right?" ;;
+        7) why="No connection: is there a network, and does the portal run?" ;;
+        28) why="No answer within 5 seconds." ;;
+        51 | 60) why="The certificate is not trusted: is the date right?" ;;
+        *) why="No proper answer (curl $failed)." ;;
+    esac
+    return 1
 }
 
-show() {  # the browser's first page, a file that only this user reads: the token is in no list of processes
+here() {  # what this computer is called in its network, and the time it goes by
+    addresses=$(ip -o address show scope global 2>/dev/null | sed -n 's|.* inet6* \([^/ ]*\).*|\1|p' | tr '\n' ' ')
+    echo "This computer: ${addresses:-no address }at $(date -u '+%Y-%m-%d %H:%M UTC')"
+}
+
+escaped() {
+    printf '%s' "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g; s/"/\&quot;/g'
+}
+
+# The browser's first page, a file that only this user reads: the token is in no list of processes. Its arguments are
+# text: seconds until it is loaded again (or "0; url=" and where to), a heading, the lines below.
+show() {
     printf '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="%s"><title>Polaris Express</title>
-<body style="background:#000;color:#777;font:5vmin sans-serif;padding:8vmin">%s</body>\n' "$1" "$2" >"$start.new"
+<body style="background:#000;color:#999;font:5vmin sans-serif;padding:8vmin;overflow-wrap:anywhere">%s
+<p style="font-size:4vmin;line-height:1.5;white-space:pre-line">%s</body>\n' \
+        "$(escaped "$1")" "$(escaped "$2")" "$(escaped "$3")" >"$start.new"
     mv "$start.new" "$start"
 }
 
@@ -59,7 +85,7 @@ if command -v xrandr >/dev/null; then
     size=${size:+$((${size% *} + 1)),$((${size#* } + 1))}
 fi
 
-show "$every" "Waiting for $portal &hellip;"
+show "$every" "Waiting for $portal …" ""
 # shellcheck disable=SC2086  # what POLARIS_KIOSK_FLAGS holds is meant to be several words
 chromium --kiosk --window-position=0,0 ${size:+"--window-size=$size"} --user-data-dir="$profile" \
     --no-first-run --no-default-browser-check --noerrdialogs --hide-crash-restore-bubble --disable-infobars \
@@ -72,13 +98,15 @@ browser=$!
 
 keep() {
     until is_up; do
+        show "$every" "Waiting for $portal …" "$why
+$(here)"
         sleep "$every"
     done
     page=$portal/kiosk
     if [ -r "$token_file" ]; then
         page=$page/$(tr -d '[:space:]' <"$token_file")
     fi
-    show "0; url=$page" ""
+    show "0; url=$page" "" ""
     # The page heals itself. A page that crashed, or a browser on its own error page, does not: then the portal is
     # up and the browser has had no connection at three looks in a row, and the service begins anew.
     without=0
