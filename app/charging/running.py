@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, select
 from app.charging import rows
 from app.charging.cost import Costs
 from app.charging.metering.meter import Flag, Meter, Progress, rebuild
-from app.charging.metering.order import SET_BACK, Order, Told, in_order
+from app.charging.metering.order import SET_BACK, Order, Told, by_receipt, in_order
 from app.charging.pace import is_live_pace
 from app.charging.reports import INTERVAL, POWER, REGISTER, Sample
 from data.live import Reading
@@ -54,6 +54,7 @@ WITHOUT_STOP: frozenset[str] = frozenset({Note.ENDED_BY_NEW_START.value, Note.EN
 
 
 _SECOND = timedelta(seconds=1)
+_TICK = timedelta(microseconds=1)
 _SHORTEST, _LONGEST = 1, 3_600
 _METER_FLAGS = frozenset(flag.value for flag in Flag)
 
@@ -279,6 +280,16 @@ def load(
         meter, progress = rebuild(started_at, row.meter_start, counted, (end, stop[1]))
     else:
         meter, progress = rebuild(started_at, row.meter_start, counted, stop)
+    if row.ocpp_transaction_id is None and Flag.FELL in progress.flags:
+        # Without numbers, what came is no order (C13); but a register that only rises as it came proves one.
+        newest = max((sample.received_at for sample in samples), default=row.received_at)
+        heard = [(Sample(*sample[:8]), sample.received_at) for sample in samples]
+        received, counted = by_receipt([*heard, *((sample, newest + _TICK) for sample in more)])
+        if received.is_back and not _falls(counted):
+            order = received
+            end = stop and (max(stop[0], order.ended_at or stop[0]), stop[1])
+            ended_at = end[0] if end and ended_at is not None else ended_at
+            meter, progress = rebuild(started_at, row.meter_start, counted, end)
     if order.is_noticed:
         notes |= {Note.CLOCK_SET_BACK.value}
     last = samples[-1] if samples else None

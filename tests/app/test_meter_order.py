@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count, pairwise
 from random import Random
@@ -17,11 +17,11 @@ from app import clock
 from app.charging.metering.device_time import read
 from app.charging.metering.meter import Meter, rebuild
 from app.charging.metering.order import Order, Told, in_order
-from app.charging.reports import INTERVAL, Sample
+from app.charging.reports import INTERVAL, Place, Sample, Stop, Values
 from app.simulation.charge_point import ChargePoint
 from data.database import Change, Database
 from data.models import ChargingSession, EnergyStep
-from tests.app.test_sessions import World
+from tests.app.test_sessions import World, sample
 from tests.app.test_sessions_201 import event
 from tests.ocpp_server import ocpp_server
 from tests.world import NOW, add_charger, add_driver, add_site
@@ -72,8 +72,8 @@ def test_c14_any_clock_and_any_order_give_last_register_minus_first(
     energy = heard[-1].wh - heard[0].wh
     order, meter = Order(), Meter(known[0][0].at, None)
     steps: list[Any] = []
-    for one, sample in known[:-1]:
-        progress = meter.add(order.take(one, [sample])[1])
+    for one, reading in known[:-1]:
+        progress = meter.add(order.take(one, [reading])[1])
         steps += progress.steps
     at, samples = order.take(known[-1][0], [known[-1][1]])
     progress = meter.stop(max(at, known[0][0].at), None, samples)
@@ -83,7 +83,7 @@ def test_c14_any_clock_and_any_order_give_last_register_minus_first(
     assert not progress.flags
 
     shuffled = random.sample(known, len(known))
-    again, counted = in_order([one for one, _ in shuffled], {one.seq_no: [sample] for one, sample in known})
+    again, counted = in_order([one for one, _ in shuffled], {one.seq_no: [reading] for one, reading in known})
     end = max(known[-1][0].at, again.ended_at or known[-1][0].at)
     _, stored = rebuild(known[0][0].at, None, counted, (max(end, known[0][0].at), None))
     assert (stored.energy_wh, stored.steps) == (energy, tuple(steps))
@@ -103,7 +103,7 @@ numbers = count()
 
 
 @settings(
-    max_examples=15,
+    max_examples=12,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -227,8 +227,8 @@ def test_m17_intervals_keep_their_times_and_count_once() -> None:
     counted: list[Sample] = []
     for number, at in enumerate((0, 60, 120, 30, 60, 90, 150)):
         moment = NOW + at * S
-        sample = Sample(moment, "100", measurand=INTERVAL)
-        counted += order.take(Told(number, moment, NOW + 60 * number * S), [sample])[1]
+        one = Sample(moment, "100", measurand=INTERVAL)
+        counted += order.take(Told(number, moment, NOW + 60 * number * S), [one])[1]
     assert rebuild(NOW, None, counted)[1].energy_wh == 600, "one timestamp came twice"
 
 
@@ -245,3 +245,46 @@ def test_readings_told_again_at_the_end_add_nothing() -> None:
         counted += order.take(Told(number, moment, received, number == 3), samples)[1]
     progress = rebuild(NOW, None, counted)[1]
     assert (progress.energy_wh, progress.flags) == (300, frozenset())
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(transactions(most=7))
+async def test_m12_without_numbers_the_registers_of_start_and_stop_are_the_energy(
+    world: World, heard: list[Heard]
+) -> None:
+    """OCPP 1.6: as it came the register only rose, so it was the clock that went back."""
+    known = [told(one, len(heard) - 1) for one in heard]
+    tag = f"T{next(numbers)}"  # of its own: the same start told again is no new session
+    begin = known[0][0]
+    session = await world.start(
+        (begin.at - NOW) / S, late=(begin.received_at - begin.at) / S, meter_start=heard[0].wh, id_tag=tag
+    )
+    for message, reading in known[1:-1]:
+        values = Values(
+            Place(1), message.received_at, (replace(reading, context="Sample.Periodic"),), session
+        )
+        await world.sessions.values(world.charger, values)
+    end = known[-1][0]
+    await world.sessions.stop(world.charger, Stop(end.at, end.received_at, heard[-1].wh, session))
+    row = await world.row(session)
+    steps = await world.steps(session)
+    energy = heard[-1].wh - heard[0].wh
+    assert (row.energy_wh, sum(wh for *_, wh in steps)) == (energy, energy)
+    assert "register_fell" not in row.flags
+
+
+async def test_m12_a_clock_set_back_by_more_than_a_reading_is_no_exchanged_meter(world: World) -> None:
+    """1.6: by their times the register seems to fall and rise twice, 900 Wh instead of 800."""
+    session = await world.start()
+    for number in range(1, 8):
+        at = 60 * number - (70 if number > 2 else 0)
+        values = Values(Place(1), NOW + 60 * number * S, (sample(at, 1000 + 100 * number),), session)
+        await world.sessions.values(world.charger, values)
+    await world.sessions.stop(world.charger, Stop(NOW + 410 * S, NOW + 480 * S, 1800, session))
+    row = await world.row(session)
+    assert (row.energy_wh, row.flags) == (800, ["clock_set_back"])

@@ -151,14 +151,10 @@ class Hour:
                 break
             await asyncio.sleep(1)
         self._row("sessions that are not settled", "0", str(waiting), waiting == 0)
-        energy, flagged = await asyncio.to_thread(
-            self.database.ask_now, ledger.wrong_energy, self.done.charges, self.trouble.set_back
-        )
+        energy = await asyncio.to_thread(self.database.ask_now, ledger.wrong_energy, self.done.charges)
         drawn = sum((charge.meter_stop or 0) - charge.meter_start for charge in self.done.charges)
         what = f"{len(self.done.charges)} sessions, {drawn / 1000:.1f} kWh, none lost, none double"
         self._row("sessions and energy", "as the chargers had them", "; ".join(energy) or what, not energy)
-        came_out = f"{len(flagged)} short and flagged: {'; '.join(flagged)}" if flagged else "all right"
-        self._row("sessions of OCPP 2.0.1 while the clock was set back", "else flagged", came_out, True)
         money, total = await asyncio.to_thread(self.database.ask_now, ledger.wrong_money)
         self._row("the ledger", "adds up", "; ".join(money) or f"{total / 100:.2f} EUR billed", not money)
         refused = sorted(set(self.done.refused))

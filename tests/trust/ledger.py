@@ -1,9 +1,12 @@
-"""Money and energy: each session of the chargers is there once, with its Wh, and is billed for them once."""
+"""Money and energy: each session of the chargers is there once, with its Wh, and is billed for them once.
+
+There is no excuse: of either OCPP version, and while the clocks of server and chargers were set to and fro.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
@@ -12,9 +15,6 @@ from data.queries.charges import lines_of
 from tests.trust.place import PRICE
 from tests.trust.traffic import Charge
 
-LATER = 60.0
-"""Seconds by which messages may come later than they were said, and clocks be set later than they jumped."""
-
 
 def unsettled(db: Connection) -> int:
     """How many sessions are not finalized."""
@@ -22,14 +22,8 @@ def unsettled(db: Connection) -> int:
     return int(db.execute(select(func.count()).select_from(ChargingSession).where(waiting)).scalar_one())
 
 
-def wrong_energy(
-    db: Connection, charges: Iterable[Charge], set_back: Sequence[float] = ()
-) -> tuple[list[str], list[str]]:
-    """Where the sessions of the database are not those of the chargers; and which are short, but flagged.
-
-    Those are of OCPP 2.0.1 and went on while the clock was *set back*: without registers of start and stop
-    beside the readings, whose times run backwards, they are counted as if the register had fallen (M12).
-    """
+def wrong_energy(db: Connection, charges: Iterable[Charge]) -> list[str]:
+    """Where the sessions of the database are not those of the chargers, to the Wh."""
     rows = db.execute(
         select(
             ChargingSession.id,
@@ -46,7 +40,6 @@ def wrong_energy(
     for row in rows:
         stored[row.identity, row.ocpp_transaction_id or row.meter_start].append(row)
     wrong: list[str] = []
-    flagged: list[str] = []
     for charge in charges:
         found = stored.pop((charge.identity, charge.transaction or charge.meter_start), [])
         what = f"{charge.identity} {charge.meter_start}–{charge.meter_stop} Wh"
@@ -58,18 +51,14 @@ def wrong_energy(
         if row.ended_at is None:
             wrong.append(f"{what}: session {row.id} has not ended")
         elif row.energy_wh != expected:
-            meanwhile = charge.transaction is not None and any(
-                charge.began - LATER <= at <= (charge.ended or at) + LATER for at in set_back
-            )
-            told = flagged if meanwhile and row.flags else wrong
-            told.append(f"{what}: session {row.id} has {row.energy_wh} Wh, {row.flags}")
+            wrong.append(f"{what}: session {row.id} has {row.energy_wh} Wh, {row.flags}")
         steps = db.execute(
             select(func.sum(EnergyStep.energy_wh)).where(EnergyStep.session_id == row.id)
         ).scalar()
         if (steps or 0) != row.energy_wh:
             wrong.append(f"{what}: session {row.id} has {row.energy_wh} Wh, and {steps} Wh in steps")
     wrong += [f"session {row.id}: no charger had it ({key})" for key, some in stored.items() for row in some]
-    return wrong, flagged
+    return wrong
 
 
 def wrong_money(db: Connection) -> tuple[list[str], int]:

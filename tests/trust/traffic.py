@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -32,9 +31,6 @@ class Charge:
     meter_stop: int | None = None
     transaction: str | None = None
     """The charger's own id, which it gives in OCPP 2.0.1."""
-    began: float = field(default_factory=time.monotonic)
-    ended: float | None = None
-    """By the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -206,7 +202,6 @@ class Bay:
         charge = self._charging.pop(number)
         plug = self.point.plugs[number]
         charge.meter_stop = plug.meter_wh + self._chance.randrange(0, 20)
-        charge.ended = time.monotonic()
         await self.point.stop(number, charge.meter_stop)
 
     async def _status(self, number: int, status: str, *, quietly: bool = False) -> None:

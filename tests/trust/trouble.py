@@ -61,8 +61,6 @@ class Trouble:
         self._tell = tell
         self._deck: list[str] = []
         self.done: Counter[str] = Counter()
-        self.set_back: list[float] = []
-        """When the clock was set back, by the monotonic one."""
         self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "restart (SIGTERM)": lambda: self._restart(signal.SIGTERM),
             "kill (SIGKILL)": lambda: self._restart(signal.SIGKILL),
@@ -110,8 +108,6 @@ class Trouble:
 
     async def _jump_by(self) -> None:
         by = self._chance.choice(STEPS)
-        if by < timedelta(0):
-            self.set_back.append(time.monotonic())
         self._clock.move(by)
         self._tell(f"the clock jumps by {by / timedelta(minutes=1):+.0f} min to {self._here():%H:%M:%S}")
 
