@@ -9,6 +9,7 @@ has to reach it once an operator has confirmed the code but the wish to load its
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
@@ -31,6 +32,7 @@ from app.access.display_rows import NoSiteOfThis as NoSiteOfThis
 from app.access.display_rows import NoSuchCode as NoSuchCode
 from app.access.display_rows import NoSuchDisplay as NoSuchDisplay
 from app.access.display_rows import Screen, TooManyWait
+from app.access.silence import ANSWER_SECONDS, DatabaseSilent
 from app.access.tries import Cost, TooManyTries, Tries, neighbourhood
 from app.changing import changing
 from app.settings import Settings
@@ -121,12 +123,18 @@ class Displays:
         """The display that the screen of *request* is; ``None`` if an operator has to pair it first.
 
         Either way the answer brings its cookie, for 400 days from now (K3), and its page belongs to it.
+        Raises `DatabaseSilent`: a screen keeps its token while nobody can say whether it is good.
         """
-        token = self._token(request)
-        found = None if token is None else await self._database.ask(displays.by_token, tokens.hashed(token))
-        if token is None or (found is None and not await self._waits(token, request)):
-            # One that opens nothing any more, or came from elsewhere, is never made good again.
-            token = tokens.new()
+        token, found = self._token(request), None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if token is not None:
+                    found = await self._database.ask(displays.by_token, tokens.hashed(token))
+                if token is None or (found is None and not await self._waits(token, request)):
+                    # One that opens nothing any more, or came from elsewhere, is never made good again.
+                    token = tokens.new()
+        except TimeoutError:
+            raise DatabaseSilent from None
         token_hash = tokens.hashed(token)
         request.scope[open_pages.KIOSK] = KioskPage(self, token_hash, None if found is None else found.id)
         bring(request, self.cookie.given(token))

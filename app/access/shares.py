@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope
 from app.access.frames import HANG_UP, LARGEST, Allowance, Breach, read
 from app.access.sign_ins import SignIns
 from app.access.tries import TooManyTries, Tries, neighbourhood
+from data.queries.sign_ins import SignedIn
 
 log = logging.getLogger("polaris.access")
 
@@ -69,8 +70,8 @@ class Shares:
         core.sio.eio.on("disconnect", self.left)
 
     async def load(self, request: HTTPConnection) -> None:
-        """A page is asked for. Raises `TooManyLoads`."""
-        key, is_signed_in = await self._of(request)
+        """A page is asked for. Raises `TooManyLoads` and `silence.DatabaseSilent`."""
+        key, is_signed_in = self._key(request, await self._sign_ins.current(request))
         try:
             (self._loads if is_signed_in else self._loads_of_address).take(key)
         except TooManyTries as many:
@@ -79,7 +80,8 @@ class Shares:
 
     async def arrived(self, socket: str, environ: dict[str, Any]) -> object:
         """Engine.IO has a new socket; what is not ``None`` or ``True`` sends it away."""
-        key, is_signed_in = await self._of(HTTPConnection(environ["asgi.scope"]))
+        connection = HTTPConnection(environ["asgi.scope"])
+        key, is_signed_in = self._key(connection, await self._sign_ins.find(self._sign_ins.token(connection)))
         most = self._limits.sockets if is_signed_in else self._limits.sockets_of_address
         mine = self._sockets.setdefault(key, set())
         if len(mine) >= most:
@@ -120,8 +122,8 @@ class Shares:
         if socket in core.sio.eio.sockets and BOUND not in core.sio.environ.get(socket, {}):
             background_tasks.create(hang_up(socket, "it belongs to no page"), name="hang up")
 
-    async def _of(self, connection: HTTPConnection) -> tuple[str, bool]:
-        found = await self._sign_ins.find(self._sign_ins.token(connection))
+    @staticmethod
+    def _key(connection: HTTPConnection, found: SignedIn | None) -> tuple[str, bool]:
         if found is not None:
             return f"browser={found.browser_id}", True
         return f"address={neighbourhood(connection.client.host if connection.client else '')}", False

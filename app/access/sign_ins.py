@@ -22,10 +22,10 @@ from app import clock
 from app.access import open_pages, sign_in_rows, tokens
 from app.access.browser_names import browser_name
 from app.access.cookies import RENEWED, Cookie
-from app.access.languages import preferred
 from app.access.lifetimes import lifetime
 from app.access.sign_in_rows import Arrival, Ended, Left
-from app.access.visitor import Actor, SignedOut, Visitor
+from app.access.silence import ANSWER_SECONDS, SILENT, DatabaseSilent, LastOperators
+from app.access.visitor import SignedOut, Visitor
 from app.changing import changing
 from app.request_context import CALLER
 from app.settings import Settings
@@ -57,6 +57,7 @@ class SignIns:
         """The name of the cookie that carries the token."""
         self._known: dict[str, tuple[SignedIn, datetime]] = {}
         self._forgotten = 0
+        self._operators = LastOperators()
         self._noted: dict[int, datetime] = {}
         self._ends: set[datetime] = set()
 
@@ -70,18 +71,21 @@ class SignIns:
         return self.browser_cookie.token(connection)
 
     async def visitor(self, request: HTTPConnection) -> Visitor | None:
-        """Who is current at the browser of *request*; remembers on the request which sign-in it was."""
+        """Who is current at the browser of *request*; remembers on the request which sign-in it was.
+
+        Raises `DatabaseSilent`.
+        """
         token = self.token(request)
-        found = await self.find(token)
+        found = await self.current(request)
         if token is None:
             return None
         if found is None and request.scope["type"] == "http":
             found = await self._back_from_acting(token)
         if found is None:
             return None
-        if request.scope["type"] == "http":
+        if request.scope["type"] == "http" and SILENT not in request.scope:
             await self._renew(request, token, found)
-        visitor = self._as_visitor(found, request)
+        visitor = Visitor.of(found, self.settings.default_time_zone, request)
         request.scope[CALLER] = visitor.caller
         request.scope[open_pages.SIGN_IN] = found.sign_in_id
         request.scope[open_pages.BROWSER] = found.browser_id
@@ -96,7 +100,7 @@ class SignIns:
         found = await self.database.ask(sign_ins.by_id, visitor.sign_in_id, clock.now())
         if found is None or found.account_id != visitor.id or found.role is not visitor.role:
             return None
-        return self._as_visitor(found, None, visitor)
+        return Visitor.of(found, self.settings.default_time_zone, before=visitor)
 
     async def at_browser(self, request: HTTPConnection) -> tuple[SignedIn, ...]:
         """All who are signed in at the browser of *request* (P3), in the order they came."""
@@ -109,6 +113,20 @@ class SignIns:
         """The valid sign-ins of *account_id*, the last used first."""
         return await self.database.ask(sign_ins.of_account, account_id, clock.now())
 
+    async def current(self, request: HTTPConnection) -> SignedIn | None:
+        """As `find`, for a request that somebody waits for. Raises `DatabaseSilent`."""
+        token = self.token(request)
+        if SILENT not in request.scope:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self.find(token)
+            except TimeoutError:
+                request.scope[SILENT] = True
+        believed = self._operators.of(request, tokens.hashed(token or ""), clock.now())
+        if believed is None:
+            raise DatabaseSilent
+        return believed
+
     async def find(self, token: str | None) -> SignedIn | None:
         """The valid current sign-in of *token*. One found in the last five seconds costs no query."""
         if token is None:
@@ -120,10 +138,12 @@ class SignIns:
                 return found
         forgotten = self._forgotten
         asked = await self.database.ask(sign_ins.current, key, now)
+        self._operators.answered(key, asked, now)
         if asked is None:
             self._known.pop(key, None)
             return None
         if forgotten != self._forgotten:  # something changed since the question: believe it this once
+            self._operators.clear()
             return asked
         if len(self._known) >= 10_000:
             self._known.clear()
@@ -293,7 +313,7 @@ class SignIns:
         """Follow what *live* tells of accounts (T7) and of the passing of time; returns what ends it."""
 
         def check(announcement: Announcement) -> None:
-            self._forget()
+            self._forget(by_time=announcement.topic is Topic.MINUTE)
             background_tasks.create_lazy(self.check_open_pages(), name="sign-ins of open pages")
 
         stops = [live.listen(topic, check) for topic in (Topic.PEOPLE, Topic.MINUTE)]
@@ -317,8 +337,11 @@ class SignIns:
             log.info("sign-in ended sign_in=%s account=%s", one.id, one.account_id)
         open_pages.leave({one.id for one in ended}, own=own)
 
-    def _forget(self) -> None:
+    def _forget(self, *, by_time: bool = False) -> None:
+        """Ask the database again about everybody: something has changed, or only time has passed."""
         self._known.clear()
+        if not by_time:
+            self._operators.clear()
         self._forgotten += 1
 
     def _check_at(self, moment: datetime) -> None:
@@ -360,29 +383,6 @@ class SignIns:
             request.scope[RENEWED] = token, True
             await self.database.change(sign_in_rows.cookie_given, found.browser_id, clock.now())
             self._forget()
-
-    def _as_visitor(
-        self, found: SignedIn, request: HTTPConnection | None, before: Visitor | None = None
-    ) -> Visitor:
-        language = found.language or (before.language if before is not None else None)
-        if language is None:
-            asked = request.headers.get("accept-language") if request is not None else None
-            language = preferred(asked)
-        client = request.client if request is not None else None
-        return Visitor(
-            id=found.account_id,
-            name=found.name,
-            email=found.email,
-            role=found.role,
-            time_zone=found.time_zone or self.settings.default_time_zone,
-            language=language,
-            theme=found.theme,
-            sign_in_id=found.sign_in_id,
-            how=found.how,
-            fresh_at=found.fresh_at,
-            actor=Actor.of(found),
-            address=client.host if client is not None else before.address if before is not None else "",
-        )
 
     # --- preferences
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from app import clock, request_context
+from app.access.languages import preferred
 from app.access.return_address import here
 from data import audit
 from data.caller import Caller
@@ -70,6 +72,34 @@ class Visitor:
     """Who sits before the screen, if it is not the account's owner."""
     address: str = ""
     """Network address that they came from."""
+
+    @classmethod
+    def of(
+        cls,
+        found: SignedIn,
+        default_time_zone: str,
+        request: HTTPConnection | None = None,
+        before: Visitor | None = None,
+    ) -> Visitor:
+        """Whoever was *found* to be signed in: for *request*, or a click on the page of *before*."""
+        language = found.language or (before.language if before is not None else None)
+        if language is None:
+            language = preferred(request.headers.get("accept-language") if request is not None else None)
+        client = request.client if request is not None else None
+        return cls(
+            id=found.account_id,
+            name=found.name,
+            email=found.email,
+            role=found.role,
+            time_zone=found.time_zone or default_time_zone,
+            language=language,
+            theme=found.theme,
+            sign_in_id=found.sign_in_id,
+            how=found.how,
+            fresh_at=found.fresh_at,
+            actor=Actor.of(found),
+            address=client.host if client is not None else before.address if before is not None else "",
+        )
 
     @property
     def caller(self) -> Caller:

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from app import request_context
 from app.access import return_address
 from app.access.shares import TooManyLoads
+from app.access.silence import DatabaseSilent
 from app.access.tries import TooManyTries
 from app.access.visitor import Elsewhere, SignedOut
 from app.pages import doorway
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polaris.pages")
 
+SILENT_SECONDS = 10
+"""After which a browser may ask again while the database is silent."""
 ANSWERED = "polaris_error_answered"
 """In a request's scope: its failure has its page already."""
-OURS = (HTTPException, SignedOut, Elsewhere, TooManyTries, ReadOnly, NotAllowed)
+OURS = (HTTPException, SignedOut, Elsewhere, DatabaseSilent, TooManyTries, ReadOnly, NotAllowed)
 """Raised on purpose; each has an answer of its own, also when raised while a page is built."""
 PLAIN = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
@@ -85,7 +88,16 @@ def install(portal: Portal) -> None:
         headers = {"Retry-After": str(error.seconds), "Cache-Control": "no-store"}
         if not _wants_page(request):
             return PlainTextResponse("Too many requests\n", 429, headers)
-        return HTMLResponse(slow_down(doorway.stranger(request)), 429, headers)
+        return HTMLResponse(plain(doorway.stranger(request), "too_many"), 429, headers)
+
+    async def silent(request: Request, error: Exception) -> Response:
+        """503 while the database does not say who is there; nothing of NiceGUI's, and no more questions."""
+        log.warning("the database is silent route=%r", _route(request))
+        headers = {"Retry-After": str(SILENT_SECONDS), "Cache-Control": "no-store"}
+        reader = doorway.stranger(request)
+        if not _wants_page(request):
+            return PlainTextResponse(reader.text("silent.title") + "\n", 503, headers)
+        return HTMLResponse(plain(reader, "silent"), 503, headers)
 
     def page_failed(error: Exception) -> None:
         """500 for a page that failed while it was built; NiceGUI logs the exception itself."""
@@ -103,12 +115,13 @@ def install(portal: Portal) -> None:
     app.add_exception_handler(RequestValidationError, missing)
     app.add_exception_handler(Exception, failed)
     app.add_exception_handler(TooManyLoads, too_many_loads)
+    app.add_exception_handler(DatabaseSilent, silent)
     app.on_page_exception(page_failed)
 
 
-def slow_down(reader: Reader) -> str:
-    """The page that says that too many were asked for; all its words are ours."""
-    title, said = reader.text("too_many.title"), reader.text("too_many.text")
+def plain(reader: Reader, key: str) -> str:
+    """The page that says what *key* stands for; all its words are ours."""
+    title, said = reader.text(f"{key}.title"), reader.text(f"{key}.text")
     return PLAIN.format(language=reader.language.code, title=escape(title), said=escape(said))
 
 
