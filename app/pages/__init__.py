@@ -39,6 +39,7 @@ from app.pages import (
     setup,
     sign_in,
     switch,
+    time_limit,
     welcome,
 )
 from components import theme
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 def install(portal: Portal) -> None:
     """Install all pages into NiceGUI's app; what is not named here does not exist."""
     theme.install()
+    time_limit.install()  # before the first page
     errors.install(portal)
     dashboard.install(portal)  # /
     sign_in.install(portal)  # /sign-in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import Any
 import httpx
 import nicegui
 import pytest
+from nicegui import ui
 from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.access.route_table import file, form
+from app.pages import time_limit
 from data.database import Database
 from tests.app.access_site import PAGE, Site, site
 
@@ -288,6 +291,26 @@ async def test_an_error_page_comes_even_without_the_database(here: Site) -> None
     assert "This page could not be loaded." in answer.text
     assert "sign_ins" not in answer.text
     assert "content-security-policy" in answer.headers
+
+
+async def test_a_page_that_takes_too_long_is_answered_by_us(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T45, P26: with a reference and a way on; what NiceGUI says of it is for developers."""
+    monkeypatch.setattr(time_limit, "SECONDS", 0.2)
+    time_limit.install()
+
+    @ui.page("/forgot", response_timeout=0.1)
+    async def slow() -> None:
+        await asyncio.sleep(60)
+
+    async with here.browser() as browser:
+        answer = await browser.get("/forgot", headers={"accept-language": "de"})
+    assert answer.status_code == 500
+    assert "Diese Seite konnte nicht geladen werden." in answer.text
+    assert "Noch einmal versuchen" in answer.text
+    assert "Kennung " in answer.text
+    assert "response_timeout" not in answer.text
 
 
 async def test_nothing_is_open_but_what_is_meant_to_be(here: Site) -> None:
