@@ -57,6 +57,8 @@ class Site:
         self._look: Look | None = None
         self._followers: dict[object, Told] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        """Of two questions at once the older may be answered last, and what it says would stay."""
         self._again = self._has_readings = False
         self._asked_at = -SOONEST
         """By the event loop's clock."""
@@ -94,8 +96,9 @@ class Site:
 
     async def first(self) -> None:
         """Wait until there is an answer. Raises `NoSite`, and what the database raises."""
-        if self._seen is None:
-            await self._look_again(first=True)
+        async with self._one_at_a_time:
+            if self._seen is None:
+                await self._look_again(first=True)
 
     def ask(self) -> None:
         """Ask now, or again as soon as the answer under way is there."""
@@ -120,8 +123,8 @@ class Site:
                 self._soon = loop.call_later(wait, self.ask)
 
     def has_charger(self, charger_id: int) -> bool:
-        """Whether the charger stands here, accepted or not."""
-        return self._look is not None and charger_id in self._look.chargers
+        """Whether the charger stands here, accepted or not; before the first answer each might."""
+        return self._look is None or charger_id in self._look.chargers
 
     def read(self, session_id: object) -> None:
         """A session has a new reading: if its energy is shown, the next beat has it."""
@@ -132,7 +135,8 @@ class Site:
         self._again = True
         while self._again:
             self._again = False
-            await self._look_again()
+            async with self._one_at_a_time:
+                await self._look_again()
 
     async def _look_again(self, *, first: bool = False) -> None:
         self._asked_at = asyncio.get_running_loop().time()

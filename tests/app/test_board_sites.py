@@ -99,6 +99,32 @@ def counted(database: Database) -> Iterator[list[str]]:
         event.remove(database.engine, "before_cursor_execute", count)
 
 
+async def test_what_was_never_connected_is_no_bay(database: Database, sites: Sites) -> None:
+    """A list of chargers was imported: a board counts those that were heard of, and knows what is free."""
+
+    def fill(change: Change) -> tuple[int, int]:
+        site = add_site(change)
+        add_charger(change, "CP1", site=site, seen=None)
+        return site, add_charger(change, "CP2", site=site, name="Bay 2", connectors=2, seen=None)
+
+    def connect(change: Change) -> None:
+        change.execute(update(Charger).where(Charger.id == charger).values(last_seen_at=NOW))
+        taken = update(Connector).where(Connector.charger_id == charger, Connector.number == 1)
+        change.execute(taken.values(type="CCS2", max_power_w=50_000, status=ConnectorStatus.CHARGING))
+        change.announce(Announcement(Topic.CHARGERS, charger))
+
+    with clock.at(NOW):
+        site_id, charger = await database.change(fill)
+        board = await Follower().follow(sites, site_id)
+        assert (board.site.seen.board.bays, board.site.seen.board.free) == ((), 0)
+        await database.change(connect)
+        await board.next()
+    (bay,) = board.site.seen.board.bays
+    assert (bay.name, bay.connector_types, bay.free_types) == ("Bay 2", ("CCS2", "Type 2"), ("Type 2",))
+    assert (bay.free, bay.max_power_w) == (1, 22_000)
+    board.stop()
+
+
 def two_sites(change: Change) -> tuple[int, int, int, int]:
     """Two sites with two chargers each; a charger of the first, and one of the second."""
     here, there = add_site(change, "Here"), add_site(change, "There")
@@ -168,6 +194,41 @@ async def test_what_is_told_while_it_is_asked_is_asked_for_again(database: Datab
             told.set()
             event.remove(database.engine, "after_cursor_execute", wait)
         board.stop()
+
+
+async def test_what_is_told_during_the_first_question_is_not_covered_by_its_answer(
+    database: Database, sites: Sites
+) -> None:
+    """P20: the first answer, which is older, comes late; and whoever opens meanwhile waits for the same."""
+    with clock.at(NOW):
+        here, _, mine, _ = database.change_now(two_sites)
+        begun, late = threading.Event(), threading.Event()
+
+        def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            if "board_energy" in statement and not begun.is_set():
+                begun.set()
+                late.wait(20)
+
+        event.listen(database.engine, "after_cursor_execute", wait)
+        try:
+            with counted(database) as asked:
+                opening = [asyncio.create_task(Follower().follow(sites, here)) for _ in range(2)]
+                await asyncio.to_thread(begun.wait, 20)
+                await database.change(take, mine)
+                await asyncio.sleep(0.3)  # a second question would be answered by now
+                late.set()
+                boards = await asyncio.gather(*opening)
+                async with asyncio.timeout(20):
+                    while boards[0].statuses()[0] is not ChargerStatus.IN_USE:
+                        await asyncio.sleep(0.02)
+                await asyncio.sleep(0.3)  # and an answer that is still under way
+                assert boards[0].statuses()[0] is ChargerStatus.IN_USE
+                assert len(asked) == 2
+        finally:
+            late.set()
+            event.remove(database.engine, "after_cursor_execute", wait)
+        for board in boards:
+            board.stop()
 
 
 async def test_chargers_that_come_move_or_are_renamed_are_shown_at_once(
