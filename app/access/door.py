@@ -298,7 +298,7 @@ class Door:
         return await self._shares.looked_at(scope, receive)
 
     def _sealed(self, scope: Scope, send: Send, *, is_file: bool = False) -> Send:
-        is_kiosk = scope["path"].startswith(KIOSK)
+        is_kiosk = scope["path"] == KIOSK or scope["path"].startswith(KIOSK + "/")
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -261,6 +261,8 @@ async def test_a_screen_stays_on_no_error(portal: Portal, server: Server) -> Non
     assert (answer.status_code, answer.headers.get("refresh")) == (500, "20")
     assert "refresh" not in (await screen.get()).headers
     assert "refresh" not in (await screen.get("/nothing")).headers
+    assert "refresh" not in (await screen.get("/kioskfoo")).headers
+    assert (await screen.get("/kiosk/foo")).headers["refresh"] == "5; url=/kiosk"
     async with httpx.AsyncClient(headers={**PAGE, "host": "evil.example"}) as client:
         assert (await client.get(f"http://{server.host}/kiosk")).headers["refresh"] == "20"
 
