@@ -92,7 +92,8 @@ class Heartbeats:
         if not news:
             return
         try:
-            rows = [_row(display_id, answer) for display_id, answer in news.items()]
+            # By id, so that two processes, which may know the same screens, lock rows in one order.
+            rows = [_row(display_id, news[display_id]) for display_id in sorted(news)]
             await self._database.change(_write, rows)
         except BaseException:
             self._news = {**news, **self._news}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from nicegui import ElementFilter
 from nicegui.element import Element
 from nicegui.testing.user import User
 from nicegui.testing.user_interaction import UserInteraction
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import about, clock
@@ -183,11 +184,20 @@ async def test_k7_answers_are_written_together(database: Database) -> None:
     displays = database.change_now(rows)
     beats = Heartbeats(database)
     pages = {one: Answer("Chromium on Linux") for one in displays}
+    written: list[int] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith("UPDATE displays"):
+            rows = (row.values() if isinstance(row, dict) else row for row in parameters)
+            written.extend(value for row in rows for value in row if type(value) is int)
+
+    event.listen(database.engine, "before_cursor_execute", note)
     with clock.at(NOW):
-        for one in displays:
+        for one in reversed(displays):
             beats.answered(one, pages[one])
         await beats.write()
         assert len(told) == 1
+        assert written == displays, "two processes would wait for each other's rows"
         await beats.write()
         assert len(told) == 1, "nothing is new"
         clock.advance(timedelta(seconds=30))
