@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import nicegui
 
-from app import alone, pages
+from app import alone, pages, pushes
 from app.access import surface
 from app.access.account_forms import AccountForms
 from app.access.acting import ActingAs
@@ -146,6 +146,7 @@ def install(settings: Settings) -> Portal:
         watch=watch,
         screens=Screens(database),
     )
+    pushes.install()
     surface.install(nicegui.app, settings, sign_ins, portal.by_provider, portal.links)
     ActingForms(sign_ins, portal.acting_as).install(nicegui.app)
     AccountForms(sign_ins, portal.own_account, passwords, portal.by_provider.identities).install(nicegui.app)

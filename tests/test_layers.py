@@ -22,6 +22,7 @@ ALLOWED = {
     "app.changing": {"app.clock", "app.request_context", "data"},
     # Speaks with identity providers; knows nothing of accounts.
     "app.access.identity": {"app.access.identity", "app.clock", "app.logs", "app.settings", "data"},
+    "app.pushes": set(),
     "app.request_context": set(),
     "app.logs": {"app.request_context"},
     "app.billing": {
@@ -116,6 +117,7 @@ ALLOWED = {
         "app.logs",
         "app.operating",
         "app.pages",
+        "app.pushes",
         "app.request_context",
         "app.settings",
         "data",

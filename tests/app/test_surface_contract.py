@@ -17,6 +17,7 @@ import nicegui.nicegui as its
 import pytest
 from nicegui import Client, core
 from nicegui.client import templates
+from nicegui.outbox import Outbox
 from nicegui.page import page
 
 from app.access.frames import EVENTS
@@ -132,6 +133,24 @@ async def test_the_parts_of_a_client() -> None:
         client.delete()
     assert client.id not in Client.instances
     assert client.is_deleted
+
+
+def test_the_outbox_of_a_page() -> None:
+    """K12: `app.pushes` takes its place, and lets its loop end as soon as there is nothing to send."""
+    assert "self.outbox = Outbox(self)" in inspect.getsource(Client.__init__)
+    assert "create_or_defer(self.loop()" in inspect.getsource(Outbox.__init__)
+    source = re.sub(r"\s+", " ", inspect.getsource(Outbox.loop))
+    assert "self._enqueue_event.set() while not self._should_stop: try:" in source
+    assert source.count("wait_for(") == source.count("_should_stop") == 1
+    steps = ("_enqueue_event.clear()", "if self.updates:", "if self.messages:", "await coro")
+    assert sorted(steps, key=source.index) == list(steps)
+    assert "except asyncio.CancelledError: break" in source  # so who calls it has to look
+    ends = inspect.getsource(Outbox.stop)
+    assert "self._should_stop = True" in ends
+    assert "self._set_enqueue_event()" in ends
+    assert "self._enqueue_event.set()" in inspect.getsource(Outbox._set_enqueue_event)
+    for queues in (Outbox.enqueue_update, Outbox.enqueue_delete, Outbox.enqueue_message):
+        assert "self._set_enqueue_event()" in inspect.getsource(queues)
 
 
 def test_the_engine_s_parts() -> None:
