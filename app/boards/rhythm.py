@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 BEAT = 10
 """Seconds between the beats of a board: one message each, and no other while all stays as it is (K12)."""
@@ -22,8 +23,9 @@ RELOAD = time(4)
 """When a board loads anew each day, at its site (K13)."""
 STEP, FARTHEST = 2, 8
 """Pixels that a board moves each minute, and how far from its middle at most, to and fro (K14)."""
-FIRST, WITHIN = 0.4, 1.5
-"""Seconds after the clock's beat in which boards follow: the first one, and the last one after that."""
+FIRST, MOMENTS, APART = 0.4, 15, 0.1
+"""Seconds after the clock's beat in which boards follow: the first ones, and others at so many moments that
+are so far apart. To wake the process for each board alone would cost half as much again."""
 _HAIR = 0.001
 """Seconds by which a moment may lie before its beat: no number is exact."""
 GOLDEN = 0.6180339887498949
@@ -46,7 +48,7 @@ class Turn:
 
 def lag(display_id: int) -> float:
     """Seconds that the display's beats follow the clock's: always the same, and others for others."""
-    return FIRST + WITHIN * (display_id * GOLDEN % 1)
+    return FIRST + APART * int(MOMENTS * (display_id * GOLDEN % 1))
 
 
 def turn(now: datetime, zone: tzinfo, languages: int, pages: int, behind: float) -> Turn:
@@ -79,6 +81,7 @@ def next_beat(now: datetime, pages: int, behind: float) -> datetime:
     return datetime.fromtimestamp(beats * every + behind, UTC)
 
 
+@lru_cache(maxsize=4096)
 def next_reload(after: datetime, zone: tzinfo, display_id: int) -> datetime:
     """The first reload after *after* (K13): within a minute, so that not all of them come at once."""
     spread = timedelta(minutes=1) * (display_id * GOLDEN % 1)
