@@ -189,7 +189,7 @@ async def test_k7_answers_are_written_together(database: Database) -> None:
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
         if statement.startswith("UPDATE displays"):
             rows = (row.values() if isinstance(row, dict) else row for row in parameters)
-            written.extend(value for row in rows for value in row if type(value) is int)
+            written.extend(value for row in rows for value in row if value in displays)
 
     event.listen(database.engine, "before_cursor_execute", note)
     with clock.at(NOW):
