@@ -6,7 +6,7 @@ Read from 3 m by whoever mounts it. Nobody has told the screen a language yet: i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nicegui import ui
@@ -40,10 +40,16 @@ class Pairing:
         with ui.element("section").classes("k-pairing-qr"):
             self._qr = Element("img")
             self._qr.props["alt"] = readers[0].text("pairing.qr")
-        with ui.element("section").classes("k-pairing-foot"):
+        self._foot = ui.element("section").classes("k-pairing-foot")
+        with self._foot:
             self._bar = Element("progress").props("aria-hidden=true value=0")
-            with ui.element("p"):
-                self._left = [self._said(reader, "") for reader in readers]
+            with ui.element("div"):
+                with ui.element("p"):
+                    self._left = [self._said(reader, "") for reader in readers]
+                for kind, key in (("trouble", "board.trouble"), ("silent", "pairing.silent")):
+                    with ui.element("p").classes(f"k-pairing-{kind}"):
+                        for reader in readers:
+                            self._said(reader, reader.text(key))
             with ui.element("button").props("type=button").on("click", on_new):
                 for reader in readers:
                     self._said(reader, reader.text("pairing.new"))
@@ -70,6 +76,11 @@ class Pairing:
         self._qr.update()
         self._fill(0, 1)
         self._say("pairing.full")
+
+    def beat(self, now: datetime) -> None:
+        """It is *now*: each ten seconds something changes, or the page says that it hears nothing (K5)."""
+        turn = "is-odd" if now.second // 10 % 2 else "is-even"
+        self._foot.classes(replace=f"k-pairing-foot {turn}")
 
     def _draw_steps(self) -> None:
         first = self._readers[0]

@@ -68,6 +68,7 @@ class _Screen:
 
     async def _tick(self) -> None:
         now = clock.now()
+        self._drawn.beat(now)
         if abs(now - self._began) > A_DAY:
             self._began = now
             self._load()

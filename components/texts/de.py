@@ -2467,6 +2467,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.qr": "QR-Code für den Betreiber: öffnet die Seite, die dieses Display koppelt",
     "pairing.left": "Neuer Code in {time}",
     "pairing.new": "Neuer Code",
+    "pairing.silent": "Es kommt kein Code. Behält dieser Browser Cookies dieser Website?",
     "pairing.full": "Zurzeit warten zu viele Displays auf einen Code. Dieses fragt von selbst wieder.",
     "displays.problem.no_code": "Bitte geben Sie den Code ein, den der Bildschirm zeigt.",
     "displays.problem.too_many": "Zu viele falsche Codes. Bitte warten Sie {duration}, und geben Sie dann "

@@ -2385,6 +2385,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.qr": "QR code for the operator: opens the page that pairs this display",
     "pairing.left": "New code in {time}",
     "pairing.new": "New code",
+    "pairing.silent": "No code comes. Does this browser keep cookies of this site?",
     "pairing.full": "Too many screens wait for a code at present. This one asks again by itself.",
     "displays.problem.no_code": "Please type in the code that the screen shows.",
     "displays.problem.too_many": "Too many wrong codes. Please wait {duration}, and type in the one that the "

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from sqlalchemy import select
 
@@ -28,7 +29,7 @@ if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) problems.p
 const page = document.querySelector('.k-pairing');
 if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) problems.push('the page is clipped');
 const shown = 'h1, h1 + span, li, .k-pairing-code span, img, progress, button, p span';
-const parts = [...page.querySelectorAll(shown)];
+const parts = [...page.querySelectorAll(shown)].filter(e => getComputedStyle(e).visibility !== 'hidden');
 const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
   && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
 for (const e of parts) {
@@ -65,6 +66,7 @@ def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
     for size in SCREENS:
         _fits(selenium, server, *size)
     _keyboard(selenium, server)
+    _says_that_it_hears_nothing(selenium)
     asyncio.run(_confirm(server, yard))
     wait.until(lambda b: b.find_elements("css selector", ".k-bay"))
     asyncio.run(_live(selenium, server))
@@ -74,6 +76,25 @@ def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
     assert not kiosk_world.MONEY.search("\n".join(heard))
     assert not kiosk_world.ENERGY.search("\n".join(heard))
     _revoked_between_two_runs(selenium, server, yard)
+
+
+def test_k3_a_browser_that_keeps_no_cookies_says_so(
+    chrome_options: webdriver.ChromeOptions, chrome_service: Service, server: Server
+) -> None:
+    """K3: it would load its page for ever, and nobody before it would know why."""
+    server.start()
+    chrome_options.add_experimental_option(
+        "prefs", {"profile.default_content_setting_values.cookies": 2, "intl.accept_languages": "de"}
+    )
+    with webdriver.Chrome(options=chrome_options, service=chrome_service) as browser:
+        browser.get(server.url + "/kiosk")
+        browser.execute_cdp_cmd("Animation.enable", {})
+        browser.execute_cdp_cmd("Animation.setPlaybackRate", {"playbackRate": 50})
+        wait = waiting(browser, 40)
+        wait.until(lambda b: "Es kommt kein Code." in body(b))
+        browser.execute_script("location.reload()")  # as NiceGUI does where a socket is refused
+        wait.until(lambda b: "Dieser Browser behält keine Cookies" in body(b))
+        assert browser.get_cookies() == []
 
 
 def _revoked_between_two_runs(browser: webdriver.Chrome, server: Server, yard: kiosk_world.Yard) -> None:
@@ -122,6 +143,24 @@ def _keyboard(browser: webdriver.Chrome, server: Server) -> None:
     assert ring[2] >= 3
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     waiting(browser, 40).until(lambda b: b.execute_script(MEASURE)["code"] not in ("", before))
+
+
+def _says_that_it_hears_nothing(browser: webdriver.Chrome) -> None:
+    """K5: after 14 s, as the board does, instead of NiceGUI's own popup; the next beat takes it away."""
+    state = (
+        "const seen = e => getComputedStyle(e).visibility;"
+        "const sign = document.querySelector('.k-pairing-trouble');"
+        "const popup = document.querySelector('.nicegui-error-popup');"
+        "return [seen(sign), seen(sign.previousElementSibling), popup && getComputedStyle(popup).display]"
+    )
+    assert browser.execute_script(state)[:2] == ["hidden", "visible"]
+    browser.execute_cdp_cmd("Animation.enable", {})
+    browser.execute_cdp_cmd("Animation.setPlaybackRate", {"playbackRate": 50})
+    wait = waiting(browser, 40)
+    wait.until(lambda b: b.execute_script(state) == ["visible", "hidden", "none"])
+    browser.execute_cdp_cmd("Animation.setPlaybackRate", {"playbackRate": 1})
+    wait.until(lambda b: b.execute_script(state) == ["hidden", "visible", "none"])
+    browser.execute_cdp_cmd("Animation.disable", {})
 
 
 async def _confirm(server: Server, yard: kiosk_world.Yard) -> None:
