@@ -108,8 +108,10 @@ def _tell_of_the_end(portal: Portal) -> None:
 
     def before(ends: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
         def leave(number: int) -> None:
-            portal.screens.leave()
-            loop.call_later(TOLD_WITHIN if len(portal.screens) else 0, ends, number, None)
+            try:
+                portal.screens.leave()
+            finally:
+                loop.call_later(TOLD_WITHIN if len(portal.screens) else 0, ends, number, None)
 
         def told(number: int, frame: FrameType | None) -> None:
             if loop.is_closed():

@@ -216,5 +216,8 @@ class Screens:
 
     def leave(self) -> None:
         """The server goes away in a moment, and says so while it can."""
-        for screen in self._open:
-            screen.leave()
+        for screen in list(self._open):
+            try:
+                screen.leave()
+            except Exception:  # neither the others nor the end wait for one board
+                log.exception("a board was not told of the end")

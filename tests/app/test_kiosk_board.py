@@ -17,13 +17,17 @@ from sqlalchemy.exc import DBAPIError
 from app import about, clock
 from app.access import tokens
 from app.boards.heartbeats import Answer, Heartbeats
+from app.boards.rhythm import Turn
+from app.boards.sites import Seen
 from app.portal import Portal
 from components.words import reader
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
 from data.models import Connector, Display
-from data.types import ConnectorStatus
+from data.queries.displays import KnownDisplay
+from data.queries.site_board import SiteBoard
+from data.types import ConnectorStatus, Orientation
 from tests.conftest import Visit
 from tests.world import NOW, add_charger, add_display, add_site
 
@@ -138,6 +142,34 @@ async def test_a_status_is_on_the_board_at_once(portal: Portal, visit: Visit) ->
         await user.should_see(reader("en", None).text("board.all_offline"), retries=30)
         portal.screens.leave()
         await sees(user, "Maintenance")
+
+
+async def test_no_board_s_trouble_keeps_the_server_from_ending(portal: Portal) -> None:
+    """A board that can't be drawn is said in the log; the others are told, whichever comes first."""
+
+    class Broken:
+        is_there = True
+        shown = 0
+
+        def pages(self, board: SiteBoard) -> int:
+            return 1
+
+        def show(self, seen: Seen, turn: Turn) -> None:
+            self.shown += 1
+            raise RuntimeError("its page is gone")
+
+        def beat(self, number: int) -> None: ...
+
+        def reload(self) -> None: ...
+
+    site = await portal.database.change(add_site)
+    known = KnownDisplay(EARLY, site, "Entrance", Orientation.AUTO, ("en",), 8)
+    pages = [Broken(), Broken()]
+    screens = [await portal.screens.open(known, page, "") for page in pages]
+    portal.screens.leave()
+    assert [page.shown for page in pages] == [1, 1]
+    for screen in screens:
+        portal.screens.close(screen)
 
 
 async def stored(portal: Portal) -> Display:
