@@ -72,13 +72,14 @@ def tile(
     sizes = [
         layout.fitted(name, one.name_width, one.name_height, layout.NAMES)[1] for one in (lying, standing)
     ]
+    width = min(lying.width, standing.width) * layout.REGULAR
     return {
         "name": name,
         "sizes": variables(size=sizes),
         "status": bay.status.value,
         "icon": ICONS[bay.status],
         "word": reader.text("board.status." + bay.status.value),
-        "details": _kept(_details(bay, reader, now), min(lying.width, standing.width)),
+        "details": _kept(_details(bay, reader, now, width), width),
     }
 
 
@@ -91,8 +92,8 @@ def variables(**values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _details(bay: Bay, reader: Reader, now: datetime) -> list[str]:
-    """What explains the status, the most important first."""
+def _details(bay: Bay, reader: Reader, now: datetime, width: float) -> list[str]:
+    """What explains the status, the most important first, for lines of *width*."""
     found = []
     if bay.status is ChargerStatus.OFFLINE:
         return []
@@ -103,18 +104,31 @@ def _details(bay: Bay, reader: Reader, now: datetime) -> list[str]:
     if bay.energy_wh is not None:
         found.append(reader.kwh(bay.energy_wh))
     if bay.status is ChargerStatus.ONLINE:
-        power = [reader.rated_kw(bay.max_power_w)] if bay.max_power_w is not None else []
-        types = [", ".join(bay.connector_types)] if bay.connector_types else []
-        found.append(PARTED.join([*power, *types]))
-    if bay.connectors > 1 and bay.free < bay.connectors and bay.status is ChargerStatus.ONLINE:
-        found.insert(0, reader.count("board.plugs", bay.connectors, free=reader.integer(bay.free)))
+        found += _on_offer(bay, reader, width)
     return [line for line in found if line]
+
+
+def _on_offer(bay: Bay, reader: Reader, width: float) -> list[str]:
+    """Of a free bay: which plugs are free, where some are not, and what they give.
+
+    A driver needs a type before a number: where there is no room for both, the power is left out.
+    """
+    power = reader.rated_kw(bay.max_power_w) if bay.max_power_w is not None else ""
+    is_partly = bay.free < bay.connectors
+    if is_partly and len(bay.connector_types) > 1 and bay.free_types:
+        return [reader.text("board.types", types=", ".join(bay.free_types)), power]
+    count = [reader.count("board.plugs", bay.connectors, free=reader.integer(bay.free))] if is_partly else []
+    types = ", ".join(bay.connector_types)
+    what = PARTED.join(one for one in (power, types) if one)
+    if types and layout.lines(what, width, layout.DETAIL) > 1:
+        left = layout.DETAIL_LINES - len(count)
+        what = what if layout.lines(types, width, layout.DETAIL) < left else types
+    return [*count, what]
 
 
 def _kept(details: list[str], width: float) -> list[str]:
     """As many of *details* as there are lines for; one that is too wide is parted where it has parts."""
     kept: list[str] = []
-    width *= layout.REGULAR
     left = layout.DETAIL_LINES
     for detail in details:
         whole = layout.lines(detail, width, layout.DETAIL) == 1

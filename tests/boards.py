@@ -55,6 +55,7 @@ def _bay(number: int, kind: str, start: int, now: datetime) -> Bay:
         since=now - timedelta(minutes=17 * number + 5) - days if status is ChargerStatus.IN_USE else None,
         until=now + timedelta(hours=2) + days if status is ChargerStatus.RESERVED else None,
         connector_types=types if is_hard else types[:2],
+        free_types=types[: 1 + at % 3] if is_hard else types[:1],
         max_power_w=150_000 if is_fast else 22_000,
         connectors=2 if number % 3 == 2 else 1,
         free=1 if status is ChargerStatus.ONLINE else 0,

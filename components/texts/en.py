@@ -2288,7 +2288,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.language.2": "Second language",
     "displays.language.3": "Third language",
     "displays.language.none": "None",
-    "displays.language.hint": "Several languages take turns: each for 20 seconds, or, where there are several "
+    "displays.language.hint": "Several languages take turns: each for 20 seconds or, where there are several "
     "pages, until all of them were shown in it.",
     "displays.bays": "Chargers a page",
     "displays.bays.8": "8, to be read from 5 m",

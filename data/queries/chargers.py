@@ -102,6 +102,11 @@ class PlugState:
     occupied_since: datetime | None
     reserved_until: datetime | None = None
 
+    @property
+    def is_free(self) -> bool:
+        """Ready to use now, if its charger is heard of (P20)."""
+        return self.status in READY and self.reserved_until is None
+
     def take(self, since: datetime) -> None:
         """A session runs here, *since* then; what the plug reports may be older, or never have come."""
         self.occupied_since = since
@@ -308,7 +313,7 @@ def _decide(charger: ChargerState) -> None:
     free = occupied = broken = 0
     for plug in charger.plugs:
         if plug.status in READY:
-            free += plug.reserved_until is None
+            free += plug.is_free
         elif plug.status in OCCUPIED:
             occupied += 1
         elif plug.status in OUT_OF_SERVICE:

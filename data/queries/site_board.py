@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, select
 
 from data.models import Charger, ChargingSession, Connector, Site
-from data.queries.chargers import ChargerState, ChargerStatus, natural_key, states
+from data.queries.chargers import ChargerState, ChargerStatus, PlugState, natural_key, states
 from data.types import Admission
 
 
@@ -27,11 +27,14 @@ class Bay:
     connector_types: tuple[str, ...]
     """Distinct, in the order of the connectors."""
     max_power_w: int | None
+    """Of the free connectors; of all where none is."""
     connectors: int
     free: int
     """Connectors that are ready to use now (P20)."""
     energy_wh: int | None
     """Of the charges that run here now, together; ``None`` unless the site shows it."""
+    free_types: tuple[str, ...]
+    """As `connector_types`, of the free connectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def look(db: Connection, site_id: int, now: datetime) -> Look | None:
     """The board of *site_id* as P20 says that it stands *now*; ``None`` if there is no such site.
 
     Chargers that only groups see are shown too: whoever stands before the board sees them anyway.
-    Those that wait to be accepted, or are blocked, are not (C2).
+    Those that wait to be accepted, or are blocked, are not (C2), nor are those that were never heard of:
+    most of them still have to be put up, and a board counts what is there.
     """
     site = db.execute(
         select(Site.name, Site.time_zone, Site.board_energy).where(Site.id == site_id)
@@ -79,8 +83,12 @@ def look(db: Connection, site_id: int, now: datetime) -> Look | None:
         if charge.has_reading:
             energy[charge.charger_id] = energy.get(charge.charger_id, 0) + charge.energy_wh
     here = states(db, now, site_id=site_id)
-    accepted = select(Charger.id).where(Charger.site_id == site_id, Charger.admission == Admission.ACCEPTED)
-    known = set(db.execute(accepted).scalars())
+    there = select(Charger.id).where(
+        Charger.site_id == site_id,
+        Charger.admission == Admission.ACCEPTED,
+        Charger.last_seen_at.is_not(None),
+    )
+    known = set(db.execute(there).scalars())
     shown = sorted(
         (state for state in here.values() if state.id in known),
         key=lambda state: (natural_key(state.name), state.id),
@@ -93,17 +101,23 @@ def look(db: Connection, site_id: int, now: datetime) -> Look | None:
 
 def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
     plugs = state.plugs
+    free = [plug for plug in plugs if plug.is_free] if state.free else []
     return Bay(
         name=state.name,
         status=state.status,
         since=state.since,
         until=state.until,
-        connector_types=tuple(dict.fromkeys(plug.type for plug in plugs if plug.type)),
-        max_power_w=max((plug.max_power_w for plug in plugs if plug.max_power_w), default=None),
+        connector_types=_types(plugs),
+        max_power_w=max((plug.max_power_w for plug in free or plugs if plug.max_power_w), default=None),
         connectors=len(plugs),
         free=state.free,
         energy_wh=energy_wh,
+        free_types=_types(free),
     )
+
+
+def _types(plugs: Sequence[PlugState]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(plug.type for plug in plugs if plug.type))
 
 
 def _running(db: Connection, site_id: int) -> Sequence[Row[int, int, int, bool]]:

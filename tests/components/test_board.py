@@ -17,7 +17,10 @@ from data.queries.site_board import Bay, SiteBoard
 
 NOW = datetime(2026, 11, 21, 13, 7, tzinfo=UTC)
 EN, DE = (reader(code, "Europe/Berlin") for code in ("en", "de"))
-FREE = Bay("A1", ChargerStatus.ONLINE, None, None, ("Type 2",), 22_000, 1, 1, None)
+FREE = Bay("A1", ChargerStatus.ONLINE, None, None, ("Type 2",), 22_000, 1, 1, None, ("Type 2",))
+MIXED = replace(
+    FREE, connector_types=("CCS2", "CHAdeMO", "Type 2"), connectors=3, free_types=("CCS2", "Type 2")
+)
 USED = replace(FREE, status=ChargerStatus.IN_USE, since=NOW - timedelta(minutes=2), free=0)
 RESERVED = replace(FREE, status=ChargerStatus.RESERVED, until=NOW + timedelta(hours=2), free=0)
 OFFLINE = replace(FREE, status=ChargerStatus.OFFLINE, free=0)
@@ -63,7 +66,7 @@ def test_k11_a_page_that_is_gone_is_taken_from_the_start_again() -> None:
 @pytest.mark.parametrize(
     ("bays", "english", "german", "is_free"),
     [
-        ((), "No chargers yet", "Noch keine Ladestationen", False),
+        ((), "No charger is connected yet", "Noch keine Ladestation verbunden", False),
         ((FREE,), "The charger is free", "Die Ladestation ist frei", True),
         ((FREE, USED, RESERVED), "1 of 3 chargers free", "1 von 3 Ladestationen frei", True),
         ((USED, RESERVED, OFFLINE), "No charger free right now", "Zurzeit nichts frei", False),
@@ -84,6 +87,11 @@ def test_the_count_is_a_sentence(bays: tuple[Bay, ...], english: str, german: st
         (replace(FREE, connector_types=("CCS2", "CHAdeMO")), ["22 kW", "CCS2, CHAdeMO"]),
         (replace(FREE, connectors=2), ["1 of 2 plugs free", "22 kW · Type 2"]),
         (replace(FREE, connectors=2, free=2), ["22 kW · Type 2"]),
+        (replace(MIXED, free_types=("CCS2",)), ["CCS2 free", "22 kW"]),
+        (replace(MIXED, free=2), ["CCS2, Type 2 free", "22 kW"]),
+        (replace(MIXED, free=3), ["CCS2, CHAdeMO, Type 2"]),
+        (replace(MIXED, free_types=("Type 2 with its own cable",)), ["Type 2 with its own cable free"]),
+        (replace(MIXED, free_types=()), ["1 of 3 plugs free", "CCS2, CHAdeMO…"]),
         (USED, ["since 14:05"]),
         (replace(USED, since=None), []),
         (replace(USED, since=NOW - timedelta(days=1)), ["since yesterday, 14:07"]),
@@ -95,7 +103,10 @@ def test_the_count_is_a_sentence(bays: tuple[Bay, ...], english: str, german: st
     ],
 )
 def test_a_tile_has_one_reason(bay: Bay, english: list[str]) -> None:
-    """Times in the site's zone, another day than today named; out of service blames nobody and nothing."""
+    """Times in the site's zone, another day than today named; out of service blames nobody and nothing.
+
+    Which plugs are free, where they differ, is told before what they give.
+    """
     assert details(bay) == english
 
 
