@@ -218,8 +218,8 @@ async def test_k7_answers_are_written_together(database: Database) -> None:
     pages = {one: Answer("Chromium on Linux") for one in displays}
     written: list[int] = []
 
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        if statement.startswith("UPDATE displays"):
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, _: Any, many: bool) -> None:
+        if many and statement.startswith("UPDATE displays"):
             rows = (row.values() if isinstance(row, dict) else row for row in parameters)
             written.extend(value for row in rows for value in row if value in displays)
 
