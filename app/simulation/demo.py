@@ -11,15 +11,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from zoneinfo import ZoneInfo
 
 import nicegui
 
 from app import clock
 from app.settings import Settings, load, open_database
-from app.simulation.site import Demo, build
+from app.simulation.site import ZONE, Demo, build
 from app.simulation.traffic import PlannedCharger, encoded
 from data.migrate import migrate
 
@@ -101,7 +103,7 @@ def run_demo(
             )
         finally:
             database.close()
-        tell(_sign_ins(demo, settings.address))
+        tell(_sign_ins(demo, settings.address, clock.now()))
         chargers = Chargers(f"ws://{host}:{port}/ocpp", demo.chargers, seed)
         nicegui.app.on_startup(chargers.start)
         nicegui.app.on_shutdown(lambda: asyncio.to_thread(chargers.stop))
@@ -119,7 +121,13 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _sign_ins(demo: Demo, address: str) -> str:
+def is_dimmed(now: datetime) -> bool:
+    """Whether it is night for the board of the demo's site (K14)."""
+    here = now.astimezone(ZoneInfo(ZONE))
+    return here.hour >= 22 or here.hour < 6
+
+
+def _sign_ins(demo: Demo, address: str, now: datetime) -> str:
     width = max(len(email) for _, email in demo.sign_ins)
     lines = [
         f"A demo with 60 chargers ({len(demo.chargers)} are on the line, the others silent for hours) "
@@ -128,4 +136,7 @@ def _sign_ins(demo: Demo, address: str) -> str:
     lines += [f"  {email:<{width}}  {who}" for who, email in demo.sign_ins]
     lines.append(f"each with the password  {demo.password}")
     lines.append(f"Kiosk board, without a sign-in: {address}/kiosk/{demo.display}")
+    if is_dimmed(now):
+        lines.append("  (dimmed now, as each night from 22:00 to 6:00 at its site)")
+    lines.append("Addresses with 127.0.0.1 work on this machine only.")
     return "\n".join(lines)

@@ -20,7 +20,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, func, select, text
 
 from app.access.passwords import matches
+from app.boards.rhythm import turn
 from app.simulation.car import Car
+from app.simulation.demo import is_dimmed
 from app.simulation.site import Demo, build
 from data.database import Database
 from data.models import Account, Charger, ChargingSession, EnergyStep, Site
@@ -223,6 +225,14 @@ def _reading(folder: Path) -> int | None:
         ).scalar()
     engine.dispose()
     return None if told is None else int(told)
+
+
+def test_it_says_that_the_board_is_dimmed_when_it_is() -> None:
+    """K14: who looks at a black board at night is told that it is meant so."""
+    quarters = [NOW + timedelta(minutes=15 * at) for at in range(24 * 4)]
+    dimmed = [is_dimmed(moment) for moment in quarters]
+    assert dimmed == [turn(moment, BERLIN, 1, 1, 0).is_night for moment in quarters]
+    assert set(dimmed) == {True, False}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
