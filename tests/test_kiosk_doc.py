@@ -27,7 +27,6 @@ def quoted(beginning: str) -> str:
 @pytest.mark.parametrize(
     ("beginning", "file"),
     [
-        ("POLARIS_KIOSK_PORTAL=", "settings"),
         ("ExecStart=", "polaris-kiosk.service"),
         ("chromium ", "polaris-kiosk.sh"),
         ("net.ipv4", "90-polaris-kiosk.conf"),
@@ -38,7 +37,14 @@ def test_what_is_quoted_is_in_the_file(beginning: str, file: str) -> None:
 
 
 def test_each_file_is_told_to_be_installed() -> None:
-    assert [file.name for file in FILES.iterdir() if file.name not in quoted("apt install")] == []
+    assert [file.name for file in FILES.iterdir() if file.name not in quoted("apt update")] == []
+
+
+def test_the_address_is_written_as_the_settings_have_it_before_the_service_starts() -> None:
+    (setting,) = [line for line in (FILES / "settings").read_text().splitlines() if not line.startswith("#")]
+    steps = quoted("apt update").splitlines()
+    assert steps.index(f"echo {setting} >/etc/polaris-kiosk/settings") < len(steps) - 1
+    assert steps[-1] == "systemctl enable --now polaris-kiosk"
 
 
 def test_the_launcher_is_a_program_of_any_shell() -> None:

@@ -2,11 +2,13 @@
 
 The demo runs, its driver charges for a while, and what Chromium shows is saved as it is: the driver's
 dashboard, and the overview of the operator's console. The board of a display is drawn beside it, of a site
-that has each state: ``.venv/bin/python -m tests.browser.picture board`` takes that one alone.
+that has each state: ``.venv/bin/python -m tests.browser.picture board`` takes that one alone, and ``signs``
+the one of what else a screen says.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 import subprocess
@@ -23,12 +25,20 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
 from tests.browser.looking import Looking, serving
+from tests.browser.server import Server
 from tests.browser.waiting import waiting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "a password for a picture"
 WIDTH, HEIGHT = 1280, 1330
 CONSOLE_HEIGHT = 1080
+SIGN = 600, 338
+"""Width and height of each of the screens in one picture."""
+SIGNS = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 0; padding: 12px; background: #fff; font: 17px/1.5 sans-serif; color: #222; }
+main { display: grid; grid-template-columns: auto auto; gap: 12px; width: max-content; }
+figure { margin: 0 } img { display: block }
+</style><main>"""
 
 
 def main(seconds: float) -> None:
@@ -99,8 +109,9 @@ def take_console(address: str) -> None:
         browser.save_screenshot(str(ROOT / "docs" / "console.png"))
 
 
-def take_board() -> None:
-    """What a display shows."""
+@contextmanager
+def before_a_board() -> Iterator[Looking]:
+    """A browser before a board that is told what to show."""
     take_the_driver_of_this_machine()
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, "--hide-scrollbars"):
@@ -109,16 +120,69 @@ def take_board() -> None:
         browser = webdriver.Chrome(options=options)
         try:
             with httpx.Client() as client:
-                looking = Looking(browser, url, client, minute=6)
-                looking.screen(1920, 1080)
-                looking.open()
-                looking.show(count=8)
-                browser.save_screenshot(str(ROOT / "docs" / "kiosk.png"))
+                yield Looking(browser, url, client, minute=6)
         finally:
             browser.quit()
 
 
+def take_board() -> None:
+    """What a display shows."""
+    with before_a_board() as looking:
+        looking.screen(1920, 1080)
+        looking.open()
+        looking.show(count=8)
+        looking.browser.save_screenshot(str(ROOT / "docs" / "kiosk.png"))
+
+
+def take_signs() -> None:
+    """What else a screen says: by night, without a database, without a connection, unpaired."""
+    with before_a_board() as looking:
+        looking.screen(*SIGN)
+        looking.open()
+        shots = {}
+        looking.show(count=8, night=True)
+        shots["Between 22:00 and 6:00"] = looking.browser.get_screenshot_as_png()
+        looking.show(count=8, failing=True)
+        shots["Maintenance"] = looking.browser.get_screenshot_as_png()
+        looking.show(count=8)
+        looking.tell(beat=1)
+        shown = waiting(looking.browser, 60)
+        shown.until(lambda _: looking.style(".k-stale", "visibility") == "visible")
+        shots["Nothing heard for 35 seconds"] = looking.browser.get_screenshot_as_png()
+        shots["Not paired"] = _code(looking)
+        looking.screen(2 * SIGN[0] + 36, 2 * (SIGN[1] + 26) + 36)
+        with tempfile.NamedTemporaryFile("w", suffix=".html") as page:
+            page.write(SIGNS)
+            for words, shot in shots.items():
+                picture = base64.b64encode(shot).decode()
+                page.write(f'<figure><img src="data:image/png;base64,{picture}">{words}</figure>')
+            page.flush()
+            looking.browser.get(f"file://{page.name}")
+            looking.browser.save_screenshot(str(ROOT / "docs" / "kiosk-signs.png"))
+
+
+def _code(looking: Looking) -> bytes:
+    """The page of a screen that is not paired, of a portal of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty.db"
+        empty.touch()
+        portal = Server(Path(folder), empty).start()
+        try:
+            looking.browser.get(f"{portal.url}/kiosk")
+            code = ".k-pairing-code"
+            waiting(looking.browser, 30).until(
+                lambda b: re.search(r"\w{4}", b.find_element(By.CSS_SELECTOR, code).text)
+            )
+            time.sleep(1)
+            return looking.browser.get_screenshot_as_png()
+        finally:
+            portal.kill()
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] != ["board"]:
+    if not {"board", "signs"} & set(sys.argv):
         main(float(sys.argv[1]) if len(sys.argv) > 1 else 240)
-    take_board()
+    if "signs" not in sys.argv:
+        take_board()
+    if "board" not in sys.argv:
+        take_signs()
