@@ -46,10 +46,12 @@ class Pairing:
             with ui.element("div"):
                 with ui.element("p"):
                     self._left = [self._said(reader, "") for reader in readers]
-                for kind, key in (("trouble", "board.trouble"), ("silent", "pairing.silent")):
-                    with ui.element("p").classes(f"k-pairing-{kind}"):
-                        for reader in readers:
-                            self._said(reader, reader.text(key))
+                with ui.element("p").classes("k-pairing-trouble"):
+                    for reader in readers:
+                        self._said(reader, reader.text("board.trouble"))
+                with ui.element("p").classes("k-pairing-silent"):
+                    for reader in readers:
+                        self._said(reader, reader.text("pairing.silent"))
             with ui.element("button").props("type=button").on("click", on_new):
                 for reader in readers:
                     self._said(reader, reader.text("pairing.new"))
@@ -79,8 +81,8 @@ class Pairing:
 
     def beat(self, now: datetime) -> None:
         """It is *now*: each ten seconds something changes, or the page says that it hears nothing (K5)."""
-        turn = "is-odd" if now.second // 10 % 2 else "is-even"
-        self._foot.classes(replace=f"k-pairing-foot {turn}")
+        is_odd = now.second // 10 % 2
+        self._foot.classes(replace="k-pairing-foot is-odd" if is_odd else "k-pairing-foot is-even")
 
     def _draw_steps(self) -> None:
         first = self._readers[0]
