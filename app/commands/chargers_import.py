@@ -14,7 +14,15 @@ import click
 
 from app.commands.chargers import REFUSALS
 from app.commands.opening import opened
-from app.operating.charger_import import LINES_AT_MOST, LONGEST, ChargerImport, Line, Plan
+from app.operating.charger_import import (
+    COLUMNS,
+    LINES_AT_MOST,
+    LONGEST,
+    ChargerImport,
+    Line,
+    Plan,
+    UnknownColumns,
+)
 from app.operating.chargers import NewCharger, ocpp_address
 from app.operating.sites import CannotKeep
 from app.settings import Settings, load
@@ -26,6 +34,8 @@ WRONG = {
     "no_site": "there is no site of this name; add-site makes one",
     "site_missing": "there are several sites: name one",
     "repeated": "an earlier line has the same identity",
+    "no_identity": "The first line names columns, but none of them is identity.",
+    "columns": f"The first line names a column that there is not, or one twice. There are {', '.join(COLUMNS)}.",
     "too_many": f"A file has {LINES_AT_MOST:,} lines and {LONGEST:,} characters at most: split it.",
     "identity": "an identity has 1 to 255 characters, without spaces and : / ? #",
     "identity_taken": "Somebody else has added one of them in this moment: nothing was changed, try again.",
@@ -123,6 +133,8 @@ def _say_plan(plan: Plan) -> None:
         groups = f" (makes the group {', '.join(line.new_groups)})" if line.new_groups else ""
         click.echo(_told(line, f"would be added{groups}"))
     _count(plan, f"{len(plan.new):,} would be added")
+    if plan.unknown:
+        raise UnknownColumns
 
 
 def _say(plan: Plan, made: set[str]) -> None:

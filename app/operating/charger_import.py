@@ -28,7 +28,7 @@ from app.operating.chargers import (
     plug,
     proper_identity,
 )
-from app.operating.kept_tables import KeptTables
+from app.operating.kept_tables import KeptPasswords, KeptTables
 from app.operating.sites import CannotKeep, NoSuchSite, named
 from data.caller import Caller
 from data.database import Change, Database
@@ -66,6 +66,24 @@ class Repeated(CannotKeep):
     why = "repeated"
 
 
+class NoIdentity(CannotKeep):
+    """The first line names columns, and none of them is the identity."""
+
+    why = "no_identity"
+
+
+class UnknownColumns(CannotKeep):
+    """The first line names columns that there are not, or one twice: what they hold would be lost."""
+
+    why = "columns"
+
+
+class WasLeft(CannotKeep):
+    """Nobody is there any more to be told the passwords: nothing was written."""
+
+    why = "left"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the table, and what would become of it."""
@@ -92,6 +110,8 @@ class Plan:
 
     lines: tuple[Line, ...]
     text: str = field(default="", repr=False)
+    unknown: tuple[str, ...] = ()
+    """Columns that there are not, or are twice; as given. While there are any, nothing is imported."""
 
     @property
     def new(self) -> tuple[Line, ...]:
@@ -115,6 +135,7 @@ class ChargerImport:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.kept = KeptTables()
+        self.made = KeptPasswords()
 
     @property
     def database(self) -> Database:
@@ -122,21 +143,31 @@ class ChargerImport:
         return self._database
 
     async def plan(self, text: str) -> Plan:
-        """What importing *text* would do, line by line. Raises `TooMany`."""
+        """What importing *text* would do, line by line. Raises `TooMany` and `NoIdentity`."""
         return await self._database.ask(plan, text)
 
     @changing("charger.import", role=Role.OPERATOR)
     async def add(
-        self, caller: Caller, text: str, progress: Callable[[int, int], None] = lambda done, all_: None
+        self,
+        caller: Caller,
+        text: str,
+        progress: Callable[[int, int], None] = lambda done, all_: None,
+        is_awaited: Callable[[], bool] = lambda: True,
     ) -> tuple[NewCharger, ...]:
         """Add those chargers of *text* that can be added, all or none; with their passwords, told this once.
 
         *progress* is called with how many of the passwords are made. Chargers that are there already, also
-        since a moment ago, stay as they are. Raises `TooMany` or `IdentityTaken`.
+        since a moment ago, stay as they are. *is_awaited* is asked right before anything is written.
+        Raises `TooMany`, `NoIdentity`, `UnknownColumns`, `WasLeft` or `IdentityTaken`.
         """
-        wanted = (await self.plan(text)).new
+        plan = await self.plan(text)
+        if plan.unknown:
+            raise UnknownColumns
+        wanted = plan.new
         passwords = [_password() for _ in wanted]
         hashes = await _hashed(passwords, progress)
+        if not is_awaited():
+            raise WasLeft
         try:
             return await self._database.change(_write, caller, wanted, passwords, hashes)
         except IntegrityError as error:  # somebody has added one of them at this moment
@@ -145,7 +176,7 @@ class ChargerImport:
 
 def plan(db: Connection, text: str) -> Plan:
     """See `ChargerImport.plan`."""
-    rows = _read(text)
+    rows, unknown = _read(text)
     sites = {name.casefold(): id_ for id_, name in db.execute(select(Site.id, Site.name))}
     groups = set(db.execute(select(ChargerGroup.name)).scalars())
     known = set(db.execute(select(Charger.identity)).scalars())
@@ -161,11 +192,14 @@ def plan(db: Connection, text: str) -> Plan:
                 line = Line(number, cells, line.row, exists=True)
             seen.add(identity)
         lines.append(line)
-    return Plan(tuple(lines), text)
+    return Plan(tuple(lines), text, unknown)
 
 
-def _read(text: str) -> list[tuple[int, tuple[str, ...]]]:
-    """The lines that hold something, each with its number and a cell for each column."""
+def _read(text: str) -> tuple[list[tuple[int, tuple[str, ...]]], tuple[str, ...]]:
+    """The lines that hold something, each with its number and a cell for each column; and unknown columns.
+
+    A first line that holds the name of any column is one of heads. Raises `NoIdentity` and `TooMany`.
+    """
     text = text.lstrip("\ufeff")
     if len(text) > LONGEST:
         raise TooMany
@@ -173,14 +207,22 @@ def _read(text: str) -> list[tuple[int, tuple[str, ...]]]:
     between = max("\t;,", key=first.count)
     rows: list[tuple[int, tuple[str, ...]]] = []
     order: Sequence[str] = COLUMNS
+    unknown: tuple[str, ...] = ()
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
     try:
         for cells in reader:
             told = [cell.strip() for cell in cells]
             if not any(told):
                 continue
-            if not rows and COLUMNS[0] in (heads := [cell.casefold() for cell in told]):
+            if not rows and order is COLUMNS and {*COLUMNS} & {*(heads := [one.casefold() for one in told])}:
+                if COLUMNS[0] not in heads:
+                    raise NoIdentity
                 order = heads
+                unknown = tuple(
+                    cell
+                    for place, cell in enumerate(told)
+                    if cell and (heads[place] not in COLUMNS or heads[place] in heads[:place])
+                )
                 continue
             if len(rows) == LINES_AT_MOST:
                 raise TooMany
@@ -188,7 +230,7 @@ def _read(text: str) -> list[tuple[int, tuple[str, ...]]]:
             rows.append((reader.line_num, tuple(by_name.get(column, "") for column in COLUMNS)))
     except csv.Error:
         rows.append((reader.line_num, ("", "", "", "", "")))
-    return rows
+    return rows, unknown
 
 
 def _line(number: int, cells: tuple[str, ...], sites: dict[str, int], groups: set[str]) -> Line:

@@ -77,15 +77,14 @@ class ImportPage:
         if word:
             text = self.console.portal.charger_import.kept.of(self.console.operator.id, word)
             wrong = "" if text else "gone"
-        told = ""
-        if wrong:
-            key = "chargerimport.file.problem." + wrong
-            told = reader.text(key if reader.knows(key) else "chargerimport.file.problem.no_text")
+        key = "chargerimport.file.problem." + wrong
+        told = reader.text(key) if reader.knows(key) else ""  # anybody can write anything into an address
         if text is not None:
             try:
                 self.plan = await self.console.portal.charger_import.plan(text)
             except CannotKeep as error:
                 told = problem(reader, error.why)
+        self.made = self.console.portal.charger_import.made.of(self.console.operator.id)
         self.draw(told)
 
     def draw(self, told: str = "") -> None:
@@ -96,6 +95,10 @@ class ImportPage:
             with frame.title:
                 back = ui.link(f"← {reader.text('shell.chargers')}", "/admin/chargers")
                 back.classes("p-text-link p-way-back").move(target_index=0)
+            self._unsaved = Element("div").classes("p-slot")
+            if self.made:
+                with self._unsaved:
+                    self._draw_made(unsaved=True)
             if self.plan is not None:  # what somebody has waited for comes first
                 self._place = Element("div").classes("p-slot")
                 with self._place:
@@ -171,7 +174,14 @@ class ImportPage:
                 empty=reader.text("chargerimport.nothing"),
             )
         )
-        if not plan.new:
+        if plan.unknown:
+            with listing:
+                names = ", ".join(plan.unknown)[:200]
+                alert = forms.alert(
+                    reader.text("chargerimport.unknown", names=names, columns=", ".join(COLUMNS))
+                )
+                alert.move(target_index=0)
+        if plan.unknown or not plan.new:
             return
         with listing, Element("div").classes("p-person-actions"):
             words = reader.count("chargerimport.do", len(plan.new))
@@ -194,34 +204,54 @@ class ImportPage:
                 )
                 self._progress.set_text(words)
 
+        client, kept = ui.context.client, self.console.portal.charger_import.made
+
+        def is_awaited() -> bool:
+            return client.has_socket_connection and not self._place.is_deleted
+
         try:
-            made = await self.console.portal.charger_import.add(caller, plan.text, progress)
+            made = await self.console.portal.charger_import.add(caller, plan.text, progress, is_awaited)
         except CannotKeep as error:
+            if self._place.is_deleted:
+                return
             self._tell(problem(reader, error.why))
             if not self._button.is_deleted:
                 self._button.enable()
             return
-        self.made, self.plan = made, None
+        kept.keep(self.console.operator.id, made)
+        self.made, self.plan = kept.of(self.console.operator.id), None
         if self._place.is_deleted:
-            return  # the page was left meanwhile; passwords can be renewed, one by one
+            return  # the page was left in this moment: it offers them when they come back
         self._text.set_value("")
+        self._unsaved.clear()
         self._place.clear()
         with self._place:
             self._draw_made()
 
-    def _draw_made(self) -> None:
+    def _draw_made(self, *, unsaved: bool = False) -> None:
+        """What was added; *unsaved*: before, by a page that was left with the passwords on it."""
         reader = self.console.reader
         with Card("p-import-made", "import-made-title"):
-            title = reader.count("chargerimport.made", len(self.made))
-            forms.text("h2", title).props("id=import-made-title")
-            forms.text("p", reader.text("chargerimport.once")).props("role=status").classes("p-note-box")
+            title = reader.text("chargerimport.none")
+            if self.made:
+                title = reader.count("chargerimport.made", len(self.made))
+            heading = forms.text("h2", title).props("id=import-made-title tabindex=-1")
+            if self.made:
+                if unsaved:
+                    forms.text("p", reader.text("chargerimport.unsaved"))
+                forms.text("p", reader.text("chargerimport.once")).props("role=status").classes("p-note-box")
             with Element("div").classes("p-person-actions"):
-                save = ui.button(reader.text("chargerimport.download"), on_click=self.download, color=None)
-                save.classes("p-button is-main")
+                if self.made:
+                    save = ui.button(
+                        reader.text("chargerimport.download"), on_click=self.download, color=None
+                    )
+                    save.classes("p-button is-main")
                 ui.link(reader.text("shell.chargers"), "/admin/chargers").classes("p-text-link")
+        if not unsaved:
+            heading.run_method("focus")  # what was pressed is gone: who reads by ear goes on here
 
     def download(self) -> None:
-        """The passwords as a file, out of this page's memory: they are kept nowhere (T46, T62)."""
+        """The passwords as a file, out of this process's memory: they are stored nowhere (T46, T62)."""
         reader = self.console.reader
         settings = self.console.portal.settings
         base = own_address(settings, self.console.request)
@@ -231,6 +261,7 @@ class ImportPage:
             cells = (one.identity, ocpp_address(settings, one.identity, base), one.password)
             lines.append(sessions_csv.line(cells, reader))
         ui.download.content("".join(lines).encode(), "chargers.csv", "text/csv")
+        self.console.portal.charger_import.made.saved(self.console.operator.id, self.made)
 
 
 def problem(reader: Reader, why: str) -> str:
@@ -267,5 +298,7 @@ def _cells(line: Line, reader: Reader) -> tuple[Cell | str, ...]:
     else:
         made = ", ".join(line.new_groups)
         meta = reader.text("chargerimport.new_group", names=made) if made else ""
+        if not line.groups:
+            meta = reader.text("chargerimport.public")
         outcome = Cell(reader.text("chargerimport.outcome.new"), meta=meta, kind="online", icon="add")
     return (reader.integer(line.number), outcome, *(cell[:200] for cell in line.cells))

@@ -2224,8 +2224,17 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "one": "{n} Ladestation wurde hinzugefügt",
         "other": "{n} Ladestationen wurden hinzugefügt",
     },
-    "chargerimport.once": "Sichern Sie jetzt ihre Passwörter: Sie werden nirgends aufgehoben und sind weg, "
-    "sobald Sie diese Seite verlassen. Auf ihrer Seite kann eine Ladestation ein neues bekommen.",
+    "chargerimport.none": "Alle diese Ladestationen waren schon da: Es wurde nichts hinzugefügt.",
+    "chargerimport.unsaved": "Sie haben ihre Passwörter noch nicht gesichert.",
+    "chargerimport.once": "Sichern Sie jetzt ihre Passwörter: Sie werden nirgends gespeichert und sind "
+    "spätestens in einer halben Stunde weg. Auf ihrer Seite kann eine Ladestation ein neues bekommen.",
+    "chargerimport.unknown": "Unbekannte oder doppelte Spalten: {names}. Es kann nichts importiert werden, "
+    "bis die erste Zeile berichtigt ist. Es gibt: {columns}.",
+    "chargerimport.public": "sehen alle Fahrer",
+    "chargerimport.problem.no_identity": "Die erste Zeile nennt Spalten, aber keine davon ist identity.",
+    "chargerimport.problem.columns": "Die erste Zeile nennt Spalten, die es nicht gibt, oder eine doppelt.",
+    "chargerimport.problem.left": "Die Verbindung zu dieser Seite war unterbrochen, daher wurde nichts "
+    "hinzugefügt. Importieren Sie noch einmal.",
     "chargerimport.download": "Passwörter sichern (CSV)",
     "chargerimport.problem.no_site": "Es gibt keinen Standort dieses Namens.",
     "chargerimport.problem.site_missing": "Es gibt mehrere Standorte: Nennen Sie einen.",

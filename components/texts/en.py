@@ -2148,8 +2148,17 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerimport.do": {"one": "Import {n} charger", "other": "Import {n} chargers"},
     "chargerimport.progress": "{done} of {all} passwords made",
     "chargerimport.made": {"one": "{n} charger was added", "other": "{n} chargers were added"},
-    "chargerimport.once": "Save their passwords now: they are kept nowhere, and gone when you leave this "
-    "page. A charger can be given a new one on its page.",
+    "chargerimport.none": "All of these chargers were there already: nothing was added.",
+    "chargerimport.unsaved": "You have not saved their passwords yet.",
+    "chargerimport.once": "Save their passwords now: they are stored nowhere, and gone in half an hour. "
+    "A charger can be given a new one on its page.",
+    "chargerimport.unknown": "Unknown columns, or named twice: {names}. Nothing can be imported until the "
+    "first line is mended. There are: {columns}.",
+    "chargerimport.public": "seen by all drivers",
+    "chargerimport.problem.no_identity": "The first line names columns, but none of them is identity.",
+    "chargerimport.problem.columns": "The first line names columns that there are not, or one twice.",
+    "chargerimport.problem.left": "The connection to this page was interrupted, so nothing was added. "
+    "Import once more.",
     "chargerimport.download": "Save the passwords (CSV)",
     "chargerimport.problem.no_site": "There is no site of this name.",
     "chargerimport.problem.site_missing": "There are several sites: name one.",

@@ -185,11 +185,14 @@ async def test_t2_what_somebody_sent_is_nobody_else_s(here: Window, portal: Port
 
 
 def test_tables_are_kept_for_a_while_and_not_many() -> None:
-    """One for each operator: the next replaces it; an age of half an hour is the last."""
+    """Three for each operator: one more replaces the oldest; an age of half an hour is the last."""
     kept = KeptTables()
     first = kept.keep(1, "one")
     assert (kept.of(1, first), kept.of(2, first), kept.of(1, "other")) == ("one", None, None)
     second = kept.keep(1, "two")
+    assert (kept.of(1, first), kept.of(1, second)) == ("one", "two")
+    kept.keep(1, "three")
+    kept.keep(1, "four")
     assert (kept.of(1, first), kept.of(1, second)) == (None, "two")
     for account in range(2, 2 + AT_MOST):
         kept.keep(account, "more")

@@ -17,7 +17,7 @@ from nicegui.testing.user import User
 from sqlalchemy import func, select
 
 from app.commands import commands
-from app.operating.charger_import import ChargerImport, Plan, TooMany
+from app.operating.charger_import import ChargerImport, NoIdentity, Plan, TooMany, UnknownColumns
 from app.portal import Portal
 from components.drawn import Drawn
 from data.caller import Caller
@@ -88,12 +88,24 @@ async def test_tables_come_in_several_ways(sqlite_database: Database, between: s
     service = ChargerImport(sqlite_database)
     assert outcomes(await service.plan(text)) == [(2, "new"), (3, "new")]
     assert outcomes(await service.plan(text.split("\r\n", 1)[1])) == [(1, "new"), (2, "new")]
-    other = await service.plan("Site,Remark,Identity\nNorth,the last one,A")
+    other = await service.plan("Site,,Identity\nNorth,,A")
     assert other.lines[0].cells == ("A", "", "North", "", "")
     for nothing in ("", "\n\n", "identity,name\n", '"'):
         assert (await service.plan(nothing)).new == ()
     with pytest.raises(TooMany):
         await service.plan("A\n" * 2_001)
+
+
+async def test_a_misspelt_column_is_no_column_left_out(sqlite_database: Database) -> None:
+    """What it holds would be lost: a charger whose groups nobody reads is seen by everybody."""
+    _, olga = sqlite_database.change_now(fill)
+    service, caller = ChargerImport(sqlite_database), Caller(olga, Role.OPERATOR, olga)
+    text = "identity,name,Groups,site,NAME\nA,Bay,Staff,North,B"
+    assert (await service.plan(text)).unknown == ("Groups", "NAME")
+    with pytest.raises(UnknownColumns):
+        await service.add(caller, text)
+    with pytest.raises(NoIdentity):
+        await service.plan("identiy,name,site\nA,Bay,North")
 
 
 async def test_an_import_writes_all_of_it_and_can_be_repeated(database: Database) -> None:
@@ -249,6 +261,55 @@ async def test_the_page_looks_first_and_gives_the_passwords_once(
     assert PasswordHasher().verify(hashes["CP-3"], password)
     again = await visit(olga, "/admin/chargers/import")
     await again.should_not_see(password)
+    await again.should_not_see("were added")
+
+
+def table_of(user: User) -> ui.textarea:
+    """Where a table is pasted."""
+    assert user.client is not None
+    (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
+    return box
+
+
+async def test_a_page_that_is_left_loses_no_passwords(visit: Visit, portal: Portal) -> None:
+    """Left before anything is written, nothing is; afterwards they wait for who made them, for minutes."""
+    _, olga = portal.database.change_now(fill)
+    otto = portal.database.change_now(add_account, "Otto Operator", Role.OPERATOR)
+    user, second = await visit(olga, "/admin/chargers/import"), await visit(olga, "/admin/chargers/import")
+    for one in (user, second):
+        table_of(one).set_value(TABLE)
+        press(one, "See what would happen")
+        await one.should_see("seen by all drivers", retries=20)
+    assert user.client is not None
+    tab, user.client.tab_id = user.client.tab_id, None
+    press(user, "Import 3 chargers")
+    await user.should_see("The connection to this page was interrupted, so nothing was added", retries=100)
+    assert portal.database.ask_now(lambda db: db.scalar(select(func.count(Charger.id)))) == 1
+    user.client.tab_id = tab
+    press(user, "Import 3 chargers")
+    await user.should_see("3 chargers were added", retries=100)
+    await (await visit(otto, "/admin/chargers/import")).should_not_see("were added")
+    back = await visit(olga, "/admin/chargers/import?problem=nonsense")
+    await back.should_see("You have not saved their passwords yet.")
+    await back.should_not_see("This is no text")
+    press(back, "Save the passwords (CSV)")
+    assert '"CP-2"' in (await back.download.next()).content.decode()
+    await (await visit(olga, "/admin/chargers/import")).should_not_see("were added")
+    press(second, "Import 3 chargers")  # the same dry run in another tab
+    await second.should_see("All of these chargers were there already", retries=100)
+    await second.should_not_see("Save the passwords (CSV)")
+
+
+async def test_the_page_names_columns_that_there_are_not(visit: Visit, portal: Portal) -> None:
+    _, olga = portal.database.change_now(fill)
+    user = await visit(olga, "/admin/chargers/import")
+    table_of(user).set_value("identity,site,gruop\nA,North,Staff")
+    press(user, "See what would happen")
+    await user.should_see("Unknown columns, or named twice: gruop.", retries=20)
+    await user.should_not_see("Import 1 charger")
+    table_of(user).set_value("identiy,site\nA,North")
+    press(user, "See what would happen")
+    await user.should_see("none of them is identity", retries=20)
 
 
 async def test_t41_hostile_cells_are_text(visit: Visit, portal: Portal) -> None:
