@@ -35,7 +35,7 @@ WRONG = {
     "site_missing": "there are several sites: name one",
     "repeated": "an earlier line has the same identity",
     "no_identity": "The first line names columns, but none of them is identity.",
-    "columns": f"The first line names a column that there is not, or one twice. There are {', '.join(COLUMNS)}.",
+    "columns": f"The first line names unknown columns, or one twice; there are {', '.join(COLUMNS)}.",
     "too_many": f"A file has {LINES_AT_MOST:,} lines and {LONGEST:,} characters at most: split it.",
     "identity": "an identity has 1 to 255 characters, without spaces and : / ? #",
     "identity_taken": "Somebody else has added one of them in this moment: nothing was changed, try again.",

@@ -175,12 +175,10 @@ class ImportPage:
             )
         )
         if plan.unknown:
-            with listing:
-                names = ", ".join(plan.unknown)[:200]
-                alert = forms.alert(
-                    reader.text("chargerimport.unknown", names=names, columns=", ".join(COLUMNS))
-                )
-                alert.move(target_index=0)
+            with listing, Element("div") as box:
+                names, columns = ", ".join(plan.unknown)[:200], ", ".join(COLUMNS)
+                forms.alert(reader.text("chargerimport.unknown", names=names, columns=columns))
+            box.move(target_index=0)
         if plan.unknown or not plan.new:
             return
         with listing, Element("div").classes("p-person-actions"):
