@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from data.database import Change
+from data.database import Change, Database
 from data.types import Role, Theme
 from tests.browser.server import Server
 from tests.browser.test_look import violations
@@ -83,3 +86,62 @@ def test_k1_k2_a_screen_is_paired_from_the_console_and_taken_back(
     )
     assert len(again) == 8
     assert again != code
+
+
+CODE = ".k-pairing-code span"
+SHOWN = "return [...document.querySelectorAll('{}')].map(e => e.textContent).join('')"
+
+
+@pytest.mark.alone
+def test_k1_k2_the_console_may_be_another_process_than_the_screen_s(
+    tmp_path: Path,
+    migrated_file: Path,
+    server: Server,
+    postgres_database: Database,
+    selenium: webdriver.Chrome,
+    sign_in: Callable[..., None],
+) -> None:
+    """K1, K2: two portals on one PostgreSQL database: the board within 2 s, and within 5 s no more."""
+    postgres_database.change_now(fill)
+    (tmp_path / "other").mkdir()
+    other = Server(tmp_path / "other", migrated_file)
+    try:
+        for one in (server, other):
+            one.database_url = postgres_database.url.render_as_string(hide_password=False)
+            one.start()
+        wait = waiting(selenium, 20)
+        console = selenium.current_window_handle
+        sign_in(selenium, "olga@example.org", "/admin/displays/new")
+        selenium.switch_to.new_window("window")
+        screen = selenium.current_window_handle
+        selenium.get(other.url + "/kiosk")
+        code = wait.until(lambda b: _code(b))
+
+        selenium.switch_to.window(console)
+        wait.until(lambda b: b.switch_to.active_element.get_attribute("aria-label") == "Code on the screen")
+        selenium.switch_to.active_element.send_keys(code)
+        name = selenium.find_element(By.CSS_SELECTOR, "[aria-label='Name']")
+        name.send_keys("Entrance", Keys.ENTER)
+        confirmed = time.monotonic()
+        selenium.switch_to.window(screen)
+        wait.until(lambda b: b.execute_script(SHOWN.format(".k-name")) == "Bay 1")
+        assert time.monotonic() - confirmed < 2
+
+        selenium.switch_to.window(console)
+        back = "//button[contains(., 'Take back Entrance')]"
+        wait.until(lambda b: b.find_elements(By.XPATH, back))
+        selenium.find_element(By.XPATH, back).send_keys(Keys.ENTER)
+        wait.until(lambda b: b.find_element(By.CSS_SELECTOR, ".q-dialog .is-danger")).send_keys(Keys.ENTER)
+        revoked = time.monotonic()
+        selenium.switch_to.window(screen)
+        wait.until(lambda b: not b.execute_script(SHOWN.format(".k-name")))
+        assert time.monotonic() - revoked < 5
+        assert wait.until(lambda b: _code(b)) != code
+    finally:
+        other.close()
+
+
+def _code(browser: webdriver.Chrome) -> str:
+    """The code that a screen shows, or nothing while it has none."""
+    shown = str(browser.execute_script(SHOWN.format(CODE)))
+    return shown if shown.isalnum() else ""
