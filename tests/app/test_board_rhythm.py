@@ -45,6 +45,11 @@ def test_k12_boards_do_not_beat_in_one_instant() -> None:
     assert max(slots) <= 15
 
 
+def test_k12_boards_that_beat_in_the_same_tenth_of_a_second_wake_the_process_once() -> None:
+    moments = {rhythm.next_beat(START, 1, rhythm.lag(display)) for display in range(1, 201)}
+    assert len(moments) <= 20
+
+
 def test_the_minute_turns_on_a_beat() -> None:
     """The clock shows a new minute less than two seconds after it began, however many pages there are."""
     for pages in (1, 2, 3):
