@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from app.charging.ocpp.endpoint import Endpoint
 from app.charging.presence import Presence
 from app.charging.sessions import Sessions
-from app.serve import server_options
+from app.server_options import server_options
 from app.settings import Settings
 from data.database import Database
 from data.live import Live

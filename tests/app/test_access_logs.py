@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import logs, request_context
 from app.logs import OneLine, clean, masked
-from app.serve import server_options
+from app.server_options import server_options
 from app.settings import Settings
 from data.caller import Caller
 from data.database import Database

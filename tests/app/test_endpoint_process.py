@@ -10,7 +10,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.serve import BROWSER_FRAME_LIMIT, server_options
+from app.server_options import BROWSER_FRAME_LIMIT, server_options
 from app.settings import Settings
 from tests.browser.server import Server
 from tests.world import add_charger, add_site
