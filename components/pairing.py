@@ -64,7 +64,7 @@ class Pairing:
             for label, part in zip(self._halves, parts, strict=True):
                 label.set_text(part)
             show_qr(self._qr, f"{self._address}?code={code}")
-        steps = max(0, -(-left // EVERY))
+        steps = max(0, -(-min(left, lasts) // EVERY))
         self._fill(steps, -(-lasts // EVERY))
         seconds = steps * int(EVERY.total_seconds())
         clock = f"{seconds // 60}:{seconds % 60:02d}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -116,6 +117,7 @@ async def test_k1_loading_again_keeps_the_code_and_the_button_changes_it(
     screen = Screen(server)
     async with screen.open() as socket:
         code = await screen.code(socket)
+        assert re.search("New code in (10:00|9:50)", screen.heard[-1]), "never more than a code lasts"
     token = screen.token
     async with screen.open() as socket:
         assert (await screen.code(socket), screen.token) == (code, token)

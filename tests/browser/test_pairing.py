@@ -62,7 +62,8 @@ def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
     server.start()
     selenium.get(server.url + "/kiosk")
     wait = waiting(selenium, 40)
-    wait.until(lambda b: re.search(r"New code in \d", body(b)))
+    left = wait.until(lambda b: re.search(r"New code in (\d+:\d\d)", body(b)))
+    assert len(left[1]) == 4 or left[1] == "10:00"
     for size in SCREENS:
         _fits(selenium, server, *size)
     _keyboard(selenium, server)
