@@ -226,6 +226,7 @@ _SAMPLES = (
         MeterSample.format,
         MeterSample.received_at,
         MeterSample.seq_no,
+        MeterSample.id,
     )
     .where(
         MeterSample.session_id == bindparam("session_id"),
@@ -283,13 +284,15 @@ def load(
     if row.ocpp_transaction_id is None and Flag.FELL in progress.flags:
         # Without numbers, what came is no order (C13); but a register that only rises as it came proves one.
         newest = max((sample.received_at for sample in samples), default=row.received_at)
-        heard = [(Sample(*sample[:8]), sample.received_at) for sample in samples]
+        as_they_came = sorted(samples, key=lambda sample: sample.id)
+        heard = [(Sample(*sample[:8]), sample.received_at) for sample in as_they_came]
         received, counted = by_receipt([*heard, *((sample, newest + _TICK) for sample in more)])
         if received.is_back and not _falls(counted):
             order = received
-            end = stop and (max(stop[0], order.ended_at or stop[0]), stop[1])
-            ended_at = end[0] if end and ended_at is not None else ended_at
-            meter, progress = rebuild(started_at, row.meter_start, counted, end)
+            if stop is not None:
+                stop = (max(stop[0], order.ended_at or stop[0]), stop[1])
+                ended_at = None if ended_at is None else stop[0]
+            meter, progress = rebuild(started_at, row.meter_start, counted, stop)
     if order.is_noticed:
         notes |= {Note.CLOCK_SET_BACK.value}
     last = samples[-1] if samples else None

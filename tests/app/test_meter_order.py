@@ -278,13 +278,17 @@ async def test_m12_without_numbers_the_registers_of_start_and_stop_are_the_energ
     assert "register_fell" not in row.flags
 
 
-async def test_m12_a_clock_set_back_by_more_than_a_reading_is_no_exchanged_meter(world: World) -> None:
+@pytest.mark.parametrize("ours", [0, -70], ids=["", "ours too"])
+async def test_m12_a_clock_set_back_by_more_than_a_reading_is_no_exchanged_meter(
+    world: World, ours: float
+) -> None:
     """1.6: by their times the register seems to fall and rise twice, 900 Wh instead of 800."""
     session = await world.start()
     for number in range(1, 8):
         at = 60 * number - (70 if number > 2 else 0)
-        values = Values(Place(1), NOW + 60 * number * S, (sample(at, 1000 + 100 * number),), session)
+        received = NOW + (60 * number + (ours if number > 2 else 0)) * S
+        values = Values(Place(1), received, (sample(at, 1000 + 100 * number),), session)
         await world.sessions.values(world.charger, values)
-    await world.sessions.stop(world.charger, Stop(NOW + 410 * S, NOW + 480 * S, 1800, session))
+    await world.sessions.stop(world.charger, Stop(NOW + 410 * S, NOW + (480 + ours) * S, 1800, session))
     row = await world.row(session)
     assert (row.energy_wh, row.flags) == (800, ["clock_set_back"])

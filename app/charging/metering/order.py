@@ -149,14 +149,17 @@ class Order:
 
 
 def by_receipt(samples: Sequence[tuple[Sample, datetime]]) -> tuple[Order, list[Sample]]:
-    """As `in_order`, of a session whose messages have no numbers (1.6): in the order of their receipt."""
+    """As `in_order`, of a session whose messages have no numbers (1.6): *samples* are as they came.
+
+    Not sorted by the moment of their receipt: our clock may have been set back as well.
+    """
     messages: dict[datetime, list[Sample]] = {}
     for sample, received_at in samples:
         if relevant(sample):
             messages.setdefault(received_at, []).append(sample)
     order = Order()
     counted: list[Sample] = []
-    for number, (received_at, some) in enumerate(sorted(messages.items())):
+    for number, (received_at, some) in enumerate(messages.items()):
         counted += order.take(Told(number, max(one.at for one in some), received_at), some)[1]
     order.ended_at = max((sample.at for sample in counted), default=None)
     return order, counted
