@@ -16,6 +16,7 @@ from components.forms import DRAWN_FOR
 
 if TYPE_CHECKING:
     from app.access.sign_ins import SignIns
+from data.row_id import row_id
 
 OTHER_ACCOUNT = "/switch?problem=other-account"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -62,9 +63,7 @@ def text(fields: FormData, name: str, longest: int) -> str:
 def number(fields: FormData, name: str) -> int | None:
     """The id that is given as *name*; ``None`` for whatever can't be one."""
     value = fields.get(name)
-    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > 9:
-        return None
-    return int(value)
+    return row_id(value) if isinstance(value, str) else None
 
 
 def client(request: Request) -> str:

@@ -21,6 +21,7 @@ from app.access.all_sessions import Progress
 from app.access.visitor import Operator
 from app.pages import downloads, places
 from app.pages.console import Console
+from app.pages.row_id import row_id
 from components import words
 from components.bound import Show, When
 from components.filters import Filters
@@ -128,10 +129,9 @@ class Asked:
             nonlocal wrong
             if not text:
                 return None
-            if text.isascii() and text.isdecimal() and len(text) <= 9:
-                return int(text)
-            wrong = True
-            return None
+            found = row_id(text)
+            wrong = wrong or found is None
+            return found
 
         def day(text: str, after: int) -> datetime | None:
             nonlocal wrong

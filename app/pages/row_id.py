@@ -1,18 +1,11 @@
-"""The number of a row as an address names it: anything at all until it was looked at (T3, T5)."""
+"""The number of a row as an address names it (T3, T5)."""
 
 from __future__ import annotations
 
 from app.access.visitor import not_found
-
-DIGITS = 9
-"""Longer numbers don't fit into the id of a row: there is none."""
-LONG_DIGITS = 18
-"""The same for tables whose ids are of 64 bits, such as sessions."""
-
-
-def row_id(text: str, most_digits: int = DIGITS) -> int | None:
-    """*text* as an id; ``None`` if it can't be one."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= most_digits else None
+from data.row_id import DIGITS as DIGITS
+from data.row_id import LONG_DIGITS as LONG_DIGITS
+from data.row_id import row_id as row_id
 
 
 def own_row_id(text: str, most_digits: int = DIGITS) -> int:

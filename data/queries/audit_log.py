@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from data.models import Account, AuditEntry
 from data.queries.accounts import holds, words_of
+from data.row_id import row_id
 from data.types import Role
 
 SHOWN = 50
@@ -135,9 +136,9 @@ def operators(db: Connection) -> tuple[tuple[int, str], ...]:
 
 def found(db: Connection, search: str) -> tuple[int, ...]:
     """The accounts whose name or address holds all words of *search*; of ``#12`` the one with that number."""
-    number = search.removeprefix("#")
-    if number != search and number.isascii() and number.isdecimal() and len(number) <= 9:
-        return (int(number),)
+    number = row_id(search.removeprefix("#")) if search.startswith("#") else None
+    if number is not None:
+        return (number,)
     words = words_of(search)
     if not words:
         return ()
