@@ -86,17 +86,15 @@ class KioskPage:
 
     displays: Displays
     token_hash: str
-    display_id: int | None
-    """``None`` while it waits for an operator."""
+    display: KnownDisplay | None
+    """What it was drawn with; ``None`` while it waits for an operator."""
 
     async def admits(self, cookies: Mapping[str, str]) -> bool:
         """True if a socket that brings *cookies* is this screen's, and its display exists."""
         brought = cookies.get(self.displays.cookie.name) or ""
         if not secrets.compare_digest(tokens.hashed(brought), self.token_hash):
             return False
-        if self.display_id is None:
-            return True
-        return await self.displays.opens(self.token_hash) == self.display_id
+        return self.display is None or await self.displays.opens(self.token_hash) == self.display.id
 
 
 class Displays:
@@ -136,7 +134,7 @@ class Displays:
         except TimeoutError:
             raise DatabaseSilent from None
         token_hash = tokens.hashed(token)
-        request.scope[open_pages.KIOSK] = KioskPage(self, token_hash, None if found is None else found.id)
+        request.scope[open_pages.KIOSK] = KioskPage(self, token_hash, found)
         bring(request, self.cookie.given(token))
         return found
 
@@ -281,12 +279,15 @@ class Displays:
     # --- open pages
 
     async def check_open_pages(self) -> None:
-        """Close the open pages whose display has gone (T61)."""
+        """Close the open pages whose display has gone (T61); load those again that show what it was."""
         shown = _shown()
         if shown:
-            valid = await self._database.ask(displays.opened, {page.token_hash for page in shown.values()})
-            gone = {one for one, page in shown.items() if valid.get(page.token_hash) != page.display_id}
+            tokens_shown = {token_hash for token_hash, _ in shown.values()}
+            valid = await self._database.ask(displays.opened, tokens_shown)
+            now = {one: valid.get(token_hash) for one, (token_hash, _) in shown.items()}
+            gone = {one for one, (_, was) in shown.items() if (has := now[one]) is None or has.id != was.id}
             open_pages.leave_kiosk(gone)
+            open_pages.reload({one for one, (_, was) in shown.items() if now[one] != was} - gone)
 
     def listen(self, live: Announcer) -> Callable[[], None]:
         """Follow what *live* tells of displays and of the passing of time; returns what ends it."""
@@ -296,9 +297,8 @@ class Displays:
                 return  # about nobody: what other processes have told may have been missed
             # Without values it comes from another process on SQLite, which tells about whom and not what.
             what = (announcement.values or {}).get("what")
-            if announcement.about is not None and what in (display_rows.CHANGED, None):
-                changed = {one for one, page in _shown().items() if page.display_id == announcement.about}
-                open_pages.reload(changed)
+            if announcement.about is not None and what == display_rows.CHANGED:
+                open_pages.reload({one for one, (_, was) in _shown().items() if was.id == announcement.about})
             if what in (display_rows.REVOKED, display_rows.ADDRESS, None):
                 background_tasks.create_lazy(self.check_open_pages(), name="displays of open pages")
 
@@ -322,9 +322,10 @@ def told_of(waiting: Waiting, announcement: Announcement) -> bool | None:
     return told.get("what") == display_rows.PAIRED and told.get("pairing") == waiting.id
 
 
-def _shown() -> dict[str, KioskPage]:
-    """The open pages that show a board, by the id of their client."""
-    return {one: page for one, page in open_pages.kiosks().items() if page.display_id is not None}
+def _shown() -> dict[str, tuple[str, KnownDisplay]]:
+    """The open pages that show a board, by the id of their client: of which token, and drawn with what."""
+    pages = open_pages.kiosks().items()
+    return {one: (page.token_hash, page.display) for one, page in pages if page.display is not None}
 
 
 def _row(

@@ -37,22 +37,19 @@ class Waiting:
     expires_at: datetime
 
 
+_SHOWN = (
+    Display.id,
+    Display.site_id,
+    Display.name,
+    Display.orientation,
+    Display.languages,
+    Display.bays_per_page,
+)
+
+
 def by_token(db: Connection, token_hash: str) -> KnownDisplay | None:
     """The display that this token opens, be it from pairing or from its start address."""
-    row = db.execute(
-        select(
-            Display.id,
-            Display.site_id,
-            Display.name,
-            Display.orientation,
-            Display.languages,
-            Display.bays_per_page,
-        ).where(or_(Display.token_hash == token_hash, Display.address_hash == token_hash))
-    ).one_or_none()
-    if row is None:
-        return None
-    languages = tuple(row.languages.split(","))
-    return KnownDisplay(row.id, row.site_id, row.name, row.orientation, languages, row.bays_per_page)
+    return opened(db, [token_hash]).get(token_hash)
 
 
 def by_address(db: Connection, address_hash: str) -> int | None:
@@ -60,15 +57,21 @@ def by_address(db: Connection, address_hash: str) -> int | None:
     return db.execute(select(Display.id).where(Display.address_hash == address_hash)).scalar_one_or_none()
 
 
-def opened(db: Connection, token_hashes: Collection[str]) -> dict[str, int]:
-    """Which of these tokens still open a display, and which one."""
+def opened(db: Connection, token_hashes: Collection[str]) -> dict[str, KnownDisplay]:
+    """Which of these tokens open a display now, and which one."""
     wanted = set(token_hashes)
     rows = db.execute(
-        select(Display.id, Display.token_hash, Display.address_hash).where(
+        select(*_SHOWN, Display.token_hash, Display.address_hash).where(
             or_(Display.token_hash.in_(wanted), Display.address_hash.in_(wanted))
         )
     )
-    return {one: row.id for row in rows for one in (row.token_hash, row.address_hash) if one in wanted}
+    found = {}
+    for row in rows:
+        known = KnownDisplay(
+            row.id, row.site_id, row.name, row.orientation, tuple(row.languages.split(",")), row.bays_per_page
+        )
+        found.update({one: known for one in (row.token_hash, row.address_hash) if one in wanted})
+    return found
 
 
 def waiting(db: Connection, token_hash: str, now: datetime) -> Waiting | None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from nicegui import Client, core
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -95,6 +95,23 @@ async def test_t61_what_was_revoked_while_nobody_was_told(portal: Portal, server
         await screen.until(socket, LOADS)
         await screen.end(socket)
     assert PAIR in (await screen.get()).text
+
+
+async def test_what_was_edited_while_nobody_was_told_is_shown_within_the_minute(
+    portal: Portal, server: Server
+) -> None:
+    """K2: by another process that could not tell; a screen whose display is as it was is left alone."""
+    screen, display = await hung(portal, server)
+    other, _ = await hung(portal, server, "Exit")
+    async with screen.open() as socket, other.open() as others:
+        await screen.until(socket, "Site of Entrance")
+        await other.until(others, "Site of Exit")
+        row = update(Display).where(Display.id == display).values(languages="de")
+        await portal.database.change(lambda change: change.execute(row))
+        portal.live.announce([Announcement(Topic.MINUTE)])
+        await screen.until(socket, LOADS)
+        with pytest.raises(TimeoutError):
+            await other.until(others, LOADS, 0.5)
 
 
 async def test_t61_what_a_command_did_to_a_display_is_seen(portal: Portal, server: Server) -> None:
