@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from components.listing import Cell, Column, Line, Listing, Page
-from components.session_list import billed, state_pill, when_it_was
+from components.session_list import billed, span, state_pill
 from components.words import UNKNOWN, Reader
 from data.queries.own_sessions import Corrected, OwnSessions
 from data.queries.session_list import ListedSession, Place, Unbilled
@@ -47,11 +47,14 @@ def _cells(
     one: ListedSession, corrected: Sequence[Corrected], reader: Reader, now: datetime
 ) -> tuple[Cell | str, ...]:
     place = reader.text("sessions.place", site=one.site_name, number=one.connector)
+    # P10: when energy flowed, as the dashboard has it; a plug may have been in for longer.
+    began = one.energy_started_at or one.started_at
+    ended = (one.energy_ended_at or one.ended_at) if one.ended_at is not None else None
     return (
-        when_it_was(one, reader, now),
+        span(began, ended, reader, now),
         Cell(one.charger_name, place),
         UNKNOWN if one.energy_wh is None else reader.kwh(one.energy_wh),
-        reader.length((one.ended_at or now) - one.started_at),
+        reader.length((ended or now) - began),
         state_pill(one.state, reader),
         _billed(one, corrected, reader, now),
     )

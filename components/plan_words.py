@@ -41,7 +41,7 @@ class Priced(Protocol):
         """By time of day."""
 
 
-class Coming(Protocol):
+class Coming(Priced, Protocol):
     """A plan that begins on a day that is still to come."""
 
     @property
@@ -49,30 +49,23 @@ class Coming(Protocol):
         """Of the plan."""
 
     @property
-    def currency(self) -> str:
-        """ISO 4217."""
-
-    @property
-    def price_per_kwh(self) -> int | None:
-        """In 1/10,000."""
-
-    @property
-    def unlimited(self) -> bool:
-        """All energy is included."""
-
-    @property
     def started_on(self) -> date:
         """Its first day."""
 
 
 def coming(plan: Coming, reader: Reader) -> str:
-    """`From Dec 4, 2026: Night & Day, €0.31 per kWh`."""
-    words = plan.name
+    """`From Dec 4, 2026: Night & Day, €29.00 per period, 200 kWh included, then €0.39 per kWh`."""
+    parts = [plan.name]
+    if plan.base_fee:
+        parts.append(fee(plan, reader))
     if plan.unlimited:
-        words = f"{plan.name}, {reader.text('plan.unlimited')}"
-    elif plan.price_per_kwh is not None:
-        price = reader.text("plan.price", price=reader.price(plan.price_per_kwh, plan.currency))
-        words = f"{plan.name}, {price}"
+        parts.append(reader.text("plan.unlimited"))
+    elif plan.included_wh:
+        parts.append(reader.text("plan.included", energy=reader.whole_kwh(plan.included_wh)))
+    if plan.price_per_kwh is not None and not plan.unlimited:
+        price = reader.price(plan.price_per_kwh, plan.currency)
+        parts.append(reader.text("plan.then" if plan.included_wh else "plan.price", price=price))
+    words = ", ".join([*parts, *others(plan, reader)])
     return reader.text("plan.from", date=reader.full_date(plan.started_on), plan=words)
 
 

@@ -101,11 +101,16 @@ def _empty(found: Found, wanted: Wanted, reader: Reader) -> str:
 
 
 def when_it_was(one: ListedSession, reader: Reader, now: datetime) -> str:
-    """From when to when it was, or since when it is in progress."""
-    if one.ended_at is not None:
-        return reader.span(one.started_at, one.ended_at, now)
-    today = reader.local(one.started_at).date() == reader.local(now).date()
-    moment = reader.time(one.started_at) if today else reader.moment(one.started_at, now)
+    """From when to when it was plugged in, or since when it is."""
+    return span(one.started_at, one.ended_at, reader, now)
+
+
+def span(began: datetime, ended: datetime | None, reader: Reader, now: datetime) -> str:
+    """From when to when something was, or since when it is in progress."""
+    if ended is not None:
+        return reader.span(began, ended, now)
+    today = reader.local(began).date() == reader.local(now).date()
+    moment = reader.time(began) if today else reader.moment(began, now)
     return reader.text("charger.since", moment=moment)
 
 

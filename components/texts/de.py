@@ -112,6 +112,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plan.beyond": "Danach {price} je kWh",
     "plan.beyond_now": "{price} je kWh darüber hinaus",
     "plan.price": "{price} je kWh",
+    "plan.included": "{energy} inklusive",
+    "plan.then": "danach {price} je kWh",
     "plan.currency": "Alle Preise in {currency}",
     "plan.renews": "Verlängert sich am {date}",
     "plan.progress": "Genutzte Inklusivmenge: {percent} %",
@@ -907,6 +909,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.needs": "Zustand",
     "chargerlist.needs.any": "Jeder Zustand",
     "chargerlist.needs.password": "Ohne Passwort",
+    "chargerlist.needs.unconnected": "Noch nie verbunden",
     "chargerlist.needs.clock": "Uhr geht falsch",
     "chargerlist.status.out_of_service": "Außer Betrieb",
     "sessions.title": "Ladevorgänge",
@@ -1484,6 +1487,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.one.clock.ahead": "Die Uhr von {name} geht {length} vor",
     "attention.one.clock.behind": "Die Uhr von {name} geht {length} nach",
     "attention.one.pending": "{name} möchte sich als {detail} verbinden",
+    "attention.one.unconnected": "{name} war noch nie verbunden",
     "attention.one.password": "{name} verbindet sich ohne Passwort",
     "attention.many.fault": {
         "one": "{n} Anschluss meldet eine Störung",
@@ -1526,6 +1530,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "one": "{n} Ladestation wartet auf Zulassung",
         "other": "{n} Ladestationen warten auf Zulassung",
     },
+    "attention.many.unconnected": {
+        "one": "{n} Ladestation war noch nie verbunden",
+        "other": "{n} Ladestationen waren noch nie verbunden",
+    },
     "attention.many.password": {
         "one": "{n} Ladestation verbindet sich ohne Passwort",
         "other": "{n} Ladestationen verbinden sich ohne Passwort",
@@ -1555,6 +1563,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.why.database": "Ladestationen warten auf ihre Antworten.",
     "attention.why.billing": "Nichts geht verloren: Es wird wieder versucht.",
     "attention.why.clock": "Zeiten ihrer Ladevorgänge können falsch sein.",
+    "attention.why.unconnected": "Adresse und Passwort sind an der Ladestation noch einzutragen.",
     "attention.why.password": "Wer ihren Namen kennt, kann für sie sprechen.",
     "attention.pill.disk": "Speicher",
     "attention.pill.database": "Langsam",
@@ -1570,6 +1579,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.pill.flagged": "Prüfen",
     "attention.pill.clock": "Uhr",
     "attention.pill.pending": "Neu",
+    "attention.pill.unconnected": "Zu tun",
     "attention.pill.password": "Offen",
     "attention.pill.leaving": "Anfrage",
     "attention.pill.no-way-in": "Ausgesperrt",
@@ -1589,6 +1599,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.kind.flagged": "zu prüfende Ladevorgänge",
     "attention.kind.clock": "Uhren",
     "attention.kind.pending": "neue Ladestationen",
+    "attention.kind.unconnected": "nie verbunden",
     "attention.kind.password": "kein Passwort",
     "attention.kind.leaving": "Löschanfragen",
     "attention.kind.no-way-in": "kein Weg zur Anmeldung",
@@ -2368,6 +2379,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.code.hint": "Acht Buchstaben und Ziffern. Groß oder klein, Leerzeichen und Bindestriche sind "
     "egal.",
     "displays.name.hint": "Wo es hängt, etwa „Eingang“. Nur Betreiber sehen es.",
+    "displays.only_here": "Die Adresse des Portals gilt nur auf diesem Rechner: Kein Telefon kann öffnen, "
+    "was die Codes auf dem Bildschirm sagen. Setzen Sie für Displays POLARIS_HOST und POLARIS_PUBLIC_URL, und "
+    "starten Sie das Portal neu.",
     "displays.orientation": "Wie der Bildschirm hängt",
     "displays.orientation.auto": "Automatisch: so, wie der Rechner es ausgibt, quer oder hochkant",
     "displays.orientation.left": "Auf der Seite: Die Oberkante des Bildschirms ist links",
@@ -2448,7 +2462,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "board.free.only": "Die Ladestation ist frei",
     "board.none_free": "Zurzeit nichts frei",
     "board.all_offline": "Zurzeit außer Betrieb",
-    "board.none": "Noch keine Ladestation verbunden",
+    "board.none": "Noch nichts verbunden",
     "board.empty": "Noch ist keine Ladestation dieses Standorts verbunden. Sie erscheinen hier von selbst.",
     "board.since": "seit {moment}",
     "board.until": "bis {moment}",

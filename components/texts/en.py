@@ -112,6 +112,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "plan.beyond": "Then {price} per kWh",
     "plan.beyond_now": "{price} per kWh beyond it",
     "plan.price": "{price} per kWh",
+    "plan.included": "{energy} included",
+    "plan.then": "then {price} per kWh",
     "plan.currency": "All prices in {currency}",
     "plan.renews": "Renews on {date}",
     "plan.progress": "Included energy used: {percent} %",
@@ -877,6 +879,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "chargerlist.needs": "Condition",
     "chargerlist.needs.any": "Every condition",
     "chargerlist.needs.password": "Without a password",
+    "chargerlist.needs.unconnected": "Never connected",
     "chargerlist.needs.clock": "Its clock is wrong",
     "chargerlist.status.out_of_service": "Out of service",
     "sessions.title": "Sessions",
@@ -1437,6 +1440,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.one.clock.ahead": "The clock of {name} is {length} ahead",
     "attention.one.clock.behind": "The clock of {name} is {length} behind",
     "attention.one.pending": "{name} wants to connect as {detail}",
+    "attention.one.unconnected": "{name} has never connected",
     "attention.one.password": "{name} connects without a password",
     "attention.many.fault": {
         "one": "{n} connector reports a fault",
@@ -1473,6 +1477,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
         "one": "{n} charger waits to be accepted",
         "other": "{n} chargers wait to be accepted",
     },
+    "attention.many.unconnected": {
+        "one": "{n} charger has never connected",
+        "other": "{n} chargers have never connected",
+    },
     "attention.many.password": {
         "one": "{n} charger connects without a password",
         "other": "{n} chargers connect without a password",
@@ -1502,6 +1510,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.why.database": "Chargers wait for their answers.",
     "attention.why.billing": "Nothing is lost: it is tried again.",
     "attention.why.clock": "Times of its sessions may be wrong.",
+    "attention.why.unconnected": "Its address and its password still have to be entered at the charger.",
     "attention.why.password": "Anybody who knows its name can speak for it.",
     "attention.pill.disk": "Disk",
     "attention.pill.database": "Slow",
@@ -1517,6 +1526,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.pill.flagged": "Check",
     "attention.pill.clock": "Clock",
     "attention.pill.pending": "New",
+    "attention.pill.unconnected": "To do",
     "attention.pill.password": "Open",
     "attention.pill.leaving": "Request",
     "attention.pill.no-way-in": "Locked out",
@@ -1536,6 +1546,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.kind.flagged": "sessions to check",
     "attention.kind.clock": "clocks",
     "attention.kind.pending": "new chargers",
+    "attention.kind.unconnected": "never connected",
     "attention.kind.password": "no password",
     "attention.kind.leaving": "requests for deletion",
     "attention.kind.no-way-in": "no way to sign in",
@@ -2289,6 +2300,8 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.code.hint": "Eight letters and digits. Small or capital letters, spaces and hyphens don't "
     "matter.",
     "displays.name.hint": "Where it hangs, such as “Entrance”. Only operators see it.",
+    "displays.only_here": "The portal's address works on this machine only: no phone can open what the codes "
+    "on the screen say. For displays, set POLARIS_HOST and POLARIS_PUBLIC_URL and start the portal again.",
     "displays.orientation": "How the screen hangs",
     "displays.orientation.auto": "Automatic: as the computer draws it, landscape or portrait",
     "displays.orientation.left": "Hung on its side: the screen's own top edge is on the left",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,7 +17,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription that runs or is to come."""
+    """A subscription that runs or is to come. The plan's terms are as in `data.models.Plan`."""
 
     plan_id: int
     name: str
@@ -29,6 +30,10 @@ class Subscribed:
     started_on: date
     ended_on: date | None
     """The first day without it."""
+    base_fee: int | None
+    included_wh: int | None
+    tiers: Sequence[Mapping[str, int]]
+    windows: Sequence[Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,10 @@ def subscriptions(db: Connection, account_id: int, today: date) -> tuple[Subscri
             Subscription.anchor_day,
             Subscription.started_on,
             Subscription.ended_on,
+            Plan.base_fee,
+            Plan.included_wh,
+            Plan.tiers,
+            Plan.windows,
         )
         .join(Plan, Plan.id == Subscription.plan_id)
         .where(
@@ -82,7 +91,9 @@ def subscriptions(db: Connection, account_id: int, today: date) -> tuple[Subscri
         )
         .order_by(Subscription.started_on, Subscription.id)
     )
-    return tuple(Subscribed(*row) for row in rows if row.ended_on is None or row.ended_on > row.started_on)
+    return tuple(
+        Subscribed(*tuple(row)) for row in rows if row.ended_on is None or row.ended_on > row.started_on
+    )
 
 
 def plans(db: Connection) -> tuple[PlanChoice, ...]:

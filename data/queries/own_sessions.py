@@ -49,8 +49,13 @@ _CORRECTED = (
 def page(
     db: Connection, account_id: int, after: Place | None = None, before: Place | None = None
 ) -> OwnSessions:
-    """The sessions of *account_id* *after* a place, else *before* one, else the newest."""
+    """The sessions of *account_id* *after* a place, else *before* one, else the newest.
+
+    The newest, too, where there are none: nobody who has sessions is told that there are none.
+    """
     found = session_list.page(db, Wanted(drivers=(account_id,)), after, before, SHOWN)
+    if not found.sessions and (after or before):
+        found = session_list.page(db, Wanted(drivers=(account_id,)), limit=SHOWN)
     ids = [one.id for one in found.sessions]
     corrected: dict[int, tuple[Corrected, ...]] = {}
     if ids:

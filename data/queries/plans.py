@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from data.models import Plan, Subscription
@@ -35,13 +35,17 @@ class CurrentPlan:
 
 @dataclass(frozen=True, slots=True)
 class ComingPlan:
-    """Another plan that somebody's next subscription is to. Money as in `data.models.Plan`."""
+    """Another plan that somebody's next subscription is to. Its terms are as in `data.models.Plan`."""
 
     name: str
     currency: str
     price_per_kwh: int | None
     unlimited: bool
     started_on: date
+    base_fee: int | None = None
+    included_wh: int | None = None
+    tiers: Sequence[Mapping[str, int]] = ()
+    windows: Sequence[Mapping[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,14 @@ _held = and_(
     Subscription.started_on <= bindparam("day"),
     or_(Subscription.ended_on.is_(None), Subscription.ended_on > bindparam("day")),
 )
-_following = aliased(Subscription)
-_followed = exists().where(
-    _following.account_id == Subscription.account_id,
-    _following.started_on == Subscription.ended_on,
-    or_(_following.ended_on.is_(None), _following.ended_on > _following.started_on),
+_following = (
+    select(Subscription.plan_id, Subscription.started_on, Subscription.ended_on)
+    .where(
+        Subscription.account_id == bindparam("account_id"),
+        Subscription.started_on >= bindparam("day"),
+        or_(Subscription.ended_on.is_(None), Subscription.ended_on > Subscription.started_on),
+    )
+    .order_by(Subscription.started_on)
 )
 _current = (
     select(
@@ -78,7 +85,8 @@ _current = (
         Subscription.started_on,
         Plan.tiers,
         Plan.windows,
-        case((_followed, None), else_=Subscription.ended_on).label("ended_on"),
+        Subscription.ended_on,
+        Subscription.plan_id,
     )
     .join(Plan, Plan.id == Subscription.plan_id)
     .where(_held)
@@ -91,7 +99,17 @@ _goes_on = exists().where(  # on the same terms, from another anchor day, say
     _now.started_on < _now.ended_on,
 )
 _coming = (
-    select(Plan.name, Plan.currency, Plan.price_per_kwh, Plan.unlimited, Subscription.started_on)
+    select(
+        Plan.name,
+        Plan.currency,
+        Plan.price_per_kwh,
+        Plan.unlimited,
+        Subscription.started_on,
+        Plan.base_fee,
+        Plan.included_wh,
+        Plan.tiers,
+        Plan.windows,
+    )
     .join(Plan, Plan.id == Subscription.plan_id)
     .where(
         Subscription.account_id == bindparam("account_id"),
@@ -108,7 +126,19 @@ _anchor_day = select(Subscription.anchor_day).where(_held)
 def current_plan(db: Connection, account_id: int, day: date) -> CurrentPlan | None:
     """The plan that *account_id* is subscribed to on *day*, a day of theirs."""
     row = db.execute(_current, {"account_id": account_id, "day": day}).mappings().first()
-    return None if row is None else CurrentPlan(**row)
+    if row is None:
+        return None
+    terms = dict(row)
+    plan_id, end = terms.pop("plan_id"), terms.pop("ended_on")
+    if end is not None:
+        for following in db.execute(_following, {"account_id": account_id, "day": end}):
+            if following.started_on != end:
+                break  # some days without any plan
+            # The same plan that goes on has an end of its own; of another one its beginning is told.
+            end = following.ended_on if following.plan_id == plan_id else None
+            if end is None:
+                break
+    return CurrentPlan(**terms, ended_on=end)
 
 
 def coming_plan(db: Connection, account_id: int, day: date) -> ComingPlan | None:

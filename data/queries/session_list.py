@@ -143,6 +143,9 @@ class ListedSession:
     """Where it came from; another one: an import."""
     has_lines: bool = False
     """Settlement has written lines for it, be it without an amount."""
+    energy_started_at: datetime | None = None
+    energy_ended_at: datetime | None = None
+    """Between them energy flowed at the charger (P10); meaningless while it is in progress."""
 
     @property
     def unbilled(self) -> Unbilled | None:
@@ -459,6 +462,8 @@ _ROW = (
         _s.flags,
         _s.reviewed_at,
         _s.source,
+        _s.energy_started_at,
+        _s.energy_ended_at,
     )
     .join(Charger, Charger.id == _s.charger_id)
     .join(Site, Site.id == Charger.site_id)
@@ -489,4 +494,5 @@ def _rows(db: Connection, ids: list[int]) -> tuple[ListedSession, ...]:
 
 
 def _listed(row: tuple[Any, ...], billed: tuple[tuple[int, str], ...] | None) -> ListedSession:
-    return ListedSession(*(*row[:15], tuple(row[15]), row[16], billed or (), row[17], billed is not None))
+    found = *row[:15], tuple(row[15]), row[16], billed or (), row[17], billed is not None, *row[18:]
+    return ListedSession(*found)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from nicegui.testing.user import User
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from app import clock
 from app.pages import places
@@ -90,6 +90,32 @@ async def test_p10_a_driver_sees_all_their_sessions_and_what_was_billed(visit: V
         await user.should_see("All sessions and what was billed")
         await visit(town.dana, "/account", browser=user)
         await user.should_see("All sessions and what was billed")
+
+
+async def test_p10_the_times_are_those_of_energy(visit: Visit, portal: Portal) -> None:
+    """As on the dashboard: a car that waits at a plug for hours has not charged for hours."""
+    town = portal.database.change_now(Town)
+    flowed = {
+        "energy_started_at": NOW - 40 * HOUR + HOUR / 2,
+        "energy_ended_at": NOW - 40 * HOUR + HOUR / 6 * 4,
+    }
+
+    def wait(change: Change) -> None:
+        change.execute(update(ChargingSession).where(ChargingSession.id == town.billed).values(**flowed))
+
+    portal.database.change_now(wait)
+    with clock.at(NOW):
+        user = await visit(town.dana, "/account/sessions")
+        await user.should_see("21:30")
+        await user.should_see("10 min")
+
+
+async def test_past_the_end_is_the_beginning(visit: Visit, portal: Portal) -> None:
+    town = portal.database.change_now(Town)
+    for place in ("?after=0.0", "?before=9999999999999999.1"):
+        user = await visit(town.dana, f"/account/sessions{place}")
+        await user.should_see("12.3 kWh")
+        await user.should_not_see("No sessions yet")
 
 
 async def test_p8_the_open_page_follows(visit: Visit, portal: Portal) -> None:

@@ -302,6 +302,21 @@ COMING = ComingPlan("Night & Day", "EUR", 3_100, False, date(2026, 12, 4))
             id="an end, another later",
         ),
         pytest.param(
+            replace(
+                COMING,
+                base_fee=2_900,
+                included_wh=200_000,
+                tiers=[{"above_wh": 100_000, "price_per_kwh": 3_500}],
+                windows=[{"from_minute": 1_320, "to_minute": 360, "price_per_kwh": 1_900}],
+            ),
+            [
+                "From Dec 4, 2026: Night & Day, €29.00 per period, 200 kWh included, then €0.31 per kWh, "
+                "€0.35 per kWh above 300 kWh, €0.19 per kWh from 22:00 to 06:00"
+            ],
+            [],
+            id="all that it costs",
+        ),
+        pytest.param(
             COMING,
             ["Your plan", "From Dec 4, 2026: Night & Day, €0.31 per kWh", "All prices in EUR"],
             ["used", "Renews", "included"],

@@ -301,10 +301,30 @@ def test_p17_a_change_of_plan_is_told_before_it_comes(world: World) -> None:
     assert then() == ("Home 200", date(2027, 1, 1))
 
 
+def test_p17_the_end_is_told_across_renewals(world: World) -> None:
+    """The same plan that goes on and then ends, ends then."""
+
+    def end() -> date | None:
+        plan = world.database.ask_now(current_plan, world.dana, NOW.date())
+        assert plan is not None
+        return plan.ended_on
+
+    home = world.database.change_now(lambda change: add_plan(change, world.dana))
+    assert end() is None
+    follow(world, world.dana, date(2026, 12, 1), plan_id=home)
+    assert end() is None
+    follow(world, world.dana, date(2026, 12, 4), plan_id=home, end=date(2027, 1, 1))
+    assert end() == date(2027, 1, 1)
+    other = follow(world, world.dana, date(2027, 2, 1))
+    assert end() == date(2027, 1, 1)
+    follow(world, world.dana, date(2027, 1, 1), plan_id=other)
+    assert end() is None
+
+
 def test_p17_a_first_plan_that_is_to_begin_is_told(world: World) -> None:
     follow(world, world.dana, date(2026, 12, 4))
     assert world.database.ask_now(plan_use, world.dana, BERLIN, NOW) == ComingPlan(
-        "Night & Day", "EUR", 3_100, False, date(2026, 12, 4)
+        "Night & Day", "EUR", 3_100, False, date(2026, 12, 4), tiers=[], windows=[]
     )
     later = datetime(2026, 12, 3, 23, tzinfo=UTC)  # their midnight
     use = world.database.ask_now(plan_use, world.dana, BERLIN, later)
