@@ -68,7 +68,7 @@ STALE = """
 <div class="k-stale" role="alert">
   <i class="p-icon p-i-cloud_off" aria-hidden="true"></i>
   <div v-for="one in props.row.words" :key="one.lang" :lang="one.lang">
-    <h2>{{ one.title }}</h2><p>{{ one.text }}</p>
+    <h2>{{ one.title }}</h2><p class="k-news">{{ one.news }}</p><p>{{ one.text }}</p>
   </div>
 </div>
 """
@@ -123,6 +123,7 @@ class Board(Element, default_classes="k-screen"):
     ) -> None:
         super().__init__("div")
         self._per_page = per_page
+        self._languages = tuple(languages)
         self._address = address.split("://", 1)[-1].rstrip("/")
         self._is_night: bool | None = None
         self._place: int | None = None
@@ -150,7 +151,7 @@ class Board(Element, default_classes="k-screen"):
                         qr_code(address, address)
                         self._foot = Drawn(FOOT)
                         self._dots = Dots(on_turn)
-                Drawn(STALE, {"words": [_stale(reader(code, None)) for code in languages]})
+                self._stale = Drawn(STALE)
 
     def show(self, face: Face) -> None:
         """Show *face*; what does not differ from the last one sends nothing."""
@@ -159,6 +160,10 @@ class Board(Element, default_classes="k-screen"):
         self._show_head(face, told, lang)
         self._show_tiles(face, told, lang)
         self._show_foot(face, told, lang)
+        # Drawn beforehand: once it is seen, nothing comes any more.
+        self._stale.show(
+            {"words": [_stale(reader(code, face.board.time_zone), face) for code in self._languages]}
+        )
         count = pages(len(face.board.bays), self._per_page)
         self._dots.show(count, face.page % count, told)
         if face.is_night is not self._is_night:
@@ -232,9 +237,10 @@ def _sized(text: str, boxes: Sequence[tuple[float, float]], sizes: tuple[float, 
     return {"text": text, "sizes": board_words.variables(size=fitting)}
 
 
-def _stale(told: Reader) -> dict[str, Any]:
+def _stale(told: Reader, face: Face) -> dict[str, Any]:
     return {
         "lang": told.language.quasar,
         "title": told.text("board.stale.title"),
+        "news": told.text("board.stale.news", moment=told.moment(face.as_of, face.now)),
         "text": told.text("board.stale.text"),
     }

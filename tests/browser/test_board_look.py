@@ -25,6 +25,8 @@ from tests.browser.waiting import waiting
 ROOT = Path(__file__).resolve().parents[2]
 START = 60.0
 SCREENS = [(1280, 720), (1920, 1080), (3840, 2160), (1080, 1920)]
+SQUARE = [(720, 720), (800, 720), (720, 960)]
+"""Nearly: a board has no size of its own for them, and fits all the same."""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,21 @@ def test_k9_nothing_scrolls_is_clipped_or_overlaps(looking: Looking) -> None:
                     if columns != grid.columns and count:
                         wrong.append(f"{screen} {told}: {columns} columns")
                     wrong += [f"{screen} {told}: {one}" for one in too_small(found, min(screen))]
+    assert wrong == []
+
+
+def test_k9_a_square_screen_too(looking: Looking) -> None:
+    """K9: whatever the shape between the two that boards are made for, words stand beside each other."""
+    wrong: list[str] = []
+    for per_page in (8, 12):
+        looking.open(per_page=per_page, address=boards.LONG_ADDRESS)
+        for screen in SQUARE:
+            looking.screen(*screen)
+            for count in (1, 4, per_page):
+                for start, kind in enumerate(("plain", "hard", "hard")):
+                    language = ("en", "de")[start % 2]
+                    found = looking.show(count=count, kind=kind, start=4 * start + count, language=language)
+                    wrong += [f"{screen} {count} {kind}: {one}" for one in found["problems"]]
     assert wrong == []
 
 
@@ -186,7 +203,10 @@ LATER = "document.getAnimations().forEach(a => { a.currentTime = arguments[0] })
 
 
 def test_k5_without_beats_signs_appear_and_a_beat_takes_them_away(looking: Looking) -> None:
-    """K5: trouble after 14 s, the stale mark after 32 s; K12: by animations that run once."""
+    """K5: trouble after 14 s, after 32 s the stale mark alone, with the time of the last news.
+
+    K12: by animations that run once.
+    """
     looking.open()
     looking.show(count=9)
     looking.tell(beat=1)
@@ -195,25 +215,30 @@ def test_k5_without_beats_signs_appear_and_a_beat_takes_them_away(looking: Looki
     assert running == {
         ("k-show", 14_000, 1),
         ("k-hide", 14_000, 1),
+        ("k-hide", 32_000, 1),
         ("k-show", 32_000, 1),
         ("k-fade", 32_000, 1),
     }
 
-    def signs() -> tuple[str, str, str, str]:
-        return (
-            looking.style(".k-trouble", "visibility"),
-            looking.style(".k-dots", "visibility"),
-            looking.style(".k-stale", "visibility"),
-            looking.style(".k-clock", "opacity"),
-        )
+    def signs() -> set[str]:
+        parts = ("trouble", "dots", "stale", "clock", "updated")
+        return {part for part in parts if looking.style(".k-" + part, "visibility") == "visible"}
 
-    assert signs() == ("hidden", "visible", "hidden", "1")
+    assert signs() == {"dots", "clock", "updated"}
     looking.browser.execute_script(LATER, 14_100)
-    assert signs() == ("visible", "hidden", "hidden", "1")
+    assert signs() == {"trouble", "clock", "updated"}
     looking.browser.execute_script(LATER, 32_100)
-    assert signs() == ("visible", "hidden", "visible", "0.25")
+    assert signs() == {"stale"}, "one notice, and no clock that seems to go"
+    clock = looking.browser.execute_script("return document.querySelector('.k-clock').textContent")
+    news = looking.browser.execute_script(
+        "return [...document.querySelectorAll('.k-news')].map(e => e.textContent)"
+    )
+    assert sorted(news) == [f"Last news {clock}", f"Letzter Stand {clock}"]
     assert looking.tell(beat=2)["alive"] == 0
-    waiting(looking.browser, 20).until(lambda b: signs() == ("hidden", "visible", "hidden", "1"))
+    waiting(looking.browser, 20).until(lambda b: signs() == {"dots", "clock", "updated"})
+    looking.show(count=9, failing=True)
+    looking.browser.execute_script(LATER, 14_100)
+    assert signs() == {"clock", "updated"}, "of maintenance and trouble the former"
     looking.tell(beat=3)
     waiting(looking.browser, 20).until(lambda b: looking.tell()["alive"] == 1)
 

@@ -66,7 +66,7 @@ def test_k11_a_page_that_is_gone_is_taken_from_the_start_again() -> None:
 @pytest.mark.parametrize(
     ("bays", "english", "german", "is_free"),
     [
-        ((), "No charger is connected yet", "Noch keine Ladestation verbunden", False),
+        ((), "No charger is connected yet", "Noch nichts verbunden", False),
         ((FREE,), "The charger is free", "Die Ladestation ist frei", True),
         ((FREE, USED, RESERVED), "1 of 3 chargers free", "1 von 3 Ladestationen frei", True),
         ((USED, RESERVED, OFFLINE), "No charger free right now", "Zurzeit nichts frei", False),
