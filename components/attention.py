@@ -41,7 +41,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.DATABASE: ("fault", "/admin/health"),
     Kind.BILLING: ("offline", "/admin/health"),
     Kind.FAULT: ("fault", "/admin/chargers?status=fault"),
-    Kind.OFFLINE: ("offline", "/admin/chargers?status=offline"),
+    Kind.OFFLINE: ("offline", "/admin/chargers?status=offline&sort=seen"),
     Kind.SETTLING: ("settling", "/admin/sessions?state=settling"),
     Kind.UNENDED: ("settling", "/admin/sessions?state=charging"),
     Kind.REFUSED: ("fault", "/admin/reservations"),
@@ -52,6 +52,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.FLAGGED: ("settling", "/admin/sessions?state=review"),
     Kind.CLOCK: ("settling", "/admin/chargers?needs=clock"),
     Kind.PENDING: ("in_use", "/admin/chargers?status=pending"),
+    Kind.UNCONNECTED: ("in_use", "/admin/chargers?needs=unconnected"),
     Kind.PASSWORD: ("in_use", "/admin/chargers?needs=password"),
     Kind.LEAVING: ("in_use", PATHS[Role.DRIVER][:-1]),
     Kind.NO_WAY_IN: ("in_use", PATHS[Role.DRIVER][:-1]),
@@ -59,7 +60,9 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.SETUP: ("in_use", "/admin/setup"),
 }
 """How the pill looks, and where all of a kind are listed."""
-_OF_CHARGERS = frozenset({Kind.FAULT, Kind.OFFLINE, Kind.METER, Kind.CLOCK, Kind.PENDING, Kind.PASSWORD})
+_OF_CHARGERS = frozenset(
+    {Kind.FAULT, Kind.OFFLINE, Kind.METER, Kind.CLOCK, Kind.PENDING, Kind.UNCONNECTED, Kind.PASSWORD}
+)
 _OF_SESSIONS = frozenset({Kind.SETTLING, Kind.UNENDED, Kind.FLAGGED})
 _OF_PEOPLE = frozenset({Kind.LEAVING, Kind.NO_WAY_IN, Kind.INVITED})
 _ALONE = frozenset({Kind.QUARANTINE, Kind.SETUP})
@@ -221,8 +224,6 @@ class _Line:
 
     def _meta(self, matter: Matter) -> str:
         reader, kind = self.reader, self.matters.kind
-        if kind is Kind.OFFLINE and matter.since is None:
-            return reader.text("chargers.never_seen")
         if kind is Kind.DISPLAY and matter.since is None:
             return reader.text("attention.display.never")
         if kind is Kind.TAG and matter.number:
@@ -237,7 +238,7 @@ class _Line:
             return reader.count("attention.meter.sessions", matter.number)
         if kind is Kind.REFUSED and matter.since is not None:
             return reader.text("attention.begins", moment=reader.moment(matter.since, self.now))
-        if kind in (Kind.DISK, Kind.DATABASE, Kind.BILLING, Kind.CLOCK, Kind.PASSWORD):
+        if kind in (Kind.DISK, Kind.DATABASE, Kind.BILLING, Kind.CLOCK, Kind.UNCONNECTED, Kind.PASSWORD):
             return reader.text(f"attention.why.{kind}")
         return self._since(matter)
 

@@ -17,7 +17,7 @@ from app.access.visitor import Operator, not_found
 from app.pages.console import Console
 from app.pages.display_form import DisplayFields, problem
 from app.pages.new_charger import buttons
-from app.pages.new_display import screen_address
+from app.pages.new_display import note_only_here, screen_address
 from app.pages.row_id import own_row_id
 from components import dialogs, forms
 from components.bound import Show, When
@@ -155,6 +155,7 @@ class DisplayPage:
         with Card("p-one-third p-fields p-setup-form", "address-title"):
             forms.text("h2", reader.text("displays.address")).props("id=address-title")
             forms.text("p", reader.text("displays.address.text")).classes("p-muted p-small")
+            note_only_here(self.console)
             place = Element("div").classes("p-start-address p-fields")
             with place:
                 self.draw_button(place)

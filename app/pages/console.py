@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nicegui import ui
 from starlette.requests import Request
 
+from app.access.own_address import own_address
 from app.access.visitor import Visitor
 from app.pages import preferences
 from components import shell, words
@@ -50,6 +52,11 @@ class Console:
     def can_copy(self) -> bool:
         """Whether the browser lets pages copy: over TLS, and on the machine itself."""
         return self.portal.settings.secure or self.request.url.hostname in LOOPBACK
+
+    @property
+    def only_here(self) -> bool:
+        """Whether our own address works on this machine alone: no charger and no phone gets there."""
+        return urlsplit(own_address(self.portal.settings, self.request)).hostname in LOOPBACK
 
     async def caller(self) -> Caller | None:
         """Who clicks, as of now (T4, T7); ``None``, on the way to sign-in, if they may not any more."""

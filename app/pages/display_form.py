@@ -66,9 +66,26 @@ class DisplayFields:
         for number in range(min(MOST_LANGUAGES, len(names))):
             options = names if number == 0 else {NONE: self._reader.text("displays.language.none"), **names}
             value = known[number] if number < len(known) else NONE
-            boxes.append(self._choice(options, value, f"displays.language.{number + 1}"))
+            box = self._choice(options, value, f"displays.language.{number + 1}")
+            box.on_value_change(self._offer)
+            boxes.append(box)
         boxes[-1].props["hint"] = self._reader.text("displays.language.hint")
+        self.languages = boxes
+        self._offer()
         return boxes
+
+    def _offer(self) -> None:
+        """Each box offers what none before it has: nobody means a language twice."""
+        names = {code: one.name for code, one in languages().items()}
+        taken: set[str] = set()
+        for number, box in enumerate(self.languages):
+            left = {code: name for code, name in names.items() if code not in taken}
+            if number:
+                left = {NONE: self._reader.text("displays.language.none"), **left}
+            value = box.value if box.value in left else NONE
+            if box.options != left:
+                box.set_options(left, value=value)
+            taken.add(value)
 
     def _choice(self, options: Any, value: Any, label: str, *, searched: bool = False) -> ui.select:
         choice = ui.select(options, value=value, label=self._reader.text(label), with_input=searched)

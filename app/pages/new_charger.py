@@ -17,7 +17,7 @@ from app.access.visitor import Operator
 from app.charging.ocpp.refusals import Why
 from app.operating.chargers import LONGEST_IDENTITY, PLUG_TYPES, NewCharger
 from app.operating.sites import CannotKeep
-from app.pages.console import LOOPBACK, Console
+from app.pages.console import Console
 from components import dialogs, forms, new_charger
 from components.bound import BoundCards, Show, When
 from components.dialogs import Problem
@@ -206,13 +206,6 @@ class Connecting:
         self.heard.draw(self._draw_address, silent=True)
         self.heard.draw(self._draw_waiting)
 
-    @property
-    def only_here(self) -> bool:
-        """Whether the address that chargers are told works on this machine alone."""
-        return self.console.portal.settings.public_url is None and (
-            self.console.request.url.hostname in LOOPBACK
-        )
-
     def _draw_address(self, heard: Heard) -> Show[Heard]:
         """The address; the password once, or another one."""
         place = Element("div").classes("p-slot")
@@ -246,7 +239,7 @@ class Connecting:
             address,
             charger.identity,
             can_copy=console.can_copy,
-            only_here=self.only_here,
+            only_here=console.only_here,
         )
         with card.secret:
             self._draw_password(card.secret)

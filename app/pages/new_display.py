@@ -40,6 +40,13 @@ def screen_address(console: Console) -> str:
     return own_address(console.portal.settings, console.request) + "/kiosk"
 
 
+def note_only_here(console: Console) -> None:
+    """Say so where no phone can open what the codes on a screen say."""
+    if console.only_here:
+        told = forms.text("p", console.reader.text("displays.only_here"))
+        told.classes("p-note-box p-small").props("role=note")
+
+
 async def draw(console: Console, code: str) -> None:
     """The page, with the *code* that a screen's QR code has brought along."""
     reader = console.reader
@@ -56,6 +63,7 @@ async def draw(console: Console, code: str) -> None:
                 return
             told = reader.text("displays.new.text", address=screen_address(console))
             forms.text("p", told).classes("p-muted")
+            note_only_here(console)
             box = dialogs.field(reader.text("displays.code"), shown(code), longest=LONGEST_CODE)
             box.props("autocomplete=off autocapitalize=characters spellcheck=false")
             box.props["hint"] = reader.text("displays.code.hint")

@@ -72,6 +72,7 @@ def attention(db: Connection, now: datetime, machine: Machine, terms: Terms) -> 
         *_flagged(db, now),
         _clocks(db),
         _pending(db),
+        _unconnected(db),
         _passwords(db),
         *_people(db, now, terms.passwords),
         _matters(Kind.SETUP, [Matter(None, step) for step in machine.setup]),
@@ -131,13 +132,23 @@ def _faults(db: Connection, now: datetime) -> Matters | None:
 
 
 def _offline(db: Connection, now: datetime) -> Matters | None:
-    """The longest silent first; those that never connected last, they may still be in their boxes."""
+    """The longest silent first."""
     statement = (
         select(Charger.id, Charger.name, Charger.last_seen_at)
-        .where(_accepted, ~_heard(now))
-        .order_by(Charger.last_seen_at.is_(None), Charger.last_seen_at, Charger.id)
+        .where(_accepted, Charger.last_seen_at < now - OFFLINE_AFTER)
+        .order_by(Charger.last_seen_at, Charger.id)
     )
     return _all(db, Kind.OFFLINE, statement, lambda id_, name, seen: Matter(id_, name, since=seen))
+
+
+def _unconnected(db: Connection) -> Matters | None:
+    """They may still be in their boxes: no outage, something to do."""
+    statement = (
+        select(Charger.id, Charger.name)
+        .where(_accepted, Charger.last_seen_at.is_(None))
+        .order_by(Charger.name, Charger.id)
+    )
+    return _all(db, Kind.UNCONNECTED, statement, lambda id_, name: Matter(id_, name))
 
 
 def _settling(db: Connection, now: datetime, too_long: timedelta) -> Matters | None:

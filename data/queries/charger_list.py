@@ -45,6 +45,8 @@ class Need(StrEnum):
 
     PASSWORD = "password"  # noqa: S105 (it has none)
     """Whoever knows its identity connects in its name."""
+    UNCONNECTED = "unconnected"
+    """It was never heard of."""
     CLOCK = "clock"
     """Its clock is wrong by more than `SKEWED`."""
 
@@ -110,6 +112,7 @@ _rows = select(
     Charger.vendor,
     Charger.model,
     Charger.password_hash.is_(None),
+    Charger.last_seen_at.is_(None),
     func.coalesce(func.abs(Charger.clock_skew) > SKEWED, False),
 )
 _powers = select(

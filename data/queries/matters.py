@@ -19,6 +19,7 @@ class Kind(StrEnum):
     FAULT = "fault"
     """A connector, or a charger as a whole, reports an error."""
     OFFLINE = "offline"
+    """Chargers that were heard of, and are not any more (P20)."""
     SETTLING = "settling"
     """Sessions that wait to be settled for too long."""
     UNENDED = "unended"
@@ -36,6 +37,8 @@ class Kind(StrEnum):
     CLOCK = "clock"
     PENDING = "pending"
     """Chargers that wait to be accepted (C2)."""
+    UNCONNECTED = "unconnected"
+    """Accepted chargers that were never heard of: they are still to be connected."""
     PASSWORD = "password"  # noqa: S105 (a word for what is missing)
     LEAVING = "leaving"
     NO_WAY_IN = "no-way-in"

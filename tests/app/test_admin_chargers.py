@@ -108,6 +108,7 @@ def test_offline_and_out_of_service_are_counted_alike_everywhere(sqlite_database
         ({"status": ConsoleStatus.PENDING}, ["Charger CP-5"]),
         ({"needs": Need.PASSWORD}, ["Bay 10", "Roof"]),
         ({"needs": Need.CLOCK}, ["Bay 2", "Roof"]),
+        ({"needs": Need.UNCONNECTED}, ["Charger CP-4"]),
         ({"needs": Need.CLOCK, "search": "bay"}, ["Bay 2"]),
         ({"site_id": 0}, []),
         ({"sort": Sort.STATUS}, ["Roof", "Charger CP-5", "Charger CP-4", "Charger CP-6", "Bay 10", "Bay 2"]),
@@ -122,6 +123,8 @@ def test_filters_and_orders(sqlite_database: Database, asked: dict[str, Any], na
     def lack(change: Change) -> None:
         for one, skew in (("online", -301), ("in_use", 300), ("fault", 4_000), ("pending", 4_000)):
             change.execute(update(Charger).where(Charger.id == ids[one]).values(clock_skew=skew))
+        new = update(Charger).where(Charger.id.in_([ids["offline"], ids["pending"]]))
+        change.execute(new.values(last_seen_at=None))
         has = [ids[one] for one in ("online", "offline")]
         change.execute(update(Charger).where(Charger.id.in_(has)).values(password_hash="x"))
 

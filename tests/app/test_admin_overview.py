@@ -118,12 +118,16 @@ async def test_many_of_a_kind_share_a_line_and_there_are_twelve_at_most(
     assert passwords["href"] == "/admin/chargers?needs=password"
     for number in range(3, 7):
         world.charger(f"Yard {number}", seen=NOW - (number + 2) * HOUR, clock_skew=900 if number < 6 else 0)
+        world.charger(f"Box {number}", seen=None)
     user = await visit(olga, "/admin")
     lines = rows(user, "lines")
     assert len(lines) <= 12
     assert lines[0]["what"] == "7 chargers are offline"
     assert lines[0]["meta"] == "Yard 6, Yard 5, Yard 4, Yard 3, Yard 2 …"
-    assert lines[0]["href"] == "/admin/chargers?status=offline"
+    assert lines[0]["href"] == "/admin/chargers?status=offline&sort=seen"
+    boxes = next(line for line in lines if line["what"] == "4 chargers have never connected")
+    assert (boxes["look"], boxes["href"]) == ("in_use", "/admin/chargers?needs=unconnected")
+    assert lines.index(boxes) > 1, "no outage, something to do"
 
 
 async def test_the_figures_are_true_and_lead_to_their_lists(visit: Visit, world: World, olga: int) -> None:

@@ -106,7 +106,10 @@ def test_connector_faults_name_their_code_and_leave_when_mended_or_silent(yard: 
 
 
 def test_p20_offline_chargers_the_longest_silent_first(yard: Yard) -> None:
-    """P20: exactly 60 minutes is not yet offline; those that wait for admission are none of ours yet."""
+    """P20: exactly 60 minutes is not yet offline; those that wait for admission are none of ours yet.
+
+    Those that never connected are apart: nothing has failed, they are still to be put up.
+    """
     add = {"site": yard.site, "password": "of all"}
     yard.do(add_charger, "HOUR", seen=NOW - HOUR, **add)
     new = yard.do(add_charger, "NEW", seen=None, **add)
@@ -114,8 +117,9 @@ def test_p20_offline_chargers_the_longest_silent_first(yard: Yard) -> None:
     long = yard.do(add_charger, "LONG", seen=NOW - 3 * DAY, **add)
     yard.do(add_charger, "BLOCKED", seen=None, admission=Admission.BLOCKED, **add)
     offline = yard.found()[Kind.OFFLINE]
-    assert [one.id for one in offline.first] == [long, short, new]
-    assert (offline.number, offline.first[2].since) == (3, None)
+    assert ([one.id for one in offline.first], offline.number) == ([long, short], 2)
+    assert list(yard.found()) == [Kind.OFFLINE, Kind.UNCONNECTED], "and they come after what has failed"
+    assert yard.found()[Kind.UNCONNECTED].first == (Matter(new, "Charger NEW"),)
 
 
 def test_c2_pending_chargers_and_chargers_without_a_password(yard: Yard) -> None:
