@@ -32,6 +32,7 @@ from app.access.display_rows import NoSiteOfThis as NoSiteOfThis
 from app.access.display_rows import NoSuchCode as NoSuchCode
 from app.access.display_rows import NoSuchDisplay as NoSuchDisplay
 from app.access.display_rows import Screen, TooManyWait
+from app.access.just_given import JustGiven
 from app.access.silence import ANSWER_SECONDS, DatabaseSilent
 from app.access.tries import Cost, TooManyTries, Tries, neighbourhood
 from app.changing import changing
@@ -109,6 +110,7 @@ class Displays:
         self._confirms_of_address = Tries(burst=60, per_minute=60)
         self._addresses = Tries(burst=60, per_minute=60)
         self._codes = Tries(burst=60, per_minute=60)
+        self._given = JustGiven()
 
     @property
     def database(self) -> Database:
@@ -131,6 +133,7 @@ class Displays:
                 if token is None or (found is None and not await self._waits(token, request)):
                     # One that opens nothing any more, or came from elsewhere, is never made good again.
                     token = tokens.new()
+                    self._given.add(tokens.hashed(token), _address(request))
         except TimeoutError:
             raise DatabaseSilent from None
         token_hash = tokens.hashed(token)
@@ -148,6 +151,7 @@ class Displays:
         address = _address(request)
         self._codes.take(address)
         screen = Screen(page.token_hash, address, browser_name(request.headers.get("user-agent")))
+        self._given.forget(page.token_hash)  # from now on its row says whether it is good
         try:
             return await self._database.change(display_rows.wait, screen, _code, clock.now(), anew=anew)
         except TooManyWait:
@@ -185,7 +189,12 @@ class Displays:
         return token if tokens.TOKEN.fullmatch(token) else None
 
     async def _waits(self, token: str, request: HTTPConnection) -> bool:
-        """Whether the screen shows a code that is good: then it keeps it when it loads its page again."""
+        """Whether the screen shows a code that is good: then it keeps it when it loads its page again.
+
+        Or is about to: of two of its pages that are loaded at once neither takes the other's token away.
+        """
+        if self._given.has(tokens.hashed(token), _address(request)):
+            return True
         found = await self._database.ask(displays.waiting, tokens.hashed(token), clock.now())
         return found is not None and found.address == _address(request)
 

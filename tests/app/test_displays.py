@@ -126,6 +126,26 @@ async def test_k1_loading_again_keeps_the_code_and_the_button_changes_it(
     assert count(portal.database, Pairing) == 1
 
 
+async def test_k1_two_pages_of_one_browser_show_one_code(portal: Portal, server: Server) -> None:
+    """T60: loaded at once, before either has shown any: what is confirmed is what both become. A token that
+    nobody has used for a minute, or from elsewhere, is never made good.
+    """
+    first = Screen(server)
+    with clock.at(world.NOW):
+        await first.get()
+        token = first.token
+        assert (await first.get()).status_code == 200
+        assert first.token == token
+        clock.advance(timedelta(seconds=61))
+        await first.get()
+        assert first.token != token
+    async with first.open() as socket:
+        second = Screen(server, first.token)
+        async with second.open() as other:
+            assert await first.code(socket) == await second.code(other)
+    assert (first.token, count(portal.database, Pairing)) == (second.token, 1)
+
+
 async def press(screen: Screen, socket: Socket) -> None:
     """Press the button of the screen's page."""
     assert screen.page is not None
