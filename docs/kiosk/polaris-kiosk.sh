@@ -5,10 +5,16 @@ set -eu
 
 portal=${POLARIS_KIOSK_PORTAL:?is missing: the address of the portal, such as https://charge.example.org}
 portal=${portal%/}
-case $portal in
-    *://*:*) port=${portal##*:} ;;
-    http://*) port=80 ;;
-    *) port=443 ;;
+port=${portal#*://}
+port=${port%%/*}
+port=${port##*:}
+case $port in
+    '' | *[!0-9]*)  # it names none: that was its host, or the end of an IPv6 address
+        case $portal in
+            http://*) port=80 ;;
+            *) port=443 ;;
+        esac
+        ;;
 esac
 token_file=${POLARIS_KIOSK_TOKEN_FILE:-/etc/polaris-kiosk/token}
 profile=${STATE_DIRECTORY:-$HOME/.local/state/polaris-kiosk}/profile
@@ -60,8 +66,12 @@ show() {
     mv "$start.new" "$start"
 }
 
-has_connection() {  # a page that lives holds its socket open
-    ss -Htnp state established "dport = :$port" 2>/dev/null | grep -q '"chrom'
+has_connection() {  # a page that lives holds its socket open; where ss can't say, it is not known to have none
+    connections=$(ss -Htnp state established "dport = :$port" 2>/dev/null) || return 0
+    case $connections in
+        *'"chrom'*) return 0 ;;
+        *) return 1 ;;
+    esac
 }
 
 end() {
