@@ -30,6 +30,19 @@ def action(name: str, about: str, reader: Reader) -> str:
     return reader.text("people.did.refused", what=what) if bare != name else what
 
 
+def who(actor_id: int | None, name: str, reader: Reader) -> str:
+    """Who did it: a person by name, the program's parts in words."""
+    key = "audit.by." + name.replace(" ", "_")
+    return reader.text(key) if actor_id is None and reader.knows(key) else name
+
+
+def about(text: str, reader: Reader) -> str:
+    """What it was done to: the log's own word for its kind in the reader's language."""
+    kind, _, which = text.partition(" ")
+    key = f"audit.thing.{kind}"
+    return reader.text(key, which=which) if which and reader.knows(key) else text
+
+
 def details(found: Mapping[str, Any] | None, reader: Reader) -> str:
     """The details of a row on one line: `price_per_kwh: €0.28 → €0.31`, `Drivers: 3`."""
     if not found:
@@ -49,7 +62,10 @@ def _told(name: str, value: Any, currency: Any, reader: Reader) -> str:
     if name == "complete" and isinstance(value, bool):
         return reader.text("audit.complete" if value else "audit.incomplete")
     if name == "lines" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
-        return reader.text("audit.billed", lines=", ".join(_billed(one, reader) for one in value))
+        told = ", ".join(_billed(one, reader) for one in value)
+        if any(isinstance(one.get("amount"), int) for one in value):
+            return reader.text("audit.billed", lines=told)
+        return f"{label('energy_wh', reader)}: {told}"  # settled, and nothing billed for it
     return f"{label(name, reader)}: {_value(name, value, currency, reader)}"
 
 

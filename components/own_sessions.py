@@ -67,7 +67,7 @@ def _billed(one: ListedSession, corrected: Sequence[Corrected], reader: Reader, 
     if one.unbilled is Unbilled.NO_PLAN:
         return Cell(reader.text("own.nothing"), reader.text("own.no_plan"))
     if one.unbilled is not None:  # elsewhere, or before there were bills here: nobody knows
-        return Cell("")
+        return Cell(reader.text("own.elsewhere"))
     told = [
         reader.text(
             "own.corrected",
@@ -77,4 +77,6 @@ def _billed(one: ListedSession, corrected: Sequence[Corrected], reader: Reader, 
         for line in corrected
         if line.amount
     ]
+    if not told and not any(amount for amount, _ in one.billed):
+        told = [reader.text("own.included")]
     return Cell(billed(one, reader), " · ".join(told))

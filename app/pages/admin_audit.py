@@ -260,21 +260,23 @@ def _line(row: LoggedAction, reader: Reader) -> Line:
     local = reader.local(row.at)
     role = reader.text(f"people.role.{row.actor_role.value}") if row.actor_role is not None else ""
     refused = row.action.endswith(REFUSED)
-    about = ""
+    href = ""
     if row.subject_role is not None and row.subject_id is not None:
-        about = f"{PATHS[row.subject_role]}{row.subject_id}"
+        href = f"{PATHS[row.subject_role]}{row.subject_id}"
+    about = audit_words.about(row.about, reader)
+    who = audit_words.who(row.actor_id, row.actor_name, reader)
     return Line(
         row.id,
         (
             Cell(reader.full_date(local.date()), meta=local.strftime("%H:%M:%S")),
-            Cell(row.actor_name or UNKNOWN, meta=" · ".join(one for one in (role, row.address) if one)),
+            Cell(who or UNKNOWN, meta=" · ".join(one for one in (role, row.address) if one)),
             Cell(
                 audit_words.action(row.action, row.about, reader),
                 meta=audit_words.details(row.details, reader),
                 kind="fault" if refused else "",
                 icon="block" if refused else "",
             ),
-            Cell(row.subject_name or row.about, meta=row.about if row.subject_name else "", href=about),
+            Cell(row.subject_name or about, meta=about if row.subject_name else "", href=href),
             row.reason,
         ),
     )

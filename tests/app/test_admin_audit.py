@@ -211,7 +211,13 @@ def test_what_settlement_and_reservations_write_is_told_in_words_and_in_the_zone
     told = audit_words.details({"complete": True, "lines": [line]}, english)
     assert told == "all of its messages came · billed: 24.75 kWh for €9.65"
     told = audit_words.details({"complete": False, "lines": [{**line, "amount": None}]}, english)
-    assert told == "messages of it are missing · billed: 24.75 kWh"
+    assert told == "messages of it are missing · energy: 24.75 kWh", "nothing was billed"
+    german = words.reader("de", None)
+    assert audit_words.who(None, "settlement", german) == "Abrechnung"
+    assert audit_words.who(7, "settlement", german) == "settlement", "that is what somebody is called"
+    assert audit_words.who(None, "identity provider x", german) == "identity provider x"
+    assert audit_words.about("session 352", german) == "Ladevorgang 352"
+    assert [audit_words.about(one, german) for one in ("session", "Home", "")] == ["session", "Home", ""]
     times = {"from": "2026-11-21T23:30:00+00:00", "ended_on": "2026-12-01", "name": "2026-11 and more"}
     assert audit_words.details(times, english) == (
         "from: Nov 22, 2026, 00:30 · ends on: Dec 1, 2026 · name: 2026-11 and more"

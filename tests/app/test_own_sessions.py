@@ -43,7 +43,7 @@ def charge(change: Change, session: int, account: int, amount: int | None, revis
 
 
 class Town:
-    """Dana with four sessions in four states, Eve with one; a charger."""
+    """Dana with six sessions in as many states, Eve with one; a charger."""
 
     def __init__(self, change: Change) -> None:
         self.dana, self.eve = add_driver(change, "Dana Driver"), add_driver(change, "Eve Other", tag="EVE")
@@ -64,11 +64,17 @@ class Town:
         charge(change, self.billed, self.eve, 9_900)  # whose it was before
         charge(change, self.billed, self.eve, -9_900, revision=1)
         charge(change, self.free, self.dana, None)
+        self.included = add_session(change, started_at=NOW - 29 * HOUR, finalized=True, **ended)
+        charge(change, self.included, self.dana, 0)
+        self.before = add_session(change, started_at=NOW - 50 * HOUR, finalized=True, **ended)
         charge(change, self.of_eve, self.eve, 2_222)
 
 
 async def test_p10_a_driver_sees_all_their_sessions_and_what_was_billed(visit: Visit, portal: Portal) -> None:
-    """Billed, corrected, without a price, settling and in progress; T2: nothing of anybody else."""
+    """Billed, corrected, included, without a price, from before there were bills, settling, in progress.
+
+    T2: nothing of anybody else.
+    """
     town = portal.database.change_now(Town)
     with clock.at(NOW):
         user = await visit(town.dana, "/account/sessions")
@@ -77,6 +83,8 @@ async def test_p10_a_driver_sees_all_their_sessions_and_what_was_billed(visit: V
             "€3.80",
             "corrected 12:00: -€1.20",
             "no plan or no price",
+            "included",
+            "Not billed here",
             "Not billed yet",
             "Settling",
             "Charging",
@@ -170,7 +178,7 @@ async def test_pages_lead_on_and_back(portal: Portal) -> None:
         if own.found.next is None:
             break
         after = own.found.next
-    assert len(ids) == len(set(ids)) == 2 * SHOWN + 4
+    assert len(ids) == len(set(ids)) == 2 * SHOWN + 6
     async with window(portal) as here:
         await here.enter(town.dana)
         first = await here.get("/account/sessions")
