@@ -90,6 +90,8 @@ def configure(level: str) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.error").addFilter(_is_told)
+    # It warns of every odd byte in a form that anybody sends: that is no news, and a flood of it hides some.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     logging.getLogger("polaris").setLevel(level.upper())
 

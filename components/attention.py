@@ -173,9 +173,10 @@ class _Line:
         number, kind = self.matters.number, self.matters.kind
         if kind in (Kind.DISK, Kind.DATABASE, Kind.BILLING):
             return self.reader.text(f"attention.many.{kind}")
-        return self.reader.count(f"attention.many.{self.matters.kind}", number) + (
-            " " + self.reader.text("attention.at_least") if self.matters.more else ""
-        )
+        told = ""
+        if self.matters.more:
+            told = self.reader.text("attention.at_least", n=self.reader.integer(number))
+        return self.reader.count(f"attention.many.{kind}", number, told=told)
 
     def _names(self) -> str:
         """The worst of many."""

@@ -58,13 +58,13 @@ class Reader:
         """True if there is a text of *key*."""
         return key in self.language.texts
 
-    def count(self, key: str, number: int, **values: object) -> str:
-        """The text of *key* in the plural form of *number*, which fills ``{n}``."""
+    def count(self, key: str, number: int, *, told: str = "", **values: object) -> str:
+        """The text of *key* in the plural form of *number*, which fills ``{n}``, or is *told* so there."""
         forms = self.language.texts[key]
         if isinstance(forms, str):
             raise KeyError(f"{key} has no plural forms: ask for it with text()")
         form = forms.get(self.locale.plural_form(number), forms["other"])
-        return form.format(n=self.integer(number), **values)
+        return form.format(n=told or self.integer(number), **values)
 
     # numbers
 

@@ -50,6 +50,17 @@ GATHER_SECONDS = 0.01
 """Between commits while several callers come at once: a commit costs as much as ten readings in it."""
 RETRIES = 3
 BUSY_MS = 15_000
+NETWORK: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Of connections to PostgreSQL, s and ms: without them the end of a network is noticed after a quarter of an
+hour. What the address of the database says itself goes before.
+"""
 
 
 class DatabaseUnavailable(RuntimeError):
@@ -336,6 +347,7 @@ class _PostgresListener:
 
     def __init__(self, url: URL, origin: str, deliver: Callable[[list[Announcement]], None]) -> None:
         self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._options: dict[str, Any] = dict(_network(url))
         self._origin = origin
         self._deliver = deliver
         self._stopped = threading.Event()
@@ -352,7 +364,7 @@ class _PostgresListener:
         lost = False
         while not self._stopped.is_set():
             try:
-                with psycopg.connect(self._conninfo, autocommit=True) as connection:
+                with psycopg.connect(self._conninfo, autocommit=True, **self._options) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     if lost:  # what was announced meanwhile: who may be here is asked anew
                         self._deliver([Announcement(Topic.PEOPLE)])
@@ -370,6 +382,10 @@ class _PostgresListener:
                 self._deliver([Announcement.load(rest)])
 
 
+def _network(url: URL) -> dict[str, int]:
+    return {name: value for name, value in NETWORK.items() if name not in url.query}
+
+
 def _with_driver(url: URL) -> URL:
     backend = url.get_backend_name()
     if backend == "postgresql":
@@ -384,7 +400,12 @@ def _with_driver(url: URL) -> URL:
 def _engine(url: URL, pool_size: int) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(
-            url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True
+            url,
+            pool_size=pool_size,
+            max_overflow=2,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args=_network(url),
         )
     if url.database and url.database != ":memory:":
         folder = Path(url.database).absolute().parent

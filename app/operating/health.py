@@ -41,6 +41,10 @@ ANSWER_SECONDS = 2.0
 
 Less than a page may take to be built: the one that tells of trouble has to come while there is some.
 """
+ANEW_SECONDS = 30.0
+"""After which the database is asked again while an answer is still waited for: that may never come, though
+others would by now.
+"""
 COUNTS_SECONDS = 10.0
 """For which what was counted in the database is told again instead of counted anew."""
 NEARLY_FULL = 0.05
@@ -55,15 +59,19 @@ class Question(Generic[T]):
     """Something that may take its time to be found out, asked once at a time.
 
     What hangs holds one thread, not one more with each look: who asks meanwhile waits for the same answer.
+    After *anew* seconds it is asked again; never, if that is not given.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[T]], anew: float | None = None) -> None:
         self._ask = ask
+        self._anew = anew
         self._begun = 0.0
         self._task: asyncio.Task[T] | None = None
 
     async def within(self, seconds: float) -> tuple[T | None, float]:
         """The answer, and for how many seconds it was waited; ``None`` if it failed, or takes longer."""
+        if self._anew is not None and time.monotonic() - self._begun >= self._anew:
+            self.give_up()
         if self._task is None or self._task.done():
             self._begun = time.monotonic()
             self._task = asyncio.create_task(self._answered(), name="health question")
@@ -77,9 +85,10 @@ class Question(Generic[T]):
         return await self._ask()
 
     def give_up(self) -> None:
-        """Nobody waits any more."""
-        if self._task is not None:
-            self._task.cancel()
+        """Nobody waits for this answer any more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +182,8 @@ class Watch:
         self._endpoint = endpoint
         self._lags: deque[float] = deque(maxlen=LAGS)
         self._counts: tuple[float, Counts] | None = None
-        self._revision = Question(self._ask_revision)
-        self._counting = Question(self._count)
+        self._revision = Question(self._ask_revision, ANEW_SECONDS)
+        self._counting = Question(self._count, ANEW_SECONDS)
         self._disks = Question(lambda: asyncio.to_thread(self._disk))
         self._tasks: Callable[[], Mapping[str, bool]] = dict
 

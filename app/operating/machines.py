@@ -130,7 +130,7 @@ class _Told(Collector):
                 ("polaris_pending_chargers", "Waiting to be accepted", counts.pending_chargers),
                 ("polaris_running_sessions", "Sessions in progress", counts.running_sessions),
                 ("polaris_power_watts", "Drawn by running sessions, where known", counts.power_w),
-                ("polaris_settling_sessions", "Ended and not finalized", counts.settling_sessions),
+                ("polaris_settling_sessions", "Ended, a driver's, not finalized", counts.settling_sessions),
                 ("polaris_settling_seconds", "Age of the oldest of them", waiting),
                 ("polaris_open_commands", "Requests to chargers under way", counts.open_commands),
                 ("polaris_quarantined_messages", "Kept for the operator to see to", counts.quarantined),

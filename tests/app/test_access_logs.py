@@ -121,14 +121,17 @@ def test_what_a_statement_was_given_is_not_in_its_error(database: Database) -> N
 
 def test_the_log_is_written_in_one_form(capsys: pytest.CaptureFixture[str]) -> None:
     """T63: also by the libraries that bring a handler of their own; uvicorn is not let set up one."""
-    loggers = [logging.getLogger(name) for name in ("", "polaris", "engineio.server", "uvicorn")]
+    loggers = [
+        logging.getLogger(name) for name in ("", "polaris", "engineio.server", "uvicorn", "python_multipart")
+    ]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     try:
         loggers[2].addHandler(logging.StreamHandler())
         logs.configure("info")
         uvicorn.Config(lambda: None, **server_options(Settings(_env_file=None)))
-        for logger in loggers[2:]:
+        for logger in loggers[2:4]:
             logger.error("token=%s\nsecond line", "hunter2hunter2")
+        logging.getLogger("python_multipart.multipart").warning("what anybody sends")
         said = capsys.readouterr().err.splitlines()
     finally:
         for logger, handlers, level, propagate in before:

@@ -17,7 +17,7 @@ from components.drawn import Drawn
 from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import Charger, ChargingSession, Connector, QuarantinedMessage
-from data.queries import health
+from data.queries import attention, health
 from data.types import ConnectorStatus, Role
 from tests.app.dashboard_world import World
 from tests.world import NOW, add_account, add_session
@@ -106,7 +106,7 @@ async def test_a_fault_comes_and_goes_without_a_reload(visit: Visit, world: Worl
 
 
 async def test_many_of_a_kind_share_a_line_and_there_are_twelve_at_most(
-    visit: Visit, world: World, olga: int
+    visit: Visit, world: World, olga: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         world.charger(f"Yard {number}", seen=NOW - (number + 2) * HOUR)
@@ -128,6 +128,9 @@ async def test_many_of_a_kind_share_a_line_and_there_are_twelve_at_most(
     boxes = next(line for line in lines if line["what"] == "4 chargers have never connected")
     assert (boxes["look"], boxes["href"]) == ("in_use", "/admin/chargers?needs=unconnected")
     assert lines.index(boxes) > 1, "no outage, something to do"
+    monkeypatch.setattr(attention, "MOST", 5)
+    lines = rows(await visit(olga, "/admin"), "lines")
+    assert lines[0]["what"] == "5 or more chargers are offline"
 
 
 async def test_the_figures_are_true_and_lead_to_their_lists(visit: Visit, world: World, olga: int) -> None:

@@ -255,6 +255,22 @@ async def test_what_hangs_is_asked_once_at_a_time(portal: Portal, monkeypatch: p
         assert portal.database._readers._work_queue.qsize() < 10
 
 
+async def test_what_hangs_for_long_is_asked_anew() -> None:
+    """A connection that is lost never answers; the next one does."""
+    asked = 0
+
+    async def ask() -> int:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(60 if asked == 1 else 0)
+        return asked
+
+    question = health.Question(ask, 0.1)
+    assert (await question.within(0.01))[0] is None
+    await asyncio.sleep(0.1)
+    assert (await question.within(5))[0] == 2
+
+
 @pytest.mark.alone
 async def test_counts_and_disks_that_are_slow_are_unknown(
     portal: Portal, visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

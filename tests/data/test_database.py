@@ -77,6 +77,19 @@ async def test_a_caller_that_is_cancelled_does_not_stop_the_writer(database: Dat
     assert await database.ask(sites) == ["gone", "next"]
 
 
+def test_a_network_that_is_lost_ends_a_connection(postgres_url: str) -> None:
+    """Soon, and not after a quarter of an hour; what the address says itself is left as it is."""
+    database = Database(f"{postgres_url}{'&' if '?' in postgres_url else '?'}connect_timeout=7")
+    try:
+        with database.engine.connect() as connection:
+            assert connection.connection.dbapi_connection is not None
+            given = connection.connection.dbapi_connection.info.get_parameters()  # type: ignore[attr-defined]
+        assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("10000", "10")
+        assert given["connect_timeout"] == "7"
+    finally:
+        database.close()
+
+
 async def test_processes_hear_of_each_other(postgres_url: str) -> None:
     """With PostgreSQL an announcement crosses processes, and its sender does not hear it twice."""
     here, there = Database(postgres_url), Database(postgres_url)
