@@ -1,4 +1,4 @@
-"""docs/kiosk/polaris-kiosk.sh: when it takes the browser for lost. The programs that it asks are stand-ins."""
+"""docs/kiosk/polaris-kiosk.sh: when it takes the browser for lost. What it asks are stand-ins."""
 
 from __future__ import annotations
 
