@@ -39,6 +39,12 @@ PROPER = re.compile(r"[A-Z0-9*_=:+|@.-]{1,36}")
 """Id tags as OCPP has them (``identifierString``)."""
 
 
+def can_be_linked(id_tag: str, is_seen: bool) -> bool:
+    """Whether *id_tag* can become somebody's; *is_seen*: a charger has reported it, whatever it is."""
+    tag = tags.normal(id_tag.strip())
+    return bool(tag) and ((is_seen and tag == id_tag) or PROPER.fullmatch(tag) is not None)
+
+
 class CardStays(Exception):
     """Why a card stays as it is; ``why`` is a word that pages have a sentence for."""
 

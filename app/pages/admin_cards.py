@@ -90,7 +90,7 @@ class CardsPage:
                 add = ui.button(reader.text("cards.add"), color=None).classes("p-button is-main")
                 add.on_click(lambda: card_dialogs.add(self.console))
             if asked:
-                self.draw_asked(details)
+                self.draw_asked(details, frame.heading)
             values = {"search": self.search, "state": self.state.value if self.state else ""}
             filters = Filters(reader, values, self.look)
             filters.search("search", reader.text("cards.search"))
@@ -100,11 +100,17 @@ class CardsPage:
             )
             self.found.draw(self.draw_cards)
 
-    def draw_asked(self, details: CardDetails | None) -> None:
+    def draw_asked(self, details: CardDetails | None, heading: ui.label) -> None:
         """The dialog of one card; of one that is linked meanwhile, or unknown, it is said instead."""
         reader = self.console.reader
         if details is not None and not details.card.is_linked:
-            card_dialogs.tell(self.console, details)
+
+            def closed() -> None:
+                # Loaded again, the page is what is seen now; and nothing had the focus before the dialog.
+                ui.navigate.history.replace(self.address())
+                heading.run_method("focus")
+
+            card_dialogs.tell(self.console, details).on_value_change(closed)
             return
         told = reader.text("cards.asked.gone")
         if details is not None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from nicegui import ui
 
 from app import clock
-from app.operating.cards import Along, CardStays, Taken
+from app.operating.cards import Along, CardStays, Taken, can_be_linked
 from app.pages.console import Console
 from components import card_facts, dialogs
 from components.dialogs import Problem
@@ -43,11 +43,13 @@ async def show(console: Console, key: str) -> None:
         tell(console, details)
 
 
-def tell(console: Console, details: CardDetails) -> None:
-    """The same of a card that was just asked for."""
+def tell(console: Console, details: CardDetails) -> ui.dialog:
+    """The same of a card that was just asked for; the dialog."""
     reader, now = console.reader, clock.now()
     with dialogs.dialog(reader.text("cards.tag") + " " + details.card.id_tag) as box:
         card_facts.draw(details, reader, now)
+        if not details.card.is_linked and not _can_be_linked(details.card):
+            dialogs.paragraph(reader.text("cards.unfit")).classes("p-note-box")
         with ui.element("div").classes("p-card-tools"):
             for name, do, danger in _offers(console, details):
                 button = ui.button(reader.text("cards." + name), color=None).props("flat")
@@ -56,6 +58,7 @@ def tell(console: Console, details: CardDetails) -> None:
         with ui.element("div").classes("p-actions"):
             close = ui.button(reader.text("cards.close"), on_click=box.close, color=None)
             close.classes("p-button").props("flat autofocus")
+    return box
 
 
 def _offers(console: Console, details: CardDetails) -> Sequence[tuple[str, Do, bool]]:
@@ -82,12 +85,18 @@ def _offers(console: Console, details: CardDetails) -> Sequence[tuple[str, Do, b
             else ("block", lambda: end("block"), True),
             ("deactivate", lambda: end("deactivate"), True),
         )
-    offers: list[tuple[str, Do, bool]] = [("link", lambda: link(console, details), False)]
+    offers: list[tuple[str, Do, bool]] = []
+    if _can_be_linked(card):
+        offers.append(("link", lambda: link(console, details), False))
     if card.state is State.IGNORED:
         offers.append(("unignore", unignore, False))
     elif card.last_seen_at is not None:
         offers.append(("ignore", ignore, False))
     return offers
+
+
+def _can_be_linked(card: Card) -> bool:
+    return can_be_linked(card.id_tag, card.last_seen_at is not None)
 
 
 async def _at_once(console: Console, do: Callable[[Caller], Awaitable[object]]) -> None:

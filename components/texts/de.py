@@ -1227,6 +1227,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.block.do": "Karte {tag} sperren",
     "cards.unblock": "Sperre aufheben",
     "cards.ignore": "Ignorieren",
+    "cards.unfit": "Diese Nummer hat Zeichen, mit denen keine Karte verknüpft werden kann.",
     "cards.unignore": "Nicht mehr ignorieren",
     "cards.reason": "Grund (darf leer bleiben)",
     "cards.add.title": "Karte von {name} hinzufügen",

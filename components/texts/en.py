@@ -1191,6 +1191,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "cards.block.do": "Block card {tag}",
     "cards.unblock": "Unblock",
     "cards.ignore": "Ignore",
+    "cards.unfit": "This number has characters that no card can be linked by.",
     "cards.unignore": "Do not ignore",
     "cards.reason": "Reason (may stay empty)",
     "cards.add.title": "Add a card of {name}",

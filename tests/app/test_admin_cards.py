@@ -17,7 +17,7 @@ from components.card_table import CardTable
 from components.driver_choice import DriverChoice
 from data.announcements import Announcement, Topic
 from data.database import Change
-from data.models import ChargingSession, Mapping
+from data.models import ChargingSession, Mapping, TagSighting
 from tests.app.test_admin_overview import rows as drawn
 from tests.app.test_admin_people import Town, Visit, fill, press, until
 from tests.world import add_charger, add_mapping, add_session, add_sighting, add_site
@@ -274,3 +274,14 @@ async def test_an_unknown_card_leads_from_the_overview_into_its_dialog(visit: Vi
     for key in ("s999", "m999", "x", "<b>"):
         user = await visit(garage.olga, f"/admin/cards?card={key}")
         await user.should_see("Nobody knows this card")
+
+
+async def test_a_card_that_can_not_be_linked_says_so(visit: Visit, garage: Garage) -> None:
+    """And offers what can be done: it is no news any more."""
+    garage.add(lambda change: add_sighting(change, " ÄÖ", garage.charger, garage.now))
+    of = select(TagSighting.id).where(TagSighting.id_tag == " ÄÖ")
+    number = garage.database.ask_now(lambda db: db.execute(of).scalar_one())
+    user = await visit(garage.olga, f"/admin/cards?card=s{number}")
+    await user.should_see("no card can be linked by")
+    await user.should_see("Ignore")
+    await user.should_not_see("Link to a driver")

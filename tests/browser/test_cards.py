@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from data.database import Change
 from data.models import ChargingSession, Mapping
+from data.queries import cards
 from data.types import Role, Theme
 from tests.browser.server import Server
 from tests.browser.test_look import violations
@@ -100,3 +101,34 @@ def test_an_unknown_card_finds_its_driver_by_keyboard(
     owner = server.database.ask_now(lambda db: db.execute(names).scalar_one())
     sessions = select(ChargingSession.account_id)
     assert server.database.ask_now(lambda db: db.execute(sessions).scalars().all()) == [owner]
+
+
+def test_the_focus_goes_on_where_what_had_it_has_gone(
+    server: Server, selenium: webdriver.Chrome, sign_in: Callable[..., None]
+) -> None:
+    """P22: after the dialog that an address opens, which is not opened again; after an import's button."""
+    server.database.change_now(fill)
+    server.start()
+    wait = waiting(selenium, 15)
+    key = server.database.ask_now(cards.key_of, "04A1B2C3D4")
+
+    def focus_is_at(tag: str, text: str) -> None:
+        wait.until(
+            lambda b: (b.switch_to.active_element.tag_name, b.switch_to.active_element.text) == (tag, text)
+        )
+
+    def press(text: str) -> None:
+        there = f"//button[contains(., '{text}')]"
+        wait.until(lambda b: b.find_element(By.XPATH, there).is_enabled())
+        selenium.find_element(By.XPATH, there).click()
+
+    sign_in(selenium, "olga@example.org", f"/admin/cards?card={key}")
+    focus_is_at("button", "Close")
+    selenium.switch_to.active_element.send_keys(Keys.ESCAPE)
+    focus_is_at("h1", "Cards")
+    wait.until(lambda b: b.current_url.endswith("/admin/cards"))
+    selenium.get(selenium.current_url.replace("/cards", "/chargers/import"))
+    wait.until(lambda b: b.find_element(By.TAG_NAME, "textarea")).send_keys("CP-NEW")
+    press("See what would happen")
+    press("Import 1 charger")
+    focus_is_at("h2", "1 charger was added")
