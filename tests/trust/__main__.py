@@ -30,7 +30,9 @@ from tests.trust.trouble import HANG, Trouble
 
 CHANGES_AN_HOUR = 1_000
 GROWTH = 1.2
-"""How much more memory the browser may hold at the end than after the first minutes."""
+"""How much more memory the browser may hold at the end than at its start."""
+IDLE = 60.0
+"""Seconds for which the board stands still until the browser's start counts as over."""
 PART = 300.0
 """Seconds from one check to the next."""
 OVERTIME = 900.0
@@ -88,10 +90,12 @@ class Hour:
         self.portal.address = self.line.address
         await self.portal.start()
         await asyncio.to_thread(self.screen.start, f"{self.line.address}/kiosk/{self.place.token}")
+        await asyncio.sleep(IDLE)
+        memory = [await self._memory("at its start")]
+        self._began = time.monotonic()
         at_work = [asyncio.create_task(bay.run()) for bay in self.bays]
         try:
             parts = max(2, round(self.seconds / PART))
-            memory: list[int] = []
             for part in range(1, parts + 1):
                 until = self.seconds * part / parts - board_check.CALM - board_check.WATCHED
                 await self.trouble.run(self._began + until, min(HANG[1], self.seconds / 16))
@@ -118,20 +122,27 @@ class Hour:
         outcome = await board_check.check(
             self.screen, self.database, self.clock, self.place, self.bays, picture
         )
-        memory = await asyncio.to_thread(self.screen.memory)
         came_out = f"right after {outcome.after:.0f} s" if outcome.kept else "; ".join(outcome.why)
         self._row(f"the board after part {part}", "what the database says, ≤ 30 s", came_out, outcome.kept)
-        self.tell(f"{came_out}; the browser holds {memory}")
+        self.tell(came_out)
+        memory = await self._memory(f"after part {part}")
         for bay in self.bays:
             bay.go_on()
+        return memory
+
+    async def _memory(self, when: str) -> int:
+        memory = await asyncio.to_thread(self.screen.memory)
+        self.tell(f"the browser holds {memory} {when}")
         return memory.total
 
     def _compare(self, memory: list[int]) -> None:
-        growth = memory[-1] / memory[0]
+        """*memory* is what the browser held at its start, and after each part."""
+        growth, later = memory[-1] / memory[0], memory[-1] / memory[1]
+        megabytes = ", ".join(f"{bytes_ / 1e6:.0f}" for bytes_ in memory)
         self._row(
             "the browser's memory at the end",
-            f"≤ {GROWTH} × after part 1",
-            f"{growth:.2f} × ({', '.join(f'{bytes_ / 1e6:.0f}' for bytes_ in memory)} MB)",
+            f"≤ {GROWTH} × at its start, {IDLE:.0f} s after it was loaded",
+            f"{growth:.2f} ×; {later:.2f} × after part 1 ({megabytes} MB)",
             growth <= GROWTH,
         )
         wanted = math.ceil(CHANGES_AN_HOUR * self.seconds / 3600)
