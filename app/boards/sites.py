@@ -100,6 +100,13 @@ class Site:
             if self._seen is None:
                 await self._look_again(first=True)
 
+    def end(self) -> None:
+        """Ask nothing more."""
+        self._followers.clear()
+        self._rest()
+        if self._asking is not None:
+            self._asking.cancel()
+
     def ask(self) -> None:
         """Ask now, or again as soon as the answer under way is there."""
         if self._soon is not None:
@@ -199,7 +206,7 @@ class Sites:
         return len(self._sites)
 
     def listen(self, live: Announcer) -> Callable[[], None]:
-        """Hear what changes; returns what ends it."""
+        """Hear what changes; returns what ends it, and all questions: the database is let go of next."""
         stops = [
             live.listen(Topic.CHARGERS, self._charger),
             live.listen(Topic.READING, self._reading),
@@ -211,6 +218,8 @@ class Sites:
         def stop() -> None:
             for one in stops:
                 one()
+            for site in self._sites.values():
+                site.end()
 
         return stop
 

@@ -423,3 +423,18 @@ def test_energy_counts_what_runs_and_has_a_reading(database: Database) -> None:
         return set(found.sessions)
 
     database.change_now(rows)
+
+
+async def test_nothing_is_asked_once_the_server_ends(database: Database) -> None:
+    """Chargers hang up then, which is told; the database is let go of next."""
+    site_id = database.change_now(lambda change: add_site(change, "Harbour"))
+    live = Live()
+    sites = Sites(database)
+    stop = sites.listen(live)
+    board = await Follower().follow(sites, site_id)
+    with counted(database) as asked:
+        live.announce([Announcement(Topic.SITES)])
+        stop()
+        board.site.ask()
+        await asyncio.sleep(0.3)
+    assert not asked
