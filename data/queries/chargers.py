@@ -353,13 +353,18 @@ def _first_free_at(plugs: Iterable[PlugState]) -> datetime | None:
     )
 
 
+def types(plugs: Iterable[PlugState]) -> tuple[str, ...]:
+    """The types of *plugs*, distinct, in their order."""
+    return tuple(dict.fromkeys(plug.type for plug in plugs if plug.type))
+
+
 def _card(charger: ChargerState, mine: bool) -> VisibleCharger:
     plugs = charger.plugs
     return VisibleCharger(
         id=charger.id,
         name=charger.name,
         site_name=charger.site_name,
-        connector_types=tuple(dict.fromkeys(plug.type for plug in plugs if plug.type)),
+        connector_types=types(plugs),
         max_power_w=max((plug.max_power_w for plug in plugs if plug.max_power_w), default=None),
         status=charger.status,
         since=charger.since,

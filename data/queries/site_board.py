@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, select
 
 from data.models import Charger, ChargingSession, Connector, Site
-from data.queries.chargers import ChargerState, ChargerStatus, PlugState, natural_key, states
+from data.queries.chargers import ChargerState, ChargerStatus, natural_key, states, types
 from data.types import Admission
 
 
@@ -107,17 +107,13 @@ def _bay(state: ChargerState, energy_wh: int | None) -> Bay:
         status=state.status,
         since=state.since,
         until=state.until,
-        connector_types=_types(plugs),
+        connector_types=types(plugs),
         max_power_w=max((plug.max_power_w for plug in free or plugs if plug.max_power_w), default=None),
         connectors=len(plugs),
         free=state.free,
         energy_wh=energy_wh,
-        free_types=_types(free),
+        free_types=types(free),
     )
-
-
-def _types(plugs: Sequence[PlugState]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(plug.type for plug in plugs if plug.type))
 
 
 def _running(db: Connection, site_id: int) -> Sequence[Row[int, int, int, bool]]:
