@@ -37,6 +37,17 @@ class Room:
             self._turn = turn(folder, alone=alone)
             self._turn.__enter__()
 
+    @contextlib.contextmanager
+    def alone(self, folder: Path) -> Iterator[None]:
+        """For a part of a test that has taken its turn beside others: alone meanwhile."""
+        self.leave()
+        self.enter(folder, alone=True)
+        try:
+            yield
+        finally:
+            self.leave()
+            self.enter(folder, alone=False)
+
     def leave(self) -> None:
         """Make room for others; nothing if that is done."""
         if self._turn is not None:

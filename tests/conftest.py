@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -57,6 +58,17 @@ def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Beside the tests of other workers, unless the test is marked `alone`; `schedule` ends it."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         schedule.room.enter(tmp_path_factory.getbasetemp().parent, alone=schedule.is_alone(request.node))
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Gives a turn alone to the part of a test that measures time, where its rest only waits.
+
+    It begins when the tests that the other workers run just then have ended.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return contextlib.nullcontext
+    return lambda: schedule.room.alone(tmp_path_factory.getbasetemp().parent)
 
 
 @pytest.fixture(scope="module", autouse=True)

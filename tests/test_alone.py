@@ -91,3 +91,22 @@ def test_a_room_that_is_kept_is_given_back_once(begin: Begin, tmp_path: Path) ->
     assert other.runs()
     room.leave()
     other.end()
+
+
+def test_a_part_of_a_test_can_be_alone(begin: Begin, tmp_path: Path) -> None:
+    room = Room()
+    room.enter(tmp_path, alone=False)
+    beside = begin(False)
+    assert beside.runs()
+    beside.end()
+    with room.alone(tmp_path):
+        late = begin(False)
+        assert not late.runs(0.1)
+    assert late.runs()
+    late.end()
+    another = begin(True)
+    wait_for_one_in_the_gate(tmp_path)
+    assert not another.runs(0.1), "the rest of the test is beside others again"
+    room.leave()
+    assert another.runs()
+    another.end()
