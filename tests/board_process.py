@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from nicegui import ui
 
 from components import theme
 from components.board import Board, Face
-from components.texts import languages
+from components.texts import Language, languages
 from components.words import reader
 from data.types import Orientation, Theme
 from tests import boards
@@ -67,20 +68,44 @@ NOTHING = {
 }
 
 
+WORDY = "nl"
+"""The code of a language that no file has: its words are longer than those of any that one has."""
+
+
+def wordy() -> Language:
+    """It: German at half its length more, for a display may have three languages and there are two (K16)."""
+    texts = {
+        key: text if isinstance(text, str) and "{" in text else _longer(text)
+        for key, text in languages()["de"].texts.items()
+    }
+    texts["board.stale.news"] = "Laatste volledige bericht {moment}"
+    return Language(WORDY, "Wordy", "de", WORDY, texts)
+
+
+def _longer(text: str | Mapping[str, str]) -> str | Mapping[str, str]:
+    if not isinstance(text, str):
+        return text
+    words = text.split()
+    return " ".join([*words, *words[: -(-len(words) // 2)]])
+
+
 def main(port: int) -> None:
     """Serve until the end."""
     shown = Shown(face=NOTHING)
+    languages()[WORDY] = wordy()
     theme.install()
 
     @ui.page("/")
-    def page(per_page: int = 8, orientation: str = "auto", address: str = boards.ADDRESS) -> None:
+    def page(
+        per_page: int = 8, orientation: str = "auto", address: str = boards.ADDRESS, told: str = "en,de"
+    ) -> None:
         theme.dress(reader("en", None), Theme.DARK)
         ui.add_head_html('<link rel="stylesheet" href="/look/kiosk.css">')
         shown.board = Board(
             Orientation(orientation),
             per_page,
             address,
-            tuple(languages())[:3],
+            told.split(","),
             on_alive=lambda: setattr(shown, "alive", shown.alive + 1),
             on_size=lambda width, height: shown.sizes.append((width, height)),
             on_turn=shown.turn,

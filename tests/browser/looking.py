@@ -93,6 +93,7 @@ function measure() {
     problems, words: sizes('.k-word'), details: sizes('.k-details'), names: sizes('.k-name'),
     tiles: places('.k-bay'), heads: places('.k-head'), feet: places('.k-foot'), codes: places('.k-foot img'),
     tops: all('.k-word').map(e => Math.round(box(e).top)), dots: all('.k-dots button').length,
+    stale: sizes('.k-stale :is(h2, p)'),
   };
 }
 (function wait() {

@@ -97,6 +97,22 @@ def test_k9_a_square_screen_too(looking: Looking) -> None:
     assert wrong == []
 
 
+def test_k9_k16_the_stale_mark_fits_in_three_languages(looking: Looking) -> None:
+    """K9, K16: the project has two languages so far; of three, one with longer words than any that it has."""
+    wrong: list[str] = []
+    for orientation in ("auto", "left"):
+        looking.open(told="de,en,nl", orientation=orientation)
+        for screen in (*SCREENS, *SQUARE):
+            looking.screen(*screen)
+            found = looking.show(count=8, failing=True)
+            wrong += [f"{orientation} {screen}: {one}" for one in found["problems"]]
+            assert len(found["stale"]) == 9, "a title, its news and what to do, three times"
+            sizes = zip(found["stale"], (6.1, 3.7, 3.7) * 3, strict=True)
+            small = [size for size, least in sizes if size < least * min(screen) / 100]
+            wrong += [f"{orientation} {screen}: {size} px" for size in small if screen in SCREENS]
+    assert wrong == []
+
+
 def too_small(found: dict[str, Any], shorter: int) -> Iterator[str]:
     """K10: what of a measured board is smaller than `screens.md` says, in hundredths of the shorter side."""
     count = len(found["tiles"])
