@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from components import displays
 from components.drawn import Card, Drawn
 from components.people import PATHS
 from components.words import Reader
@@ -45,7 +46,7 @@ _KINDS: dict[Kind, tuple[str, str]] = {
     Kind.SETTLING: ("settling", "/admin/sessions?state=settling"),
     Kind.UNENDED: ("settling", "/admin/sessions?state=charging"),
     Kind.REFUSED: ("fault", "/admin/reservations"),
-    Kind.DISPLAY: ("offline", "/admin/displays"),
+    Kind.DISPLAY: ("offline", displays.MISSING),
     Kind.QUARANTINE: ("settling", "/admin/quarantine"),
     Kind.TAG: ("in_use", "/admin/cards?state=unknown"),
     Kind.METER: ("settling", "/admin/sessions?state=review"),
@@ -269,7 +270,7 @@ class _Line:
         if kind is Kind.TAG and matter.key:
             return f"/admin/cards?card={matter.key}", text("attention.action.tag")
         if kind is Kind.DISPLAY and matter.id is not None:
-            return f"{all_of_it}/{matter.id:d}", text("attention.action.display")
+            return f"{displays.LIST}/{matter.id:d}", text("attention.action.display")
         if kind is Kind.REFUSED and matter.id is not None and matter.since is not None:
             day = self.reader.local(matter.since).date().isoformat()
             path = f"{all_of_it}?day={day}&reservation={matter.id:d}"

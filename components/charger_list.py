@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from components.listing import Cell, Column, Line, Listing, Page
+from components.listing import Cell, Column, Line, Listing, Page, sortable
 from components.words import Reader
 from data.queries.charger_list import ConsoleStatus, ListedCharger, ListedChargers, Sort
 
@@ -73,11 +73,8 @@ class ChargerList(Listing):
         label = self._reader.text("chargerlist." + key)
         if by is None:
             return Column(label, number)
-        if by is sort:
-            return Column(
-                label, number, self._link(by, not descending), "descending" if descending else "ascending"
-            )
-        return Column(label, number, self._link(by, by in FALLING_FIRST))
+        falling_first = by in FALLING_FIRST
+        return sortable(label, by, sort, descending, self._link, number=number, falling_first=falling_first)
 
 
 def told(found: ListedChargers, reader: Reader) -> str:

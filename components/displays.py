@@ -1,24 +1,20 @@
-"""Kiosk displays in the console: the list, one of them, and how many of them are seen."""
+"""Kiosk displays in the console: how one of them is, and how many of them are seen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from nicegui import ui
-
 from components.drawn import Card, Drawn
 from components.facts import FactsCard, Pill
-from components.listing import Cell, Column, Line, Listing, Page
-from components.texts import languages
 from components.words import Reader
 from data.queries.display_list import DisplayFacts, Heartbeat
 
-SHOWN = 500
-"""Displays in the list at most."""
 NAMED = 3
 """Displays that are not seen and named on the overview."""
-COLUMNS = ("name", "site", "state", "seen", "version", "size", "languages")
+LIST = "/admin/displays"
+MISSING = LIST + "?state=unseen"
+"""Those that are not seen."""
 
 OVERVIEW = """
 <h2 id="displays-title">{{ props.row.title }}</h2>
@@ -27,6 +23,7 @@ OVERVIEW = """
     aria-hidden="true"></i>{{ props.row.told }}</span>
   <span v-if="props.row.missing" class="p-muted">{{ props.row.missing }}</span>
 </p>
+<a class="p-text-link" :href="props.row.list">{{ props.row.words }}</a>
 """
 
 
@@ -44,58 +41,6 @@ def size(one: DisplayFacts, reader: Reader) -> str:
     if one.width is None or one.height is None:
         return ""
     return reader.text("displays.pixels", width=one.width, height=one.height)
-
-
-def spoken(one: DisplayFacts) -> str:
-    """The names of its languages, each in itself, in their order."""
-    known = languages()
-    return ", ".join(known[code].name if code in known else code for code in one.languages)
-
-
-class DisplayList(Listing):
-    """The list: what is not seen first."""
-
-    def __init__(self, reader: Reader, address: str, version: str) -> None:
-        """*address* is what a screen opens to be paired, *version* of the program that runs here."""
-        super().__init__(reader, reader.text("displays.title"), classes="p-display-list")
-        self._reader = reader
-        self._version = version
-        self._empty = reader.text("displays.empty", address=address)
-
-    def show_displays(self, found: Sequence[DisplayFacts], now: datetime) -> None:
-        """Show *found* as it is at *now*."""
-        reader = self._reader
-        shown = sorted(found, key=lambda one: one.is_seen(now))[:SHOWN]
-        seen = sum(one.is_seen(now) for one in found)
-        told = [reader.count("displays.told", len(found), seen=reader.integer(seen))] if found else []
-        if len(shown) < len(found):
-            told.append(reader.text("displays.first", shown=reader.integer(len(shown))))
-        self.show(
-            Page(
-                [Column(reader.text(f"displays.{name}")) for name in COLUMNS],
-                [Line(one.id, self._cells(one, now)) for one in shown],
-                told=" · ".join(told),
-                empty=self._empty,
-            )
-        )
-
-    def _cells(self, one: DisplayFacts, now: datetime) -> tuple[Cell | str, ...]:
-        reader, pill = self._reader, state(one, self._reader, now)
-        seen = reader.text("displays.never")
-        if one.last_seen_at is not None:
-            seen = reader.ago(one.last_seen_at, now)
-        other = ""
-        if one.version not in ("", self._version):
-            other = reader.text("displays.version.other", version=self._version)
-        return (
-            Cell(one.name, href=f"/admin/displays/{one.id:d}"),
-            one.site_name,
-            Cell(pill.text, kind=pill.kind, icon=pill.icon),
-            seen,
-            Cell(one.version, meta=other),
-            size(one, reader),
-            spoken(one),
-        )
 
 
 class DisplayCard(FactsCard):
@@ -144,7 +89,6 @@ class SeenCard(Card):
         self._reader = reader
         with self:
             self._drawn = Drawn(OVERVIEW)
-            ui.link(reader.text("overview.displays.all"), "/admin/displays").classes("p-text-link")
 
     def show(self, found: Sequence[Heartbeat], now: datetime) -> None:
         """Show *found* as it is at *now*."""
@@ -160,5 +104,7 @@ class SeenCard(Card):
                 "icon": "cloud_off" if missing else "check_circle",
                 "told": reader.count("overview.displays.seen", len(found), seen=seen),
                 "missing": reader.text("overview.displays.not", names=names) if missing else "",
+                "list": MISSING if missing else LIST,
+                "words": reader.text(f"overview.displays.{'missing' if missing else 'all'}"),
             }
         )

@@ -6,17 +6,21 @@ its cells. Sorting and paging are links, so that the address says what is shown 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from components.drawn import Card, Drawn
 from components.words import Reader
 
+By = TypeVar("By")
 TABLE = """
 <h2 v-if="props.row.title" :id="props.row.heading">{{ props.row.title }}</h2>
 <p v-if="props.row.told" class="p-muted p-small p-listing-told" role="status">{{ props.row.told }}</p>
-<p v-if="props.row.empty" class="p-empty">{{ props.row.empty }}</p>
+<div v-if="props.row.empty">
+  <p class="p-empty">{{ props.row.empty }}</p>
+  <a v-if="props.row.way_on" class="p-page-link" :href="props.row.way_on">{{ props.row.words_on }}</a>
+</div>
 <table v-else class="p-listing-table">
   <caption class="p-hidden-text">{{ props.row.caption }}</caption>
   <thead><tr>
@@ -100,6 +104,9 @@ class Page:
     """How many there are, or which part of them this is."""
     empty: str = ""
     """Said instead of a table without lines."""
+    way_on: str = ""
+    """Below it: the path to what can be done about that, and its words."""
+    words_on: str = ""
     previous: str = ""
     next: str = ""
 
@@ -127,6 +134,8 @@ class Table(Drawn):
             | {
                 "told": page.told,
                 "empty": "" if page.lines else page.empty,
+                "way_on": page.way_on,
+                "words_on": page.words_on,
                 "heads": [_head(column) for column in page.columns],
                 "lines": [
                     {"key": line.key, "cells": [_cell(cell) for cell in line.cells]} for line in page.lines
@@ -161,6 +170,24 @@ class Listing(Card):
     def show(self, page: Page) -> None:
         """Show *page* instead of what is shown."""
         self._table.show_page(page)
+
+
+def sortable(
+    label: str,
+    by: By,
+    sort: By,
+    descending: bool,
+    link: Callable[[By, bool], str],
+    *,
+    number: bool = False,
+    falling_first: bool = False,
+) -> Column:
+    """A column that sorts *by* something, in a table that is sorted by *sort*: the other way round if that
+    is the same. *link* makes the address of the table sorted by something, falling or rising.
+    """
+    if by != sort:
+        return Column(label, number, link(by, falling_first))
+    return Column(label, number, link(by, not descending), "descending" if descending else "ascending")
 
 
 def _head(column: Column) -> dict[str, Any]:

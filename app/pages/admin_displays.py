@@ -1,10 +1,13 @@
-"""`/admin/displays`: all displays, and which of them are seen now (K7)."""
+"""`/admin/displays`: all displays, and which of them need a hand, with a search and filters (K7)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from nicegui import ui
+from sqlalchemy import Connection
 from starlette.requests import Request
 
 from app import clock
@@ -12,10 +15,15 @@ from app.about import VERSION
 from app.access.visitor import Operator
 from app.pages.console import Console
 from app.pages.new_display import screen_address
+from app.pages.row_id import row_id
 from components.bound import Show, When
-from components.displays import DisplayList
+from components.display_list import DisplayList
+from components.displays import LIST
+from components.filters import Filters
 from data.announcements import Topic
-from data.queries.display_list import DisplayFacts, listed, until_unseen
+from data.queries import display_list
+from data.queries.accounts import cleaned
+from data.queries.display_list import ListedDisplays, Sort, State, until_unseen
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -27,24 +35,168 @@ AT_MOST_EVERY = 1.0
 def install(portal: Portal) -> None:
     """Install the page."""
 
-    @ui.page("/admin/displays")
-    async def displays(request: Request, operator: Operator) -> None:
-        await draw(Console(portal, operator, request))
+    @ui.page(LIST)
+    async def displays(
+        request: Request,
+        operator: Operator,
+        search: str = "",
+        site: str = "",
+        state: str = "",
+        sort: str = "",
+        page: str = "",
+    ) -> None:
+        asked = Asked.of(search, site, state, sort, page)
+        await DisplaysPage(Console(portal, operator, request), asked).draw()
 
 
-async def draw(console: Console) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for; unknown words of an address are dropped, never a wider search (T5)."""
+
+    search: str = ""
+    site_id: int | None = None
+    state: State | None = None
+    sort: Sort = Sort.STATE
+    descending: bool = False
+    page: int = 1
+
+    @classmethod
+    def of(cls, search: str, site: str, state: str, sort: str, page: str = "") -> Asked:
+        """Read out of an address. A site that can't be one is that of no display."""
+        site_id = None
+        if site:
+            site_id = row_id(site) or 0
+        by = sort.removeprefix("-")
+        return cls(
+            cleaned(search)[: display_list.LONGEST_SEARCH],
+            site_id,
+            State(state) if state in set(State) else None,
+            Sort(by) if by in set(Sort) else Sort.STATE,
+            sort.startswith("-") and by in set(Sort),
+            row_id(page) or 1,
+        )
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What narrows the list, by the names that the address has for it."""
+        return {
+            "search": self.search,
+            "site": "" if self.site_id is None else str(self.site_id),
+            "state": self.state.value if self.state is not None else "",
+        }
+
+    @property
+    def order(self) -> str:
+        """As the address has it; the usual one is not told."""
+        if (self.sort, self.descending) == (Sort.STATE, False):
+            return ""
+        return ("-" if self.descending else "") + self.sort.value
+
+    @property
+    def address(self) -> str:
+        """Where this is shown."""
+        page = "" if self.page == 1 else str(self.page)
+        given = {**self.filters, "sort": self.order, "page": page}
+        query = urlencode({name: value for name, value in given.items() if value})
+        return f"{LIST}?{query}" if query else LIST
+
+    def sorted(self, sort: Sort, descending: bool) -> str:
+        """The address of its first page in another order."""
+        return replace(self, sort=sort, descending=descending, page=1).address
+
+    def turned(self, page: int) -> str:
+        """The address of another page."""
+        return replace(self, page=page).address
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer, and what it is one to: another search is another answer, also with the same rows."""
+
+    asked: Asked
+    displays: ListedDisplays
+
+
+class DisplaysPage:
     """The list; it follows each heartbeat, and time alone where none comes."""
-    reader, cards = console.reader, console.cards()
-    told = (When(Topic.DISPLAYS, at_most_every=lambda: AT_MOST_EVERY), When(Topic.SITES))
-    found = cards.bind(listed, *told, tells_time=True, until=lambda found: until_unseen(found, clock.now()))
-    await cards.load()
 
-    def draw_list(displays: tuple[DisplayFacts, ...]) -> Show[tuple[DisplayFacts, ...]]:
-        card = DisplayList(reader, screen_address(console), VERSION)
-        card.show_displays(displays, clock.now())
-        return lambda displays: card.show_displays(displays, clock.now())
+    def __init__(self, console: Console, asked: Asked) -> None:
+        self.console = console
+        self.asked = asked
+        self.cards = console.cards()
+        told = [When(topic, at_most_every=lambda: AT_MOST_EVERY) for topic in (Topic.DISPLAYS, Topic.SITES)]
+        self.found = self.cards.bind(
+            self.ask,
+            *told,
+            tells_time=True,
+            until=lambda found: until_unseen(found.displays.all, clock.now()),
+        )
 
-    with console.page(reader.text("displays.title")) as frame:
-        with frame.title:
-            ui.link(reader.text("displays.add"), "/admin/displays/new").classes("p-page-link is-main")
-        found.draw(draw_list)
+    def ask(self, db: Connection) -> Found:
+        """Asked in a thread."""
+        return Found(self.asked, display_list.listed(db))
+
+    async def draw(self) -> None:
+        """The page."""
+        await self.cards.load()
+        reader = self.console.reader
+        with self.console.page(reader.text("displays.title")) as frame:
+            with frame.title:
+                ui.link(reader.text("displays.add"), "/admin/displays/new").classes("p-page-link is-main")
+            self.found.draw(self.draw_filters, silent=True)
+            self.found.draw(self.draw_list)
+
+    def draw_filters(self, found: Found) -> Show[Found]:
+        """Search, site and state; nothing where there is nothing to look for."""
+        reader, values = self.console.reader, self.asked.filters
+        filters = Filters(reader, values, self.look)
+        filters.search("search", reader.text("displays.search"))
+        sites = {str(id_): name for id_, name in found.displays.sites}
+        if len(sites) > 1 or values["site"]:
+            everywhere = reader.text("chargerlist.all_sites")
+            filters.choice("site", reader.text("displays.site"), sites, everything=everywhere)
+        states = {one.value: reader.text(f"displays.state.{one}") for one in State}
+        every = reader.text("displays.state.any")
+        filters.choice("state", reader.text("displays.state.filter"), states, everything=every)
+
+        def show(found: Found) -> None:
+            filters.set_visibility(bool(found.displays.all))
+
+        show(found)
+        return show
+
+    def draw_list(self, found: Found) -> Show[Found]:
+        """The table."""
+        card = DisplayList(
+            self.console.reader,
+            screen_address(self.console),
+            VERSION,
+            lambda sort, descending: self.asked.sorted(sort, descending),
+            lambda page: self.asked.turned(page),
+        )
+
+        def show(found: Found) -> None:
+            now, asked = clock.now(), found.asked
+            matching = found.displays.matching(
+                now,
+                VERSION,
+                search=asked.search,
+                site_id=asked.site_id,
+                state=asked.state,
+                sort=asked.sort,
+                descending=asked.descending,
+            )
+            only = asked.state if not asked.search and asked.site_id is None else None
+            card.show_displays(
+                found.displays.all, matching, asked.sort, asked.descending, asked.page, now, only=only
+            )
+
+        show(found)
+        return show
+
+    def look(self, values: dict[str, str]) -> None:
+        """Show what is looked for from its first page on; the address follows, so that reload keeps it."""
+        search, site, state = (values.get(name, "") for name in ("search", "site", "state"))
+        self.asked = Asked.of(search, site, state, self.asked.order)
+        ui.navigate.history.replace(self.asked.address)
+        self.found.ask()

@@ -9,16 +9,41 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
 from data.models import Display, Site
-from data.queries.chargers import natural_key
+from data.queries.chargers import folded, natural_key
 from data.types import Orientation
 
+LONGEST_SEARCH = 100
 SEEN_WITHIN = timedelta(seconds=90)
 """A display without a heartbeat for longer is not seen (K7)."""
+
+
+class State(StrEnum):
+    """What displays are looked for by."""
+
+    UNSEEN = "unseen"
+    """Not seen now, those too that never were: as the overview counts them."""
+    NEVER = "never"
+    """Its screen has not answered since it was paired."""
+    OLD = "old"
+    """Seen, with the page of another program than the one that runs: it should have loaded itself anew."""
+    SEEN = "seen"
+
+
+class Sort(StrEnum):
+    """What the list is in the order of."""
+
+    STATE = "state"
+    """What needs a hand first: silent, never seen, of another program; then all others."""
+    NAME = "name"
+    SITE = "site"
+    SEEN = "seen"
+    VERSION = "version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +78,87 @@ class DisplayFacts(Heartbeat):
     height: int | None
     """CSS pixels."""
     browser: str
+
+    def is_old(self, now: datetime, version: str) -> bool:
+        """Whether its screen is seen and shows the page of another program than *version*."""
+        return self.is_seen(now) and self.version not in ("", version)
+
+    def is_in(self, state: State, now: datetime, version: str) -> bool:
+        """Whether *state* is said of it; another one may be as well."""
+        match state:
+            case State.UNSEEN:
+                return not self.is_seen(now)
+            case State.NEVER:
+                return self.last_seen_at is None
+            case State.OLD:
+                return self.is_old(now, version)
+            case State.SEEN:
+                return self.is_seen(now)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDisplays:
+    """What the list is made of, as long as nobody says anything new: time alone changes the states."""
+
+    all: tuple[DisplayFacts, ...]
+    """By site and name."""
+    sites: tuple[tuple[int, str], ...]
+    """By name."""
+
+    def matching(
+        self,
+        now: datetime,
+        version: str,
+        *,
+        search: str = "",
+        site_id: int | None = None,
+        state: State | None = None,
+        sort: Sort = Sort.STATE,
+        descending: bool = False,
+    ) -> list[DisplayFacts]:
+        """Those that are looked for, as they are at *now* where *version* runs; alike ones by site and name.
+
+        What is unknown stands last, whichever way.
+        """
+        wanted = folded(search.strip()[:LONGEST_SEARCH]).split()
+        found = [
+            one
+            for one in self.all
+            if (site_id is None or one.site_id == site_id)
+            and (state is None or one.is_in(state, now, version))
+            and (not wanted or all(word in folded(f"{one.name}\n{one.site_name}") for word in wanted))
+        ]
+        known = [one for one in found if _known(one, sort)]
+        known.sort(key=lambda one: _order(one, sort, now, version), reverse=descending)
+        return known + [one for one in found if not _known(one, sort)]
+
+
+def _known(one: DisplayFacts, sort: Sort) -> bool:
+    if sort is Sort.VERSION:
+        return one.version != ""
+    return sort is not Sort.SEEN or one.last_seen_at is not None
+
+
+def _order(one: DisplayFacts, sort: Sort, now: datetime, version: str) -> tuple[object, ...]:
+    match sort:
+        case Sort.STATE:
+            return (_urgency(one, now, version),)
+        case Sort.SITE:
+            return (natural_key(one.site_name),)
+        case Sort.SEEN:
+            return (one.last_seen_at,)
+        case Sort.VERSION:
+            return (natural_key(one.version),)
+        case Sort.NAME:
+            return (natural_key(one.name),)
+
+
+def _urgency(one: DisplayFacts, now: datetime, version: str) -> int:
+    if one.last_seen_at is None:
+        return 1
+    if not one.is_seen(now):
+        return 0
+    return 2 if one.is_old(now, version) else 3
 
 
 def until_unseen(found: Iterable[Heartbeat], now: datetime) -> float | None:
@@ -90,9 +196,20 @@ def counted(db: Connection, now: datetime) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def listed(db: Connection) -> tuple[DisplayFacts, ...]:
-    """All displays by site and name."""
-    found = [_facts(row) for row in db.execute(_DISPLAYS)]
+def listed(db: Connection) -> ListedDisplays:
+    """All displays and sites, by one statement each."""
+    sites: list[tuple[int, str]] = [(row.id, row.name) for row in db.execute(select(Site.id, Site.name))]
+    sites.sort(key=lambda site: (natural_key(site[1]), site[0]))
+    return ListedDisplays(_sorted(db.execute(_DISPLAYS)), tuple(sites))
+
+
+def of_site(db: Connection, site_id: int) -> tuple[DisplayFacts, ...]:
+    """The displays of a site by name."""
+    return _sorted(db.execute(_DISPLAYS.where(Display.site_id == site_id)))
+
+
+def _sorted(rows: Iterable[Row[*tuple[Any, ...]]]) -> tuple[DisplayFacts, ...]:
+    found = [_facts(row) for row in rows]
     found.sort(key=lambda one: (natural_key(one.site_name), natural_key(one.name), one.id))
     return tuple(found)
 

@@ -155,7 +155,7 @@ def test_k7_displays_that_are_silent_for_more_than_90_seconds(yard: Yard) -> Non
     yard.set(Display, seen, last_seen_at=NOW + HOUR)  # the clock was set back
     assert yard.found()[Kind.DISPLAY].first[1] == Matter(seen, "Seen", since=NOW)
     assert yard.database.ask_now(display_list.counted, NOW) == (4, 0)
-    listed = yard.database.ask_now(display_list.listed)
+    listed = yard.database.ask_now(display_list.listed).all
     assert [(one.name, one.is_seen(NOW)) for one in listed] == [
         (name, False) for name in ("Never", "New", "Seen", "Silent")
     ]
