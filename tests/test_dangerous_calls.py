@@ -70,6 +70,8 @@ REVIEWED = {
     ("app.pages.sign_in", "href = target"),
     ("app.pages.admin_sites", "to(f'/admin/sites/{self.id}')"),
     ("app.pages.admin_sites", "to(f'/admin/sites?group={group_id}#group-title')"),
+    ("app.pages.admin_sites", "link(add)"),
+    ("app.pages.new_display", "link(way_back)"),
     ("app.pages.new_display", "to(f'/admin/displays/{display_id:d}')"),
     ("app.pages.setup", "link(path(earlier))"),
     ("app.pages.setup", "link(path(following))"),

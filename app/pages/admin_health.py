@@ -15,6 +15,7 @@ from app.operating.backups import Backup, BackupFailed
 from app.operating.health import ANSWER_SECONDS, Health, Question, diagnostics
 from app.pages.console import Console
 from components import dialogs, forms
+from components.displays import LIST, MISSING
 from components.drawn import Card
 from components.facts import FactsCard, Pill
 from components.listing import Cell, Column, Line, Listing, Page, Table
@@ -178,7 +179,11 @@ class HealthPage:
                 (text("health.power"), reader.kw(counts.power_w)),
                 (text("health.settling"), waiting, "/admin/sessions?state=settling"),
                 (text("health.heard"), heard, "/admin/chargers"),
-                (text("health.displays"), displays, "/admin/displays"),
+                (
+                    text("health.displays"),
+                    displays,
+                    LIST if counts.displays == counts.seen_displays else MISSING,
+                ),
                 (text("health.commands"), reader.integer(counts.open_commands)),
                 (text("health.quarantined"), reader.integer(counts.quarantined)),
             ]

@@ -9,6 +9,7 @@ from nicegui.element import Element
 from sqlalchemy import Connection, select
 from starlette.requests import Request
 
+from app import clock
 from app.access.account_rules import LONGEST_NAME
 from app.access.visitor import Operator, not_found
 from app.operating.sites import CannotKeep
@@ -19,17 +20,21 @@ from app.pages.site_form import SiteForm
 from components import dialogs, forms
 from components.bound import Show, When
 from components.dialogs import Problem
+from components.display_list import SiteDisplays
 from components.drawn import Card
 from components.listing import Cell, Column, Line, Listing, Page
 from data.announcements import Topic
 from data.models import Account, Charger
-from data.queries import sites
+from data.queries import display_list, sites
+from data.queries.display_list import DisplayFacts
 from data.queries.sites import MEMBERS, GroupFacts, Member, SiteFacts
 from data.types import Role
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
+AT_MOST_EVERY = 1.0
+"""Seconds between the questions for a site's displays: screens answer all the time."""
 NAMED = 3
 """Members of a group that its row names."""
 
@@ -245,6 +250,12 @@ class SitePage:
         self.id = site_id
         self.cards = console.cards()
         self.chargers = self.cards.bind(lambda db: sites.chargers_of(db, site_id), When(Topic.SITES))
+        self.displays = self.cards.bind(
+            lambda db: display_list.of_site(db, site_id),
+            When(Topic.DISPLAYS, at_most_every=lambda: AT_MOST_EVERY),
+            tells_time=True,
+            until=lambda found: display_list.until_unseen(found, clock.now()),
+        )
 
     async def draw(self) -> None:
         """The page."""
@@ -264,6 +275,7 @@ class SitePage:
                     reader.text("settings.save")
                 )
             self.chargers.draw(lambda chargers: self.draw_chargers(found, chargers))
+            self.displays.draw(self.draw_displays)
 
     def draw_chargers(self, site: SiteFacts, found: tuple[Member, ...]) -> Show[tuple[Member, ...]]:
         """The site's chargers; without any it can be removed."""
@@ -289,6 +301,20 @@ class SitePage:
             column = Column(reader.text("sites.charger"))
             card.show(Page([column], lines, empty=reader.text("sites.no_chargers")))
             remove.set_visibility(not found)
+
+        show(found)
+        return show
+
+    def draw_displays(self, found: tuple[DisplayFacts, ...]) -> Show[tuple[DisplayFacts, ...]]:
+        """The site's displays, and which of them are seen."""
+        reader = self.console.reader
+        card = SiteDisplays(reader)
+        with card, Element("div").classes("p-setup-actions"):
+            add = f"/admin/displays/new?site={self.id:d}"
+            ui.link(reader.text("sites.add_display"), add).classes("p-text-link")
+
+        def show(found: tuple[DisplayFacts, ...]) -> None:
+            card.show_displays(found, clock.now())
 
         show(found)
         return show

@@ -35,12 +35,17 @@ class DisplayFields:
     """Site, name, orientation, languages and tiles of a page, drawn where it is made."""
 
     def __init__(
-        self, reader: Reader, places: Sequence[PlaceFacts], display: DisplayFacts | None = None
+        self,
+        reader: Reader,
+        places: Sequence[PlaceFacts],
+        display: DisplayFacts | None = None,
+        *,
+        site_id: int | None = None,
     ) -> None:
-        """*display* is changed; without one a new one is made."""
+        """*display* is changed; without one a new one is made, at the site *site_id* if one is named."""
         self._reader = reader
         names = {place.id: place.name for place in places}
-        site = next(iter(names)) if len(names) == 1 else None
+        site = next(iter(names)) if len(names) == 1 else site_id
         if display is not None:
             names.setdefault(display.site_id, display.site_name)
             site = display.site_id

@@ -15,6 +15,7 @@ from app.access.visitor import Operator
 from app.pages.console import Console
 from app.pages.display_form import DisplayFields, problem
 from app.pages.new_charger import buttons
+from app.pages.row_id import row_id
 from components import dialogs, forms
 from components.dialogs import Problem
 from components.drawn import Card
@@ -31,8 +32,8 @@ def install(portal: Portal) -> None:
     """Install the page. Before that of one display, whose address looks like it."""
 
     @ui.page("/admin/displays/new")
-    async def page(request: Request, operator: Operator, code: str = "") -> None:
-        await draw(Console(portal, operator, request), code)
+    async def page(request: Request, operator: Operator, code: str = "", site: str = "") -> None:
+        await draw(Console(portal, operator, request), code, row_id(site))
 
 
 def screen_address(console: Console) -> str:
@@ -47,14 +48,18 @@ def note_only_here(console: Console) -> None:
         told.classes("p-note-box p-small").props("role=note")
 
 
-async def draw(console: Console, code: str) -> None:
-    """The page, with the *code* that a screen's QR code has brought along."""
+async def draw(console: Console, code: str, site_id: int | None) -> None:
+    """The page, with the *code* that a screen's QR code has brought along, or for the site *site_id*."""
     reader = console.reader
     places = await console.portal.database.ask(setup.places)
+    site = next((one for one in places if one.id == site_id), None)
+    # Whoever comes from a site goes back there.
+    way_back = "/admin/displays" if site is None else f"/admin/sites/{site.id:d}"
+    back_to = reader.text("displays.title") if site is None else site.name
     with console.page(reader.text("displays.add")) as frame:
         ui.add_head_html('<link rel="stylesheet" href="/look/setup.css">')
         with frame.title:
-            back = ui.link(f"← {reader.text('displays.title')}", "/admin/displays")
+            back = ui.link(f"← {back_to}", way_back)
             back.classes("p-text-link p-way-back").move(target_index=0)
         with Card("p-two-thirds p-fields p-setup-form"):
             if not places:
@@ -67,7 +72,7 @@ async def draw(console: Console, code: str) -> None:
             box = dialogs.field(reader.text("displays.code"), shown(code), longest=LONGEST_CODE)
             box.props("autocomplete=off autocapitalize=characters spellcheck=false")
             box.props["hint"] = reader.text("displays.code.hint")
-            fields = DisplayFields(reader, places)
+            fields = DisplayFields(reader, places, site_id=None if site is None else site.id)
             # Whoever has scanned the code goes on with what is still to be said.
             (fields.name if box.value else box).props("autofocus")
 
@@ -89,7 +94,7 @@ async def draw(console: Console, code: str) -> None:
                 reader.text("displays.pair"),
                 pair,
                 fields=[box, fields.name],
-                skip=(reader.text("settings.cancel"), "/admin/displays"),
+                skip=(reader.text("settings.cancel"), way_back),
             )
 
 
