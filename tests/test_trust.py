@@ -19,7 +19,7 @@ from tests.trust.board_check import Said, said
 from tests.trust.line import Line, State
 from tests.trust.moved_clock import MovedClock
 from tests.trust.place import Place
-from tests.trust.screen import Shown, Tile, read
+from tests.trust.screen import LAUNCHER, Shown, Tile, read, switches
 from tests.world import NOW, add_session
 
 PAGE = """
@@ -188,3 +188,10 @@ async def test_a_line_refuses_swallows_and_comes_back() -> None:
     writer.close()
     await line.end()
     server.close()
+
+
+def test_the_screen_of_the_hour_has_the_switches_of_the_documented_launcher() -> None:
+    found = switches(LAUNCHER.read_text())
+    assert {"--kiosk", "--no-first-run", "--js-flags=--max-old-space-size=32"} <= set(found)
+    assert len(found) == len({switch.partition("=")[0] for switch in found}), "of two the last one counts"
+    assert not [switch for switch in found if "$" in switch or '"' in switch]

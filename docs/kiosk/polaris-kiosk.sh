@@ -103,6 +103,7 @@ chromium --kiosk --window-position=0,0 ${size:+"--window-size=$size"} --user-dat
     --disable-features=Translate,TranslateUI,MediaRouter,InfiniteSessionRestore --disable-translate \
     --disable-pinch --overscroll-history-navigation=0 --disable-component-update --disable-background-networking \
     --check-for-update-interval=31536000 --disable-extensions --force-device-scale-factor=1 \
+    --js-flags=--max-old-space-size=32 \
     ${POLARIS_KIOSK_FLAGS:-} "file://$start" &
 browser=$!
 

@@ -1,4 +1,4 @@
-"""The screen: Chromium, started plainly, so that nothing of it is switched off that a real one has.
+"""The screen: Chromium with the switches of docs/kiosk, so that nothing differs from a real one.
 
 WebDriver is attached for a moment to read what the page shows, and lets go again.
 """
@@ -20,10 +20,20 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
-from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
+from tests.browser.flags import take_the_driver_of_this_machine
 
 START = 60.0
 """Seconds that Chromium may take."""
+LAUNCHER = Path(__file__).resolve().parents[2] / "docs" / "kiosk" / "polaris-kiosk.sh"
+HERE = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+    "--window-size=1920,1080",
+)
+"""What a machine without a screen needs, and whoever wants to look at the page."""
 VOID = frozenset({"img", "br", "meta", "link", "input", "hr", "base", "source"})
 
 
@@ -84,11 +94,9 @@ class Screen:
             self._process = subprocess.Popen(
                 [
                     chromium,
-                    *FLAGS,
+                    *switches(LAUNCHER.read_text()),
+                    *HERE,
                     f"--user-data-dir={self._profile}",
-                    "--remote-debugging-port=0",
-                    "--window-size=1920,1080",
-                    "--password-store=basic",
                     address,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -191,6 +199,12 @@ class Look:
             self._driver.save_screenshot(str(file))
         except WebDriverException:
             return
+
+
+def switches(launcher: str) -> list[str]:
+    """The browser's switches in the text of a *launcher*; not those that it fills in."""
+    command = launcher.split("\nchromium ")[1].split("&\n")[0]
+    return [word for word in command.split() if word.startswith("--") and "$" not in word]
 
 
 def _own(pid: int) -> int:
