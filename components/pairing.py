@@ -12,6 +12,8 @@ from typing import Any
 from nicegui import ui
 from nicegui.element import Element
 
+from components import board_layout as layout
+from components import board_words
 from components.forms import text
 from components.qr import show_qr
 from components.words import Reader
@@ -20,6 +22,12 @@ STEPS = ("pairing.step.open", "pairing.step.sign_in", "pairing.step.confirm")
 EVERY = timedelta(seconds=10)
 """The countdown is told anew so often: a screen may wait for years, and nobody counts the seconds."""
 NONE = "····"
+SIZES = (3.3, 2.9, 2.6, 2.3, 2.0)
+"""Of the console's address, in u of the style sheet; it stands once, below both languages."""
+LYING, STANDING = (86.0, 5.8), (60.0, 12.0)
+"""Room for it, width and height in u: on a screen that lies, and on one that stands."""
+LINE = 1.2
+"""Height of its lines, as a multiple of its size."""
 
 
 class Pairing:
@@ -95,12 +103,22 @@ class Pairing:
         with ui.element("ol").classes("k-pairing-steps"):
             for step in STEPS:
                 with ui.element("li"):
-                    text("span", first.text(step, address=self._address))
+                    text("span", first.text(step))
                     self._in_others(step)
+                    if step == STEPS[0]:
+                        self._draw_address()
+
+    def _draw_address(self) -> None:
+        shown, boxes = self._address, [(wide * layout.REGULAR, high) for wide, high in (LYING, STANDING)]
+        for wide, high in boxes:
+            shown, _ = layout.fitted(shown, wide, high, SIZES[-1:], LINE)
+        label = text("p", shown).classes("k-pairing-address").props('translate=no dir=ltr lang=""')
+        for name, size in board_words.variables(size=[_size(shown, *box) for box in boxes]).items():
+            label.style[name] = str(size)
 
     def _in_others(self, key: str) -> None:
         for reader in self._readers[1:]:
-            self._said(reader, reader.text(key, address=self._address))
+            self._said(reader, reader.text(key))
 
     def _say(self, key: str, **values: str) -> None:
         for reader, label in zip(self._readers, self._left, strict=True):
@@ -117,3 +135,9 @@ class Pairing:
         label = text("span", content)
         label.props["lang"] = reader.language.code
         return label
+
+
+def _size(shown: str, width: float, height: float) -> float:
+    """The first of `SIZES` in which *shown* fits a box: an address is broken anywhere."""
+    fitting = (size for size in SIZES if layout.lines(shown, width, size) * size * LINE <= height)
+    return next(fitting, SIZES[-1])

@@ -1,4 +1,4 @@
-"""A board, as the only page, that tests tell what to show: ``python -m tests.board_process PORT``."""
+"""A board that tests tell what to show, and a page that pairs: ``python -m tests.board_process PORT``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from nicegui import ui
 
 from components import theme
 from components.board import Board, Face
+from components.pairing import Pairing
 from components.texts import Language, languages
 from components.words import reader
 from data.types import Orientation, Theme
@@ -68,6 +69,7 @@ NOTHING = {
 }
 
 
+LEFT = timedelta(minutes=10)
 WORDY = "nl"
 """The code of a language that no file has: its words are longer than those of any that one has."""
 
@@ -111,6 +113,16 @@ def main(port: int) -> None:
             on_turn=shown.turn,
         )
         shown.show({})
+
+    @ui.page("/pairing")
+    def pairing(address: str, first: str, full: bool = False) -> None:
+        others = sorted(code for code in ("de", "en") if code != first)
+        readers = [reader(code, None) for code in (first, *others)]
+        theme.dress(readers[0], Theme.DARK)
+        drawn = Pairing(readers, address + "/admin/displays/new", lambda: None)
+        drawn.show("ABCD2345", LEFT, LEFT)
+        if full:
+            drawn.wait()
 
     @nicegui.app.post("/show")
     async def show(request: Request) -> dict[str, Any]:

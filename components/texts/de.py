@@ -2521,7 +2521,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.cookies.text": "Ein Display wird an einem Cookie dieser Website erkannt. Bitte im Browser "
     "Cookies erlauben; diese Seite versucht es von selbst wieder.",
     "pairing.title": "Dieses Display koppeln",
-    "pairing.step.open": "QR-Code scannen oder {address} öffnen",
+    "pairing.step.open": "QR-Code scannen oder diese Adresse öffnen:",
     "pairing.step.sign_in": "Als Betreiber anmelden",
     "pairing.step.confirm": "Code vergleichen, Standort wählen und bestätigen",
     "pairing.qr": "QR-Code für den Betreiber: öffnet die Seite, die dieses Display koppelt",

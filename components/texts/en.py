@@ -2434,7 +2434,7 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "pairing.cookies.text": "A display is known by a cookie of this site. Allow cookies in the browser; "
     "this page tries again by itself.",
     "pairing.title": "Pair this display",
-    "pairing.step.open": "Scan the QR code, or open {address}",
+    "pairing.step.open": "Scan the QR code, or open this address:",
     "pairing.step.sign_in": "Sign in as an operator",
     "pairing.step.confirm": "Compare the code, choose the site and confirm",
     "pairing.qr": "QR code for the operator: opens the page that pairs this display",

@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
+import httpx
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
@@ -17,8 +19,10 @@ from app.settings import Settings
 from data.caller import Caller
 from data.models import Display, Pairing
 from data.types import Role
+from tests import boards
 from tests.app import kiosk_world
 from tests.browser.codes import read_code
+from tests.browser.looking import serving
 from tests.browser.server import Server
 from tests.browser.waiting import body, waiting
 
@@ -29,7 +33,8 @@ if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) problems.p
 const page = document.querySelector('.k-pairing');
 if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) problems.push('the page is clipped');
 const shown = 'h1, h1 + span, li, .k-pairing-code span, img, progress, button, p span';
-const parts = [...page.querySelectorAll(shown)].filter(e => getComputedStyle(e).visibility !== 'hidden');
+const parts = [...page.querySelectorAll(shown + ', .k-pairing-address')]
+  .filter(e => getComputedStyle(e).visibility !== 'hidden');
 const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
   && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
 for (const e of parts) {
@@ -42,6 +47,8 @@ for (const a of parts) for (const b of parts) {
   if (a === b || a.contains(b) || b.contains(a)) continue;
   if (over(box(a), box(b))) problems.push(a.outerHTML + ' is over ' + b.outerHTML);
 }
+const bar = box(page.querySelector('progress'));
+if (bar.width < .12 * innerWidth) problems.push('the bar is ' + bar.width);
 const qr = box(page.querySelector('img')), code = [...document.querySelectorAll('.k-pairing-code span')];
 return {
   problems, code: code.map(e => e.textContent).join(''), halves: code.length,
@@ -49,6 +56,19 @@ return {
   qr: [qr.left, qr.top, qr.width, qr.height].map(Math.round),
 };
 """
+
+IS_DRAWN = """
+return document.fonts.status === 'loaded' && !!document.querySelector('.k-pairing progress[max]')
+  && !!document.querySelector('.k-pairing-address')
+"""
+SAY = """
+for (const e of document.querySelectorAll('.k-pairing-foot p')) {
+  const which = arguments[0] || 'p:first-child';
+  e.style.animation = 'none';
+  e.style.visibility = e.matches(which) ? 'visible' : 'hidden';
+}
+"""
+"""Has the foot say one of what stands there, instead of the other two."""
 
 
 def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
@@ -77,6 +97,35 @@ def test_k1_k2_k8_a_screen_from_its_code_to_its_board_and_back(
     assert not kiosk_world.MONEY.search("\n".join(heard))
     assert not kiosk_world.ENERGY.search("\n".join(heard))
     _revoked_between_two_runs(selenium, server, yard)
+
+
+def test_k9_a_page_that_pairs_fits_at_any_address(tmp_path: Path, selenium: webdriver.Chrome) -> None:
+    """K9, K1: in either order of the languages, and whatever the foot says; the address stands once, whole,
+    unless it is longer than any that somebody types.
+    """
+    wrong, short = [], "https://charge.example.org"
+    long = "https://charging.stadtwerke-irgendwo-am-see.example.org:8443"
+    longest = "https://" + ".".join(["w" * 63] * 3) + ".example.org:8443"
+    with serving(tmp_path / "output.log") as url:
+        for address, first, full in (
+            (short, "de", False),
+            (long, "en", False),
+            (boards.LONG_ADDRESS, "de", True),
+            (longest, "de", False),
+        ):
+            query = {"address": address, "first": first, "full": full}
+            selenium.get(str(httpx.URL(url + "/pairing", params=query)))
+            waiting(selenium, 30).until(lambda b: b.execute_script(IS_DRAWN))
+            for said in ("", ".k-pairing-trouble", ".k-pairing-silent"):
+                selenium.execute_script(SAY, said)
+                for size in (*SCREENS, (800, 480), (480, 800), (1024, 768)):
+                    _be(selenium, *size)
+                    found = selenium.execute_script(MEASURE)["problems"]
+                    wrong += [f"{address} {first} {said} {size}: {one}" for one in found]
+            shown = selenium.find_element("css selector", ".k-pairing-address").text
+            if address is not longest:
+                assert shown == address + "/admin/displays/new"
+    assert wrong == []
 
 
 def test_k3_a_browser_that_keeps_no_cookies_says_so(
@@ -119,8 +168,7 @@ async def _revoke(server: Server, yard: kiosk_world.Yard) -> None:
 
 
 def _fits(browser: webdriver.Chrome, server: Server, width: int, height: int) -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    _be(browser, width, height)
     found = browser.execute_script(MEASURE)
     assert found["problems"] == [], (width, height)
     assert (found["halves"], len(found["code"])) == (2, 8)
@@ -130,6 +178,12 @@ def _fits(browser: webdriver.Chrome, server: Server, width: int, height: int) ->
     if smaller <= 720:  # the same picture everywhere; reading a large one takes seconds
         address = f"{server.url}/admin/displays/new?code={found['code']}"
         assert read_code(browser, found["qr"]) == address
+
+
+def _be(browser: webdriver.Chrome, width: int, height: int) -> None:
+    """A screen of this size."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def _keyboard(browser: webdriver.Chrome, server: Server) -> None:
