@@ -89,6 +89,10 @@ class KioskPage:
     token_hash: str
     display: KnownDisplay | None
     """What it was drawn with; ``None`` while it waits for an operator."""
+    address: str
+    """What counts as the network address that it was fetched from."""
+    is_first: bool
+    """Its token was given with it: another page of the browser may be given one in the same moment."""
 
     async def admits(self, cookies: Mapping[str, str]) -> bool:
         """True if a socket that brings *cookies* is this screen's, and its display exists."""
@@ -125,19 +129,20 @@ class Displays:
         Either way the answer brings its cookie, for 400 days from now (K3), and its page belongs to it.
         Raises `DatabaseSilent`: a screen keeps its token while nobody can say whether it is good.
         """
-        token, found = self._token(request), None
+        token, found, is_first = self._token(request), None, False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if token is not None:
                     found = await self._database.ask(displays.by_token, tokens.hashed(token))
                 if token is None or (found is None and not await self._waits(token, request)):
                     # One that opens nothing any more, or came from elsewhere, is never made good again.
-                    token = tokens.new()
+                    token, is_first = tokens.new(), True
                     self._given.add(tokens.hashed(token), _address(request))
         except TimeoutError:
             raise DatabaseSilent from None
         token_hash = tokens.hashed(token)
-        request.scope[open_pages.KIOSK] = KioskPage(self, token_hash, found)
+        page = KioskPage(self, token_hash, found, _address(request), is_first)
+        request.scope[open_pages.KIOSK] = page
         bring(request, self.cookie.given(token))
         return found
 
@@ -151,6 +156,8 @@ class Displays:
         address = _address(request)
         self._codes.take(address)
         screen = Screen(page.token_hash, address, browser_name(request.headers.get("user-agent")))
+        if self._given.has(page.token_hash, address):
+            _load_again_beside(page)
         self._given.forget(page.token_hash)  # from now on its row says whether it is good
         try:
             return await self._database.change(display_rows.wait, screen, _code, clock.now(), anew=anew)
@@ -193,10 +200,13 @@ class Displays:
 
         Or is about to: of two of its pages that are loaded at once neither takes the other's token away.
         """
-        if self._given.has(tokens.hashed(token), _address(request)):
+        token_hash, address = tokens.hashed(token), _address(request)
+        if self._given.has(token_hash, address):
             return True
-        found = await self._database.ask(displays.waiting, tokens.hashed(token), clock.now())
-        return found is not None and found.address == _address(request)
+        if any((one.token_hash, one.address) == (token_hash, address) for one in _waiting().values()):
+            return True
+        found = await self._database.ask(displays.waiting, token_hash, clock.now())
+        return found is not None and found.address == address
 
     # --- an operator
 
@@ -335,6 +345,22 @@ def _shown() -> dict[str, tuple[str, KnownDisplay]]:
     """The open pages that show a board, by the id of their client: of which token, and drawn with what."""
     pages = open_pages.kiosks().items()
     return {one: (page.token_hash, page.display) for one, page in pages if page.display is not None}
+
+
+def _waiting() -> dict[str, KioskPage]:
+    """The pages before a browser that wait for an operator, by the id of their client."""
+    return {one: page for one, page in open_pages.kiosks(connected=True).items() if page.display is None}
+
+
+def _load_again_beside(page: KioskPage) -> None:
+    """*page* is before a browser, with a token of its own: let others load again that may be before the same.
+
+    A page whose socket was there before *page*'s cookie shows the code of a token that its browser no
+    longer has: confirmed, it would be a display that no screen shows (T60). What it loads brings what the
+    browser has, so that it loads again once in its life; another screen's keeps its code.
+    """
+    near = {one: its for one, its in _waiting().items() if its.is_first and its.address == page.address}
+    open_pages.reload({one for one, other in near.items() if other.token_hash != page.token_hash})
 
 
 def _row(

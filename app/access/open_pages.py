@@ -66,9 +66,13 @@ def kiosk_of(client: Client) -> KioskPage | None:
     return None if client._request is None else client._request.scope.get(KIOSK)
 
 
-def kiosks() -> dict[str, KioskPage]:
-    """The open pages of `/kiosk`, by the id of their client."""
-    shown = {one: kiosk_of(client) for one, client in Client.instances.items()}
+def kiosks(*, connected: bool = False) -> dict[str, KioskPage]:
+    """The open pages of `/kiosk`, by the id of their client; only those that are *connected* to a browser."""
+    shown = {
+        one: kiosk_of(client)
+        for one, client in Client.instances.items()
+        if client.has_socket_connection or not connected
+    }
     return {one: page for one, page in shown.items() if page is not None}
 
 

@@ -294,4 +294,4 @@ async def test_k2_a_page_says_whose_it_is(portal: Portal, server: Server) -> Non
     assert "Olga" not in answer.text
     assert portal.sign_ins.cookie + "=" not in str(answer.headers)
     shown = [page for page in open_pages.kiosks().values() if page.token_hash == hashed(screen.token or "")]
-    assert shown == [KioskPage(portal.displays, hashed(screen.token or ""), None)]
+    assert shown == [KioskPage(portal.displays, hashed(screen.token or ""), None, "127.0.0.1", True)]
