@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from nicegui import ElementFilter
@@ -18,6 +20,7 @@ from app import about, clock
 from app.access import tokens
 from app.boards.heartbeats import Answer, Heartbeats
 from app.boards.rhythm import Turn
+from app.boards.screens import Screen
 from app.boards.sites import Seen
 from app.portal import Portal
 from components.words import reader
@@ -170,6 +173,77 @@ async def test_no_board_s_trouble_keeps_the_server_from_ending(portal: Portal) -
     assert [page.shown for page in pages] == [1, 1]
     for screen in screens:
         portal.screens.close(screen)
+
+
+class Hung:
+    """A page that counts; one that *answers* says so at each beat."""
+
+    is_there = True
+
+    def __init__(self, *, answers: bool) -> None:
+        self.screen: Screen
+        self.answers, self.beats, self.loads = answers, 0, 0
+
+    def pages(self, board: SiteBoard) -> int:
+        return 1
+
+    def show(self, seen: Seen, turn: Turn) -> None: ...
+
+    def beat(self, number: int) -> None:
+        self.beats += 1
+        if self.answers:
+            self.screen.answered()
+
+    def reload(self) -> None:
+        self.loads += 1
+
+
+async def test_k13_at_four_what_answers_loads_anew_once_and_nothing_else(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K13: neither a screen that has never answered, nor one that does not any more, nor one that is not
+    there: it might not come back. It does once it answers again; tomorrow all that answer do.
+    """
+    for name, seconds in (("SHORTEST", 0.01), ("LONGEST", 0.02), ("ANSWERS", 1.0)):
+        monkeypatch.setattr(f"app.boards.screens.{name}", seconds)  # beats come whatever the clock says
+    site = await portal.database.change(add_site, zone="Asia/Kolkata")
+    known = KnownDisplay(EARLY, site, "Entrance", Orientation.AUTO, ("en",), 8)
+    four = datetime(2026, 11, 23, 4, tzinfo=ZoneInfo("Asia/Kolkata")).astimezone(UTC)
+    pages = [Hung(answers=answers) for answers in (True, False, True, True)]
+    _, _, no_more, away = pages
+
+    async def until(true: Callable[[], bool]) -> None:
+        for _ in range(3_000):
+            if true():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError
+
+    async def loads() -> list[int]:
+        """How often each was loaded anew, some beats later."""
+        least = {page: page.beats + 5 for page in pages if page.is_there}
+        await until(lambda: all(page.beats >= beats for page, beats in least.items()))
+        return [page.loads for page in pages]
+
+    with clock.at(four - timedelta(hours=1)):
+        for page in pages:
+            page.screen = await portal.screens.open(known, page, "")
+            page.screen.begin()
+        assert await loads() == [0, 0, 0, 0]
+        away.is_there = no_more.answers = False
+        await until(lambda: not no_more.screen._answers and not away.screen._answers)
+        clock.advance(timedelta(hours=1, seconds=-1))
+        assert await loads() == [0, 0, 0, 0]
+        clock.advance(timedelta(seconds=5))
+        assert await loads() == [1, 0, 0, 0]
+        clock.advance(timedelta(hours=3))
+        assert await loads() == [1, 0, 0, 0], "once a day, and none that is silent"
+        no_more.answers = away.is_there = True
+        assert await loads() == [1, 0, 1, 1]
+        clock.advance(timedelta(hours=21))
+        assert await loads() == [2, 0, 2, 2], "a day later"
+    for page in pages:
+        portal.screens.close(page.screen)
 
 
 async def stored(portal: Portal) -> Display:
