@@ -8,7 +8,7 @@ from decimal import Decimal
 from components.sessions_csv import BOM, energy, line, moment
 from components.words import Reader
 from data.money import minor_digits
-from data.queries.session_list import ListedSession
+from data.queries.listed_sessions import ListedSession
 
 COLUMNS = (
     "number",

@@ -8,8 +8,9 @@ from datetime import datetime
 from components.listing import Cell, Column, Line, Listing, Page
 from components.session_list import billed, span, state_pill
 from components.words import UNKNOWN, Reader
+from data.queries.listed_sessions import ListedSession, Unbilled
 from data.queries.own_sessions import Corrected, OwnSessions
-from data.queries.session_list import ListedSession, Place, Unbilled
+from data.queries.session_list import Place
 
 HEADS = (("when", False), ("charger", False), ("energy", True), ("duration", True), ("state", False))
 PATH = "/account/sessions"

@@ -9,7 +9,8 @@ from components.listing import Cell, Column, Line, Listing, Page
 from components.recent_sessions import ICONS
 from components.words import UNKNOWN, Reader
 from data.live import Reading
-from data.queries.session_list import Found, ListedSession, Place, Sort, State, Wanted
+from data.queries.listed_sessions import ListedSession, State
+from data.queries.session_list import Found, Place, Sort, Wanted
 
 HEADS: tuple[tuple[str, Sort | None, bool], ...] = (
     ("start", Sort.START, False),

@@ -14,8 +14,8 @@ from components.listing import Cell, Column, Line, Listing, Page
 from components.recent_sessions import ICONS
 from components.words import UNKNOWN, Reader
 from data.queries.charges import BilledLine, Correction
+from data.queries.listed_sessions import ListedSession, Unbilled
 from data.queries.session_facts import Quarantined, SessionFacts
-from data.queries.session_list import ListedSession, Unbilled
 from data.types import Authorization
 
 FLAGS = """

@@ -32,7 +32,8 @@ from data.live import LiveSession, Reading
 from data.models import Account, Charger, Site
 from data.periods import day_start
 from data.queries import accounts, session_list
-from data.queries.session_list import Found, Place, Sort, State, Wanted
+from data.queries.listed_sessions import State
+from data.queries.session_list import Found, Place, Sort, Wanted
 from data.types import Role
 
 if TYPE_CHECKING:

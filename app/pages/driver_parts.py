@@ -22,7 +22,8 @@ from data.periods import local_day
 from data.queries import cards, driver_page, session_list
 from data.queries.accounts import AccountFacts
 from data.queries.driver_page import SHOWN, Booked, Groups, Subscribed
-from data.queries.session_list import ListedSession, Wanted
+from data.queries.listed_sessions import ListedSession
+from data.queries.session_list import Wanted
 
 AT_MOST_EVERY = 1.0
 """Seconds between the questions of one card of an open page."""

@@ -18,8 +18,8 @@ from data.models import (
     QuarantinedMessage,
     Reservation,
 )
-from data.queries import session_list
-from data.queries.session_list import ListedSession
+from data.queries import listed_sessions
+from data.queries.listed_sessions import ListedSession
 from data.types import Authorization
 
 MOST_POINTS = 300
@@ -128,7 +128,7 @@ _MESSAGES = (
 
 def facts(db: Connection, session_id: int) -> SessionFacts | None:
     """What there is to know of the session *session_id*, if there is one."""
-    listed = session_list.many(db, [session_id])
+    listed = listed_sessions.many(db, [session_id])
     row = db.execute(_FACTS, {"session_id": session_id}).one_or_none()
     return SessionFacts(listed[0], *tuple(row)) if row is not None and listed else None
 

@@ -8,7 +8,7 @@ the place to go on at (`Found.cut_short`): no combination of filters ever reads 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Integer,
     Text,
     and_,
     bindparam,
@@ -32,9 +31,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from data.live import Reading
-from data.models import Account, Charge, Charger, ChargingSession, Connector, Site
-from data.queries.sessions import place_number
+from data.models import Account, Charger, ChargingSession
+from data.queries import listed_sessions
+from data.queries.listed_sessions import ListedSession, State
 
 SHOWN = 50
 """Sessions on a page."""
@@ -52,19 +51,6 @@ class Sort(StrEnum):
     START = "start"
     ENERGY = "energy"
     """Of sessions that have ended: what still grows has no place in such an order."""
-
-
-class State(StrEnum):
-    """What a list can be narrowed to."""
-
-    CHARGING = "charging"
-    SETTLING = "settling"
-    """Ended, with a driver, and not finalized: what the overview and health count by this name."""
-    FINALIZED = "finalized"
-    NOBODY = "nobody"
-    """Of no driver: with a card that was not mapped."""
-    REVIEW = "review"
-    """With flags that no operator has seen to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,83 +85,6 @@ class Place:
 
     key: datetime | int
     id: int
-
-
-class Unbilled(StrEnum):
-    """Why a finalized session has no amount."""
-
-    NOBODY = "nobody"
-    NO_PLAN = "no_plan"
-    """Its driver had none, or one without a price."""
-    IMPORTED = "imported"
-    BEFORE = "before"
-    """Finalized before charges were written at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSession:
-    """A row of the list. Unknown is ``None``."""
-
-    id: int
-    started_at: datetime
-    """When it was plugged in: what the list is sorted by."""
-    ended_at: datetime | None
-    """``None`` while it is in progress."""
-    finalized_at: datetime | None
-    energy_wh: int | None
-    """``None`` while it is in progress and without a reading."""
-    power_w: int | None
-    power_derived: bool
-    reading_at: datetime | None
-    account_id: int | None
-    driver_name: str | None
-    id_tag: str
-    charger_id: int
-    charger_name: str
-    connector: int
-    """The number that stands on the plug."""
-    site_name: str
-    flags: tuple[str, ...]
-    reviewed_at: datetime | None
-    billed: tuple[tuple[int, str], ...] = ()
-    """Minor units and their currency; empty if nothing was."""
-    source: str = "ocpp"
-    """Where it came from; another one: an import."""
-    has_lines: bool = False
-    """Settlement has written lines for it, be it without an amount."""
-    energy_started_at: datetime | None = None
-    energy_ended_at: datetime | None = None
-    """Between them energy flowed at the charger (P10); meaningless while it is in progress."""
-
-    @property
-    def unbilled(self) -> Unbilled | None:
-        """Why nothing was billed; ``None`` if something was, or may be yet."""
-        if self.billed or self.finalized_at is None:
-            return None
-        if self.account_id is None:
-            return Unbilled.NOBODY
-        if self.has_lines:
-            return Unbilled.NO_PLAN
-        return Unbilled.BEFORE if self.source == "ocpp" else Unbilled.IMPORTED
-
-    @property
-    def state(self) -> State:
-        """How far it has come. One that has ended and is nobody's waits for its tag, not for settlement."""
-        if self.finalized_at is not None:
-            return State.FINALIZED
-        if self.ended_at is None:
-            return State.CHARGING
-        return State.NOBODY if self.account_id is None else State.SETTLING
-
-    @property
-    def place(self) -> Place:
-        """Where it stands in a list by start."""
-        return Place(self.started_at, self.id)
-
-    @property
-    def reading(self) -> Reading:
-        """As stored; its cost is unknown here."""
-        return Reading(self.id, self.energy_wh, self.power_w, self.power_derived, self.reading_at, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +134,18 @@ def page(
     if back:
         places.reverse()
         return Found(
-            _rows(db, [place.id for place in places]),
+            listed_sessions.many(db, [place.id for place in places]),
             previous=goes_on,
             next=places[-1] if places else before,
             cut_short=cut,
         )
     previous = (places[0] if places else after) if after is not None else None
-    return Found(_rows(db, [place.id for place in places]), previous=previous, next=goes_on, cut_short=cut)
+    return Found(
+        listed_sessions.many(db, [place.id for place in places]),
+        previous=previous,
+        next=goes_on,
+        cut_short=cut,
+    )
 
 
 def piece(
@@ -244,7 +158,7 @@ def piece(
     if wanted.nothing or wanted.drivers == () or wanted.sort not in wanted.sorts:
         return (), None
     places, goes_on, _ = _walk(db, wanted, after, False, limit)
-    return _rows(db, [place.id for place in places]), goes_on
+    return listed_sessions.many(db, [place.id for place in places]), goes_on
 
 
 def oldest(db: Connection, wanted: Wanted) -> datetime | None:
@@ -258,14 +172,6 @@ def oldest(db: Connection, wanted: Wanted) -> datetime | None:
     found = _candidates(db, way, None, descending=False, limit=1)
     key = found[0].key if found else None
     return key if isinstance(key, datetime) else None
-
-
-def many(db: Connection, ids: Collection[int]) -> tuple[ListedSession, ...]:
-    """The sessions with these *ids* that there are, in their order."""
-    return _rows(db, list(ids))
-
-
-# --- going along
 
 
 def _walk(
@@ -437,62 +343,3 @@ def _fitting(db: Connection, way: _Way, candidates: list[Place]) -> list[Place]:
     ids = [place.id for place in candidates]
     fitting = {id_ for id_, fit in db.execute(select(_s.id, fits).where(_s.id.in_(ids))) if fit}
     return [place for place in candidates if place.id in fitting]
-
-
-# --- rows
-
-
-_ROW = (
-    select(
-        _s.id,
-        _s.started_at,
-        _s.ended_at,
-        _s.finalized_at,
-        case((_s.has_reading | (_s.energy_wh > 0) | _s.ended_at.is_not(None), _s.energy_wh)),
-        _s.power_w,
-        _s.power_derived,
-        _s.reading_at,
-        _s.account_id,
-        Account.name,
-        _s.id_tag,
-        _s.charger_id,
-        Charger.name,
-        place_number,
-        Site.name,
-        _s.flags,
-        _s.reviewed_at,
-        _s.source,
-        _s.energy_started_at,
-        _s.energy_ended_at,
-    )
-    .join(Charger, Charger.id == _s.charger_id)
-    .join(Site, Site.id == Charger.site_id)
-    .join(Connector, Connector.id == _s.connector_id)
-    .outerjoin(Account, Account.id == _s.account_id)
-    .where(_s.id.in_(bindparam("ids", expanding=True, type_=Integer)))
-)
-# What another driver had been billed for it, and got back, is none of this one's.
-_BILLED = (
-    select(Charge.session_id, cast(func.sum(Charge.amount), BigInteger), Charge.currency)
-    .join(_s, and_(_s.id == Charge.session_id, _s.account_id == Charge.account_id))
-    .where(Charge.session_id.in_(bindparam("ids", expanding=True, type_=Integer)))
-    .group_by(Charge.session_id, Charge.currency)
-    .order_by(Charge.session_id, Charge.currency)
-)
-
-
-def _rows(db: Connection, ids: list[int]) -> tuple[ListedSession, ...]:
-    if not ids:
-        return ()
-    billed: dict[int, tuple[tuple[int, str], ...]] = {}
-    for id_, amount, currency in db.execute(_BILLED, {"ids": ids}):
-        told = billed.setdefault(id_, ())
-        if amount is not None:
-            billed[id_] = (*told, (amount, currency or ""))
-    rows = {row[0]: tuple(row) for row in db.execute(_ROW, {"ids": ids})}
-    return tuple(_listed(rows[id_], billed.get(id_)) for id_ in ids if id_ in rows)
-
-
-def _listed(row: tuple[Any, ...], billed: tuple[tuple[int, str], ...] | None) -> ListedSession:
-    found = *row[:15], tuple(row[15]), row[16], billed or (), row[17], billed is not None, *row[18:]
-    return ListedSession(*found)

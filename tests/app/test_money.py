@@ -18,7 +18,7 @@ from app.charging.reports import Place, Sample, Start, Stop, Values
 from app.operating.erasing import Erasing
 from data.database import Database
 from data.models import Account, Site, Subscription
-from data.queries import session_list
+from data.queries import listed_sessions
 from data.queries.charges import corrections_of, subscriptions
 from tests.app.bills import LONG_AGO, SETTINGS, Bills
 from tests.world import NOW
@@ -213,10 +213,10 @@ async def test_the_list_tells_what_its_present_driver_was_billed(sqlite_database
     await bills.worker.tick(NOW)
     await bills.care.assign(bills.olga, second, bills.eve, WHY)
     await bills.care.assign(bills.olga, second, bills.dana, WHY)
-    found = bills.database.ask_now(session_list.many, [first, second])
+    found = bills.database.ask_now(listed_sessions.many, [first, second])
     assert [one.billed for one in found] == [((0, "EUR"),), ((500, "EUR"),)]
     await bills.care.assign(bills.olga, second, bills.eve, WHY)
-    assert [one.billed for one in bills.database.ask_now(session_list.many, [first, second])] == [
+    assert [one.billed for one in bills.database.ask_now(listed_sessions.many, [first, second])] == [
         ((0, "EUR"),),
         (),
     ]

@@ -15,8 +15,9 @@ from sqlalchemy import event, insert, select, update
 from app.simulation.history import fill
 from data.database import Change, Database
 from data.models import Charge, ChargingSession, Connector
-from data.queries import health, overview, session_list
-from data.queries.session_list import ListedSession, Place, Sort, State, Wanted
+from data.queries import health, listed_sessions, overview, session_list
+from data.queries.listed_sessions import ListedSession, State
+from data.queries.session_list import Place, Sort, Wanted
 from tests.world import NOW, add_charger, add_driver, add_session, add_site
 
 DAY = timedelta(days=1)
@@ -98,7 +99,7 @@ def expected(sessions: list[ListedSession], town: Town, wanted: Wanted) -> list[
 def test_every_filter_with_every_other_in_every_order_page_by_page(database: Database, town: Town) -> None:
     """All there are, none twice, forwards and back; T5: what was not understood shows nothing."""
     everything = database.ask_now(
-        lambda db: list(session_list.many(db, db.scalars(select(ChargingSession.id)).all()))
+        lambda db: list(listed_sessions.many(db, db.scalars(select(ChargingSession.id)).all()))
     )
     assert len(everything) == 160
 
@@ -156,7 +157,8 @@ def test_ways_that_are_merged_miss_nothing_wherever_the_next_session_is(database
             break
         after = page.next
     assert found == right
-    beyond = page.sessions[-1].place
+    last = page.sessions[-1]
+    beyond = Place(last.started_at, last.id)
     empty = database.ask_now(session_list.page, Wanted(site=1), beyond)
     assert (empty.sessions, empty.previous, empty.next) == ((), beyond, None)
 
@@ -201,7 +203,7 @@ def test_a_row_says_what_was_billed_and_what_is_unknown(database: Database, town
         return ids
 
     ids = database.change_now(bill)
-    first, second, third = database.ask_now(session_list.many, ids)
+    first, second, third = database.ask_now(listed_sessions.many, ids)
     assert (first.billed, second.billed, third.billed) == ((), ((380, "EUR"),), ())
     assert first.state is State.CHARGING
     assert first.reading.energy_wh == first.energy_wh
