@@ -99,6 +99,24 @@ def counted(database: Database) -> Iterator[list[str]]:
         event.remove(database.engine, "before_cursor_execute", count)
 
 
+@contextmanager
+def held_up(database: Database) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """The next look at a site: what is set once the database has answered, and what lets that be told."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if "board_energy" in statement and not begun.is_set():
+            begun.set()
+            goes_on.wait(20)
+
+    event.listen(database.engine, "after_cursor_execute", wait)
+    try:
+        yield begun, goes_on
+    finally:
+        goes_on.set()
+        event.remove(database.engine, "after_cursor_execute", wait)
+
+
 async def test_what_was_never_connected_is_no_bay(database: Database, sites: Sites) -> None:
     """A list of chargers was imported: a board counts those that were heard of, and knows what is free."""
 
@@ -169,30 +187,18 @@ async def test_what_is_told_while_it_is_asked_is_asked_for_again(database: Datab
     with clock.at(NOW):
         here, _, mine, _ = database.change_now(two_sites)
         board = await Follower().follow(sites, here)
-        begun, told = threading.Event(), threading.Event()
-
-        def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-            if "board_energy" in statement and not begun.is_set():
-                begun.set()
-                told.wait(20)
-
-        event.listen(database.engine, "after_cursor_execute", wait)
-        try:
-            with counted(database) as asked:
-                await database.change(take, mine)
-                await asyncio.to_thread(begun.wait, 20)
-                for status in (ConnectorStatus.FAULTED, ConnectorStatus.AVAILABLE, ConnectorStatus.FAULTED):
-                    await database.change(take, mine, status)
-                told.set()
-                for _ in range(1000):
-                    if len(asked) > 1 and board.statuses()[0] is ChargerStatus.OFFLINE:
-                        break
-                    await asyncio.sleep(0.02)
-                assert board.statuses()[0] is ChargerStatus.OFFLINE
-                assert len(asked) == 2
-        finally:
-            told.set()
-            event.remove(database.engine, "after_cursor_execute", wait)
+        with held_up(database) as (begun, goes_on), counted(database) as asked:
+            await database.change(take, mine)
+            await asyncio.to_thread(begun.wait, 20)
+            for status in (ConnectorStatus.FAULTED, ConnectorStatus.AVAILABLE, ConnectorStatus.FAULTED):
+                await database.change(take, mine, status)
+            goes_on.set()
+            for _ in range(1000):
+                if len(asked) > 1 and board.statuses()[0] is ChargerStatus.OFFLINE:
+                    break
+                await asyncio.sleep(0.02)
+            assert board.statuses()[0] is ChargerStatus.OFFLINE
+            assert len(asked) == 2
         board.stop()
 
 
@@ -202,32 +208,20 @@ async def test_what_is_told_during_the_first_question_is_not_covered_by_its_answ
     """P20: the first answer, which is older, comes late; and whoever opens meanwhile waits for the same."""
     with clock.at(NOW):
         here, _, mine, _ = database.change_now(two_sites)
-        begun, late = threading.Event(), threading.Event()
-
-        def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-            if "board_energy" in statement and not begun.is_set():
-                begun.set()
-                late.wait(20)
-
-        event.listen(database.engine, "after_cursor_execute", wait)
-        try:
-            with counted(database) as asked:
-                opening = [asyncio.create_task(Follower().follow(sites, here)) for _ in range(2)]
-                await asyncio.to_thread(begun.wait, 20)
-                await database.change(take, mine)
-                await asyncio.sleep(0.3)  # a second question would be answered by now
-                late.set()
-                boards = await asyncio.gather(*opening)
-                for _ in range(1_000):
-                    if boards[0].statuses()[0] is ChargerStatus.IN_USE:
-                        break
-                    await asyncio.sleep(0.02)
-                await asyncio.sleep(0.3)  # and an answer that is still under way
-                assert boards[0].statuses()[0] is ChargerStatus.IN_USE
-                assert len(asked) == 2
-        finally:
-            late.set()
-            event.remove(database.engine, "after_cursor_execute", wait)
+        with held_up(database) as (begun, goes_on), counted(database) as asked:
+            opening = [asyncio.create_task(Follower().follow(sites, here)) for _ in range(2)]
+            await asyncio.to_thread(begun.wait, 20)
+            await database.change(take, mine)
+            await asyncio.sleep(0.3)  # a second question would be answered by now
+            goes_on.set()
+            boards = await asyncio.gather(*opening)
+            for _ in range(1_000):
+                if boards[0].statuses()[0] is ChargerStatus.IN_USE:
+                    break
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.3)  # and an answer that is still under way
+            assert boards[0].statuses()[0] is ChargerStatus.IN_USE
+            assert len(asked) == 2
         for board in boards:
             board.stop()
 
