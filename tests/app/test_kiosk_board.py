@@ -18,16 +18,19 @@ from sqlalchemy.exc import DBAPIError
 
 from app import about, clock
 from app.access import tokens
+from app.boards import heartbeats, rhythm
 from app.boards.heartbeats import Answer, Heartbeats
 from app.boards.rhythm import Turn
 from app.boards.screens import Screen
 from app.boards.sites import Seen
 from app.portal import Portal
+from components.board import ANSWERED
 from components.words import reader
 from data.announcements import Announcement, Topic
 from data.database import Change, Database
 from data.live import Live
 from data.models import Connector, Display
+from data.queries.display_list import SEEN_WITHIN
 from data.queries.displays import KnownDisplay
 from data.queries.site_board import SiteBoard
 from data.types import ConnectorStatus, Orientation
@@ -230,10 +233,11 @@ async def test_k13_at_four_what_answers_loads_anew_once_and_nothing_else(
             page.screen = await portal.screens.open(known, page, "")
             page.screen.begin()
         assert await loads() == [0, 0, 0, 0]
-        away.is_there = no_more.answers = False
-        await until(lambda: not no_more.screen._answers and not away.screen._answers)
+        no_more.answers = False
+        await until(lambda: not no_more.screen._answers)
         clock.advance(timedelta(hours=1, seconds=-1))
         assert await loads() == [0, 0, 0, 0]
+        away.is_there = False  # a moment ago it answered
         clock.advance(timedelta(seconds=5))
         assert await loads() == [1, 0, 0, 0]
         clock.advance(timedelta(hours=3))
@@ -274,6 +278,35 @@ async def test_k7_the_first_answer_of_a_page_is_known_at_once(portal: Portal, vi
         assert (known.last_seen_at, known.version) == (NOW, about.VERSION)
         assert (known.width, known.height) == (1920, 1080)
         assert [one.about for one in told] == [None]
+
+
+async def test_k7_who_answers_is_written_in_time_to_count_as_seen(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K7: each third beat is answered, which is written at the latest so much later, not the first alone."""
+    between = ANSWERED * max(rhythm.BEAT, rhythm.PAGE) + heartbeats.WRITE_EVERY
+    assert timedelta(seconds=between + 15) <= SEEN_WITHIN, "and the network and the database take theirs"
+    monkeypatch.setattr(heartbeats, "WRITE_EVERY", 0.1)
+    live, told = Live(), asyncio.Event()
+    database.announce = live.announce
+    live.listen(Topic.DISPLAYS, lambda announcement: told.set())
+    database.start()
+    display = database.change_now(lambda change: add_display(change, site=add_site(change)))
+    beats, answer = Heartbeats(database), Answer("Chromium on Linux")
+    running = asyncio.create_task(beats.run())
+    try:
+        with clock.at(NOW):
+            for _ in range(3):
+                beats.answered(display, answer)
+                async with asyncio.timeout(20):
+                    await told.wait()
+                told.clear()
+                seen = database.ask_now(lambda db: db.scalar(select(Display.last_seen_at)))
+                assert seen == clock.now()
+                clock.advance(timedelta(seconds=30))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_k7_answers_are_written_together(database: Database) -> None:
