@@ -16,13 +16,13 @@ import nicegui
 import pytest
 from nicegui import ui
 from nicegui.testing.general import nicegui_reset_globals
-from nicegui.testing.user import User
 
 from app.settings import Settings
 from data.database import Database
 from data.migrate import migrate
 from tests import schedule
 from tests.postgres import Postgres, PostgresMissing
+from tests.visitor import Visitor
 
 if TYPE_CHECKING:
     from app.portal import Portal
@@ -193,7 +193,7 @@ def _is_nicegui(route: object) -> bool:
     return str(getattr(route, "path", "")).startswith("/_nicegui")
 
 
-Visit = Callable[..., Awaitable[User]]
+Visit = Callable[..., Awaitable[Visitor]]
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ async def visit(portal: Portal) -> AsyncIterator[Visit]:
     """
     clients: list[httpx.AsyncClient] = []
 
-    async def visit(account_id: int | None, path: str = "/", *, browser: User | None = None) -> User:
+    async def visit(account_id: int | None, path: str = "/", *, browser: Visitor | None = None) -> Visitor:
         if browser is None:
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(nicegui.core.app), base_url="http://127.0.0.1"
@@ -213,7 +213,7 @@ async def visit(portal: Portal) -> AsyncIterator[Visit]:
             if account_id is not None:
                 token = await portal.sign_ins.issue(account_id)
                 client.cookies.set(portal.sign_ins.cookie, token)
-            browser = User(client)
+            browser = Visitor(client)
         await browser.open(path)
         return browser
 

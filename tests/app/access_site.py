@@ -35,6 +35,7 @@ from app.settings import Settings
 from data.database import Database
 from data.live import Live
 from tests import world
+from tests.waiting import PATIENCE
 
 PAGE = {"accept": "text/html"}
 ROWS = [route_table.page(path, To.DRIVERS) for path in ("/broken", "/sessions/{number}", "/admin/people")]
@@ -253,7 +254,7 @@ class Socket:
         assert answer.startswith("40"), answer
         return self
 
-    async def receive(self, timeout: float = 5) -> str:
+    async def receive(self, timeout: float = PATIENCE) -> str:
         """The next frame."""
         return str(await asyncio.wait_for(self._connection.recv(), timeout))
 

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.waiting import until
+
 USER, PASSWORD = "polaris", "pass/word @ mail"
 
 
@@ -64,12 +66,9 @@ class Mailbox:
         return AuthResult(success=good, handled=good)
 
     async def letter(self, number: int = 1) -> EmailMessage:
-        """The *number*th letter, waiting a moment for it."""
-        for _ in range(100):
-            if len(self.letters) >= number:
-                return self.letters[number - 1]
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"{len(self.letters)} letters, not {number}")
+        """The *number*th letter, as soon as it is there."""
+        await until(lambda: len(self.letters) >= number)
+        return self.letters[number - 1]
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ async def test_p25_language_theme_and_zone_are_chosen_here(portal: Portal, visit
     language, theme, zone = [one for one in user.client.elements.values() if isinstance(one, Choice)]
     language.value, theme.value, zone.value = "de", Theme.DARK, "America/New_York"
     user.find(kind=ui.button, content="Save").click()
-    await user.should_see("Sprache und Darstellung", retries=20)
+    await user.should_see("Sprache und Darstellung")
     await user.should_see("Ihre Einstellungen sind gespeichert.")
     await user.should_not_see("Ihr Name ist gespeichert.")  # that was told of another form
     row = account(portal, dana)

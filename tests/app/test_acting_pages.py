@@ -13,7 +13,6 @@ import nicegui
 import pytest
 from nicegui import Client, ui
 from nicegui.element import Element
-from nicegui.testing.user import User
 
 from app import clock
 from app.access import open_pages
@@ -27,6 +26,8 @@ from data.types import Role
 from tests import world
 from tests.app.window import WHY, Window, window
 from tests.components.test_shell import HOSTILE
+from tests.visitor import Visitor
+from tests.waiting import until
 
 BANNER = "You are acting as Dana Driver."
 
@@ -165,7 +166,7 @@ async def test_t26_who_can_not_act_as_whom(portal: Portal, here: Window, dana: i
         await drivers.post("/auth/acting/begin", 404, driver_id=dana, **form)
 
 
-Visit = Callable[..., Awaitable[User]]
+Visit = Callable[..., Awaitable[Visitor]]
 
 
 async def opened(here: Window, path: str = "/") -> Client:
@@ -176,6 +177,7 @@ async def opened(here: Window, path: str = "/") -> Client:
     return Client.instances[made]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["time", "sign-out", "operator disabled", "driver disabled", "link"])
 async def test_t28_open_pages_leave(portal: Portal, here: Window, dana: int, olga: int, how: str) -> None:
     """T28: within two seconds, to where the operator belongs."""
@@ -236,9 +238,7 @@ async def test_t28_the_page_that_leaves_follows_the_answer(
         return [message[2]["path"] for message in client.outbox.messages if message[1] == "open"]
 
     assert sent(other) == []
-    async with asyncio.timeout(2):
-        while not (other.is_deleted and page.is_deleted):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(lambda: other.is_deleted and page.is_deleted)
     assert set(sent(other)) == {"/admin"}
     assert sent(page) == []
     assert ("Olga Operator" if path == "/" else "Eve Other") in await here.get(
@@ -253,7 +253,7 @@ async def test_p23_the_banner_counts_the_minutes(
     with clock.at(datetime.now(UTC)):
         await here.enter(olga)
         await here.act(dana)
-        user = User(here.http)
+        user = Visitor(here.http)
         await user.open("/")
         await user.should_see("30 min left")
         clock.advance(timedelta(minutes=17, seconds=30))
@@ -266,10 +266,7 @@ async def test_p23_the_banner_counts_the_minutes(
         click(button)
         await user.should_see("You are acting as Dana Driver: nothing can be changed here.")
         user.find("Save").click()
-        for _ in range(40):
-            if user.notify.messages:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: user.notify.messages)
         assert user.notify.messages == [
             "You are acting as a driver: you can look at everything and change nothing."
         ]

@@ -23,8 +23,8 @@ from data.caller import COMMAND_LINE, Caller
 from data.database import Change
 from data.models import AuditEntry
 from data.types import Role
-from tests.app.test_admin_people import until
 from tests.hostile import PAYLOADS
+from tests.waiting import until
 from tests.world import add_account, add_driver
 
 Visit = Callable[..., Awaitable[User]]

@@ -19,7 +19,8 @@ from data.announcements import Announcement, Topic
 from data.database import Change
 from data.models import ChargingSession, Mapping, TagSighting
 from tests.app.test_admin_overview import rows as drawn
-from tests.app.test_admin_people import Town, Visit, fill, press, until
+from tests.app.test_admin_people import Town, Visit, fill, press
+from tests.waiting import until
 from tests.world import add_charger, add_mapping, add_session, add_sighting, add_site
 
 
@@ -138,7 +139,7 @@ async def test_c10_an_unknown_card_is_linked_with_its_sessions(visit: Visit, gar
     await user.should_see("Please choose a driver.")
     choose(user, garage.eve)
     press(user, "Link card NEW")
-    await user.should_not_see("Please choose a driver.", retries=20)
+    await user.should_not_see("Please choose a driver.")
     await until(lambda: garage.owner(session) == garage.eve)
     assert (garage.owner(session), garage.mappings("NEW")) == (garage.eve, [(garage.eve, True, False)])
 
@@ -164,7 +165,7 @@ async def test_moving_asks_with_both_names_which_sessions_go_along(visit: Visit,
     press(user, "Move from Dana Driver to Eve Other")
     await user.should_see("Please choose the day")
     fill(user, "Since", (garage.now - timedelta(days=5)).date().isoformat())
-    await user.should_see("1 session of Dana Driver goes along", retries=20)
+    await user.should_see("1 session of Dana Driver goes along")
     press(user, "Move from Dana Driver to Eve Other")
     await until(lambda: garage.owner(new) == garage.eve)
     assert (garage.owner(old), garage.owner(new)) == (garage.dana, garage.eve)
@@ -199,7 +200,7 @@ async def test_the_answer_about_the_day_that_was_typed_last_counts(visit: Visit,
         "1 session of nobody goes along and is billed to Eve Other.",
         "1 of them is going on now.",
     ):
-        await user.should_see(words, retries=20)
+        await user.should_see(words)
     await until(lambda: the_button(user, "Move from Dana Driver").enabled)
     await user.should_not_see("Counting")
 
@@ -245,7 +246,7 @@ async def test_a_driver_s_page_adds_a_card_that_somebody_has_only_on_purpose(
     await user.should_see("Add a card of Eve Other")
     fill(user, "Card number", "dana")
     press(user, "Add card")
-    await user.should_see("Move card DANA from Dana Driver to Eve Other?", retries=20)
+    await user.should_see("Move card DANA from Dana Driver to Eve Other?")
     assert garage.mappings("DANA") == [(garage.dana, True, False)]
     press(user, "Move from Dana Driver to Eve Other")
     await until(lambda: garage.mappings("DANA")[-1] == (garage.eve, True, False))
@@ -253,7 +254,7 @@ async def test_a_driver_s_page_adds_a_card_that_somebody_has_only_on_purpose(
     await user.should_see("Charger groups of Eve Other")
     fill(user, "A new group (may stay empty)", "Staff")
     press(user, "Save")
-    await user.should_see("Staff", retries=20)
+    await user.should_see("Staff")
 
 
 async def test_an_unknown_card_leads_from_the_overview_into_its_dialog(visit: Visit, garage: Garage) -> None:
@@ -265,7 +266,7 @@ async def test_an_unknown_card_leads_from_the_overview_into_its_dialog(visit: Vi
     user = await visit(garage.olga, line["href"])
     await user.should_see("Card NEW")
     press(user, "Link to a driver")
-    await user.should_see("Link card NEW to a driver", retries=50)
+    await user.should_see("Link card NEW to a driver")
     garage.add(add_mapping, garage.dana, "NEW")
     user = await visit(garage.olga, line["href"])
     await user.should_see("NEW is Dana Driver's already: there is nothing to do.")

@@ -26,7 +26,8 @@ from data.database import Change
 from data.models import AuditEntry, Charger, ChargerCommand, CheckIn, Connector, Reservation, Site
 from data.queries.check_ins import slot_of
 from data.types import Admission, CommandState, ConnectorStatus, Role
-from tests.app.test_admin_people import fill, press, until
+from tests.app.test_admin_people import fill, press
+from tests.waiting import until
 from tests.world import NOW, add_account, add_charger, add_driver, add_session, add_site
 
 Visit = Callable[..., Awaitable[User]]
@@ -136,7 +137,7 @@ async def test_facts_connectors_and_what_runs_there(visit: Visit, yard: Yard, po
             },
         )  # fmt: skip
         portal.live.announce([reading])
-        await user.should_see("13.00 kWh · 11.0 kW", retries=20)
+        await user.should_see("13.00 kWh · 11.0 kW")
 
         def fault(change: Change) -> None:
             change.execute(
@@ -147,9 +148,9 @@ async def test_facts_connectors_and_what_runs_there(visit: Visit, yard: Yard, po
             change.announce(Announcement(Topic.CHARGERS, yard.charger))
 
         portal.database.change_now(fault)
-        await user.should_see("ground failure (GroundFailure) · 0x17", retries=60)
-        await user.should_see("It reports a fault: ground failure (GroundFailure).", retries=60)
-        await user.should_see("13.00 kWh", retries=20)
+        await user.should_see("ground failure (GroundFailure) · 0x17")
+        await user.should_see("It reports a fault: ground failure (GroundFailure).")
+        await user.should_see("13.00 kWh")
 
 
 async def test_t2_only_a_charger_has_a_page(visit: Visit, yard: Yard) -> None:
@@ -169,7 +170,7 @@ async def test_t2_only_a_charger_has_a_page(visit: Visit, yard: Yard) -> None:
 async def test_name_site_and_who_sees_it_are_edited(visit: Visit, yard: Yard) -> None:
     user = await visit(yard.olga, yard.path)
     press(user, "Edit charger")
-    await user.should_see("Edit Garage left", retries=20)
+    await user.should_see("Edit Garage left")
     fill(user, "Name", "")
     press(user, "Save")
     await until(lambda: yard.actions() == [])
@@ -178,7 +179,7 @@ async def test_name_site_and_who_sees_it_are_edited(visit: Visit, yard: Yard) ->
     box = [one for one in user.client.elements.values() if isinstance(one, ui.checkbox)][-1]
     box.set_value(False)
     press(user, "Save")
-    await user.should_see("no driver", retries=40)
+    await user.should_see("no driver")
     assert yard.one(Charger.name) == "Garage 1"
     assert yard.one(Charger.visible_to_all) is False
     assert yard.actions() == ["charger.edit"]
@@ -198,11 +199,11 @@ async def test_a_connector_is_edited(visit: Visit, yard: Yard) -> None:
                 listener.handler,
                 nicegui.events.GenericEventArguments(sender=buttons[0], client=user.client, args=None),
             )
-    await user.should_see("Connector 2 of Garage left", retries=20)
+    await user.should_see("Connector 2 of Garage left")
     power = [one for one in user.client.elements.values() if isinstance(one, ui.number)][-1]
     power.set_value(3.7)
     press(user, "Save")
-    await user.should_see("Connector 2 · Type 2 · 3.7 kW", retries=40)
+    await user.should_see("Connector 2 · Type 2 · 3.7 kW")
     assert yard.one(Connector.max_power_w, Connector.id == yard.plugs[1]) == 3_700
 
 
@@ -212,7 +213,7 @@ async def test_a_new_password_is_shown_once(visit: Visit, yard: Yard) -> None:
     user = await visit(yard.olga, yard.path)
     press(user, "New password")
     press(user, "Make a new password for Garage left")
-    await user.should_see("The new password of Garage left", retries=60)
+    await user.should_see("The new password of Garage left")
     assert yard.one(Charger.password_hash) != before
     assert user.client is not None
     values = [one.value for one in user.client.elements.values() if isinstance(one, ui.input)]
@@ -232,15 +233,15 @@ async def test_c2_a_pending_charger_is_accepted_and_a_known_one_blocked(visit: V
     await user.should_see("Waiting to be accepted")
     await user.should_see("Accept the charger first.")
     press(user, "Accept")
-    await user.should_see("whoever knows its identity could connect in its name", retries=20)
+    await user.should_see("whoever knows its identity could connect in its name")
     box(user, "Make a password for it and show it once").set_value(False)
     press(user, "Accept Garage left")
     await until(lambda: yard.one(Charger.admission) is Admission.ACCEPTED)
-    await user.should_not_see("Waiting to be accepted", retries=40)
+    await user.should_not_see("Waiting to be accepted")
     assert yard.one(Charger.password_hash) is None  # it was said not to
     press(user, "Block")
     press(user, "Block Garage left")
-    await user.should_see("It is blocked", retries=40)
+    await user.should_see("It is blocked")
     assert yard.one(Charger.admission) is Admission.BLOCKED
     press(user, "Remove")
     press(user, "Remove Garage left")
@@ -255,9 +256,9 @@ async def test_t50_whoever_is_accepted_gets_a_password_on_the_way(visit: Visit, 
     portal.database.change_now(lambda change: change.execute(update(Charger).values(new)))
     user = await visit(yard.olga, yard.path)
     press(user, "Accept")
-    await user.should_see("whoever knows its identity could connect in its name", retries=20)
+    await user.should_see("whoever knows its identity could connect in its name")
     press(user, "Accept Garage left")
-    await user.should_see("The new password of Garage left", retries=60)
+    await user.should_see("The new password of Garage left")
     assert yard.one(Charger.admission) is Admission.ACCEPTED
     assert user.client is not None
     values = [str(one.value) for one in user.client.elements.values() if isinstance(one, ui.input)]
@@ -295,7 +296,7 @@ async def test_nothing_is_asked_of_a_charger_that_is_not_there(visit: Visit, yar
         async with gone(yard):
             await yard.connect()
             yard.portal.live.announce([Announcement(Topic.COMMANDS, yard.charger)])
-            await user.should_not_see("The charger is not connected", retries=40)
+            await user.should_not_see("The charger is not connected")
             assert starts[0].enabled
 
 
@@ -317,7 +318,7 @@ async def test_c16_requests_are_made_by_dialogs_that_name_the_charger(visit: Vis
         await yard.connect()
         user = await visit(yard.olga, yard.path)
         press(user, "Start")
-        await user.should_see("Start charging at Garage left", retries=20)
+        await user.should_see("Start charging at Garage left")
         choose(user, "Connector", yard.plugs[1])
         press(user, "Start charging at Garage left")
         await until(lambda: len(commands(yard)) == 1)
@@ -328,7 +329,7 @@ async def test_c16_requests_are_made_by_dialogs_that_name_the_charger(visit: Vis
         press(user, "Unlock at Garage left")
         await until(lambda: len(commands(yard)) == 3)
         press(user, "Restart")
-        await user.should_see("A car is charging here.", retries=20)
+        await user.should_see("A car is charging here.")
         choose(user, "How to restart", True)
         press(user, "Restart Garage left")
         await until(lambda: len(commands(yard)) == 4)
@@ -391,7 +392,7 @@ async def test_c16_each_outcome_has_its_own_sentence(
         change.announce(Announcement(Topic.COMMANDS, yard.charger))
 
     yard.portal.database.change_now(add)
-    await user.should_see(sentence, retries=40)
+    await user.should_see(sentence)
     await user.should_see(f"by {HOSTILE}")
     assert drawn(user, "requests")["requests"][0]["what"] == "Start charging: Connector 2"
     assert "04A1B2C3D4E5F6" not in str(drawn(user, "requests"))
@@ -441,12 +442,12 @@ async def test_t63_messages_are_shown_without_tags_filtered_and_followed(visit: 
         assert follow.value is False, "nothing moves unasked"
         with user.client:
             follow.set_value(True)
-        await user.should_see("onerror=alert(1)", retries=40)
+        await user.should_see("onerror=alert(1)")
         fill(user, "Search in messages", "statusnotification")
-        await user.should_see("1 of 1 messages", retries=20)
+        await user.should_see("1 of 1 messages")
         fill(user, "Search in messages", "")
         choose(user, "Direction", "sent")
-        await user.should_see("1 of 1 messages", retries=20)
+        await user.should_see("1 of 1 messages")
         await user.should_not_see("onerror")
 
 
@@ -471,10 +472,10 @@ async def test_the_configuration_is_searched_and_changed(visit: Visit, yard: Yar
     user = await visit(yard.olga, yard.path)
     await user.should_see("Its configuration was not read yet.")
     yard.portal.database.change_now(add)
-    await user.should_see("4 of 4 keys", retries=40)
+    await user.should_see("4 of 4 keys")
     await user.should_not_see("Sesam")
     fill(user, "Search keys", "interval")
-    await user.should_see("1 of 4 keys", retries=20)
+    await user.should_see("1 of 4 keys")
     press(user, "Change a key")
     choose(user, "Key", "HeartbeatInterval")
     fill(user, "New value", "60")
@@ -510,12 +511,12 @@ async def test_c15_a_connector_is_reserved_from_now_on(visit: Visit, yard: Yard)
         user = await visit(yard.olga, yard.path)
         for sentence in ("", "It is reserved already, until"):
             press(user, "Reserve")
-            await user.should_see("Reserve at Garage left from now on", retries=20)
+            await user.should_see("Reserve at Garage left from now on")
             choose(user, "Connector", yard.plugs[1])
             choose(user, "For how long", 60)
             press(user, "Reserve at Garage left")
             if sentence:
-                await user.should_see(sentence, retries=40)
+                await user.should_see(sentence)
             else:  # the dialog goes when the request is made, which is a moment later
                 await until(lambda: not any(one.value for one in dialogs(user)))
             await until(lambda: len(reservations(yard)) == 1)

@@ -173,7 +173,7 @@ async def test_the_page_follows_what_happens(visit: Visit, portal: Portal) -> No
             change.announce(Announcement(Topic.CHARGERS, ids["fault"]))
 
         portal.database.change_now(repair)
-        await user.should_not_see("GroundFailure", retries=60)
+        await user.should_not_see("GroundFailure")
         assert rows(user)[5][:2] == ["Roof", "Online"]
 
 
@@ -196,7 +196,7 @@ async def test_no_chargers_yet_and_hostile_names(visit: Visit, portal: Portal) -
         change.announce(Announcement(Topic.SITES))
 
     portal.database.change_now(add)
-    await user.should_see(HOSTILE, retries=60)
+    await user.should_see(HOSTILE)
 
 
 @pytest.mark.alone

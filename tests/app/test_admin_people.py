@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,6 +25,7 @@ from data.database import Change
 from data.models import Account, AuditEntry, SignIn
 from data.types import Role
 from tests.data.test_queries_accounts import add_identity
+from tests.waiting import until
 from tests.world import NOW, add_account, add_driver, add_plan
 
 Visit = Callable[..., Awaitable[User]]
@@ -103,15 +103,6 @@ def fill(user: User, label: str, value: str) -> None:
     boxes[-1].set_value(value)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until *true* says so."""
-    for _ in range(200):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("did not happen")
-
-
 async def test_the_list_shows_everybody_and_the_search_finds_them(
     visit: Visit, town: Town, portal: Portal
 ) -> None:
@@ -127,7 +118,7 @@ async def test_the_list_shows_everybody_and_the_search_finds_them(
     ]
     await user.should_see("4 drivers")
     fill(user, "Search by name or e-mail", "driver\0dana\ud800")
-    await user.should_see("1 of 4", retries=20)
+    await user.should_see("1 of 4")
     assert [row[1] for row in listed(user)] == ["Dana Driver"]
     for path, names in (
         ("/admin/drivers?search=dan&state=disabled", ["Dan Disabled"]),
@@ -165,7 +156,7 @@ async def test_an_open_list_follows_what_happens(visit: Visit, town: Town, porta
     user = await visit(town.olga, "/admin/drivers")
     town.set(town.eve, disabled_at=NOW)
     town.set(town.dana, name="Dana Renamed")
-    await user.should_see("Dana Renamed", retries=40)
+    await user.should_see("Dana Renamed")
     assert [(row[1], row[3]) for row in listed(user)] == [
         ("Dana Renamed", "active"),
         ("Eve Other", "disabled"),
@@ -185,25 +176,25 @@ async def test_a_driver_is_invited_and_their_link_is_shown(visit: Visit, town: T
     fill(user, "Name", "Nina New")
     fill(user, "E-mail", "dana@example.org")
     press(user, "Make the invitation")
-    await user.should_see("There is another account of this role", retries=20)
+    await user.should_see("There is another account of this role")
     fill(user, "E-mail", "Nina@example.org")
     press(user, "Make the invitation")
-    await user.should_see("A link for Nina New", retries=20)
+    await user.should_see("A link for Nina New")
     await user.should_see("Please pass it on to them.")
     press(user, "Copy")
     await user.should_see("Copied.")
     assert user.client is not None
     addresses = [one.value for one in user.client.elements.values() if isinstance(one, ui.input)]
     assert any(re.match(r"http://127\.0\.0\.1(:\d+)?/invitation/[\w-]{43}$", str(one)) for one in addresses)
-    await user.should_see("Nina New", retries=20)
+    await user.should_see("Nina New")
     nina = portal.database.ask_now(
         lambda db: db.execute(select(Account.id).where(Account.email == "nina@example.org")).scalar_one()
     )
     page = await visit(town.olga, f"/admin/drivers/{nina}")
     await page.should_see("Invited, but not in yet.")
     press(page, "Invite again")
-    await page.should_see("A link for Nina New", retries=20)
-    await page.should_see("Invited again", retries=20)  # in the history, told at once
+    await page.should_see("A link for Nina New")
+    await page.should_see("Invited again")  # in the history, told at once
 
 
 async def test_t2_only_what_is_an_account_of_that_role_has_a_page(visit: Visit, town: Town) -> None:
@@ -232,15 +223,15 @@ async def test_disabling_takes_a_reason_and_ends_the_sign_ins(
     await user.should_see("Act as Dana Driver")
     press(user, "Disable")
     press(user, "Disable Dana Driver")
-    await user.should_see("Please give a reason.", retries=20)
+    await user.should_see("Please give a reason.")
     fill(user, "Reason, for the audit log (required)", "Contract ended")
     press(user, "Disable Dana Driver")
-    await user.should_see("nobody can sign in to it", retries=20)
-    await user.should_see("Contract ended", retries=20)
-    await user.should_not_see("Act as Dana Driver", retries=20)  # T26
+    await user.should_see("nobody can sign in to it")
+    await user.should_see("Contract ended")
+    await user.should_not_see("Act as Dana Driver")  # T26
     assert await portal.sign_ins.of_account(town.dana) == ()
     press(user, "Enable")
-    await user.should_see("Act as Dana Driver", retries=20)
+    await user.should_see("Act as Dana Driver")
     assert town.value(Account.disabled_at, town.dana) is None
     assert town.actions() == ["account.disable", "account.enable"]
 
@@ -251,7 +242,7 @@ async def test_another_role_another_page(visit: Visit, town: Town) -> None:
     press(user, "Make an operator")
     press(user, "Make Dana Driver an operator")
     await until(lambda: user.back_history[-1] == f"/admin/operators/{town.dana}")
-    await user.should_see("Made operator", retries=40)
+    await user.should_see("Made operator")
     assert town.value(Account.role, town.dana) is Role.OPERATOR
     await user.should_see("Make a driver")
     await user.should_not_see("Act as Dana Driver")
@@ -266,11 +257,11 @@ async def test_name_and_e_mail_are_edited(visit: Visit, town: Town) -> None:
     press(user, "Edit")
     fill(user, "E-mail", "no address")
     press(user, "Save")
-    await user.should_see("Please give a complete e-mail address.", retries=20)
+    await user.should_see("Please give a complete e-mail address.")
     fill(user, "Name", "Dana Doe")
     fill(user, "E-mail", "doe@example.org")
     press(user, "Save")
-    await user.should_see("Name or e-mail changed", retries=20)
+    await user.should_see("Name or e-mail changed")
     assert town.value(Account.name, town.dana) == "Dana Doe"
 
 
@@ -302,7 +293,7 @@ async def test_t16_one_sign_in_or_all_are_ended(visit: Visit, town: Town, portal
     assert [one.id for one in await portal.sign_ins.of_account(town.dana)] == ids[1:]
     press(user, "End all sign-ins")
     press(user, "Sign Dana Driver out everywhere")
-    await user.should_see("Nowhere at the moment.", retries=20)
+    await user.should_see("Nowhere at the moment.")
     assert await portal.sign_ins.of_account(town.dana) == ()
     assert len(await portal.sign_ins.of_account(town.eve)) == 1
     assert town.actions() == ["sign_in.end"] * 3
@@ -404,7 +395,7 @@ async def test_an_invitation_speaks_the_language_that_was_chosen(visit: Visit, t
     fill(user, "Name", "Gerd Fahrer")
     fill(user, "E-Mail", "gerd@example.org")
     press(user, "Einladung erstellen")
-    await user.should_see("Ein Link für Gerd Fahrer", retries=20)
+    await user.should_see("Ein Link für Gerd Fahrer")
     gerd = town.portal.database.ask_now(
         lambda db: db.execute(select(Account.language).where(Account.name == "Gerd Fahrer")).scalar_one()
     )

@@ -23,8 +23,9 @@ from components.preferences import Choice
 from data.caller import COMMAND_LINE
 from data.models import Plan, Subscription
 from data.types import Role
-from tests.app.test_admin_people import fill, press, until
+from tests.app.test_admin_people import fill, press
 from tests.hostile import PAYLOADS
+from tests.waiting import until
 from tests.world import add_account, add_driver
 
 Visit = Callable[..., Awaitable[User]]
@@ -116,7 +117,7 @@ async def test_no_plans_yet_and_then_one_by_the_form(visit: Visit, portal: Porta
     assert [row["price_per_kwh"] for row in form(user).typed.windows] == ["0.1950"]
     press(user, "Add the plan")
     await until(lambda: user.back_history[-1] == "/admin/plans/1")
-    await user.should_see("CHF\u00a00.195 per kWh from 22:00 to 06:00", retries=20)
+    await user.should_see("CHF\u00a00.195 per kWh from 22:00 to 06:00")
     query = select(Plan.currency, Plan.base_fee, Plan.windows)
     row = portal.database.ask_now(lambda db: db.execute(query).one())
     window = {"from_minute": 1_320, "to_minute": 360, "price_per_kwh": 1_950}
@@ -136,19 +137,19 @@ async def test_a_plan_in_use_is_versioned_and_its_drivers_move_on_purpose(
     form(user)._boxes["price_per_kwh"].set_value("0.31")
     press(user, "Save changes")
     await until(lambda: user.back_history[-1] == f"/admin/plans/{first + 1}")
-    await user.should_see("1 driver still has an earlier version.", retries=20)
+    await user.should_see("1 driver still has an earlier version.")
     listed = await visit(olga, "/admin/plans")
     assert lines(listed) == [["Home", "Offered", "€0.31 per kWh", "200 kWh", "€19.00", "0"]]
     await listed.should_see("1 more on an earlier version")
     press(user, "Move 1 driver of version 1")
-    await user.should_see("The period that runs is billed to its end", retries=20)
+    await user.should_see("The period that runs is billed to its end")
     fill(user, "Not before (optional)", "2001-01-01")
     press(user, "Move 1 driver of Home (Version 1)")
-    await user.should_see("Please give a day from today on", retries=20)
+    await user.should_see("Please give a day from today on")
     fill(user, "Not before (optional)", "")
     press(user, "Move 1 driver of Home (Version 1)")
-    await user.should_see("1 driver will move.", retries=20)
-    await user.should_see("Not yet begun", retries=20)  # in the list of drivers, told by push
+    await user.should_see("1 driver will move.")
+    await user.should_see("Not yet begun")  # in the list of drivers, told by push
     query = select(Subscription.plan_id, Subscription.started_on, Subscription.ended_on)
     rows = portal.database.ask_now(lambda db: db.execute(query.order_by(Subscription.id)).all())
     assert [row[0] for row in rows] == [first, first + 1]
@@ -170,7 +171,7 @@ async def test_retiring_asks_with_the_name(visit: Visit, portal: Portal, olga: i
     press(user, "Retire")
     await user.should_see(f"Retire {' '.join(name.split())}?")
     press(user, f"Retire {' '.join(name.split())}")
-    await user.should_see("Retired", retries=20)
+    await user.should_see("Retired")
     listed = await visit(olga, "/admin/plans")
     assert lines(listed)[0][1] == "Retired"
     await listed.should_see("0 plans are offered")

@@ -24,7 +24,8 @@ from data.queries import reservation_day
 from data.queries.matters import Kind, Matter, Matters
 from data.types import Role
 from tests import world
-from tests.app.test_admin_people import fill, press, until
+from tests.app.test_admin_people import fill, press
+from tests.waiting import until
 
 Visit = Callable[..., Awaitable[User]]
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -185,7 +186,7 @@ async def test_c15_it_follows_what_others_do_and_cancelled_ones_are_told_below(
     await until(lambda: blocks(user) == {"Charger CP2": [("Dana Driver", "14:00–15:00", "Booked")]})
     await portal.reservations.cancel(operator, made)
     await until(lambda: blocks(user) == {})
-    await user.should_see("Dana Driver · Charger CP2 · 14:00–15:00", retries=20)
+    await user.should_see("Dana Driver · Charger CP2 · 14:00–15:00")
 
 
 async def test_c15_one_is_made_in_the_sites_time_and_a_conflict_is_said_first(
@@ -195,20 +196,20 @@ async def test_c15_one_is_made_in_the_sites_time_and_a_conflict_is_said_first(
     yard.hold(yard.far, datetime(2026, 11, 23, 15, 0, tzinfo=UTC), account=yard.eve, mapping=yard.eves)
     user = await visit(yard.olga, f"/admin/reservations?day=2026-11-23&site={yard.there}")
     press(user, "New reservation")
-    await user.should_see("Choose a charger.", retries=20)  # nobody chooses one for them
+    await user.should_see("Choose a charger.")  # nobody chooses one for them
     chosen(user, "Charger").set_value(yard.far)
-    await user.should_see("Times are those of Zoo (America/New_York).", retries=20)
+    await user.should_see("Times are those of Zoo (America/New_York).")
     press(user, "Reserve")
-    await user.should_see("Choose a charger and a card", retries=20)
+    await user.should_see("Choose a charger and a card")
     _card(user).set_value(yard.card)
     _when(user, "2026-11-23", "10:30", "2026-11-23", "12:00")
     told = "This overlaps 1 other reservation: Eve Other · Whole charger · Tomorrow, 10:00–11:30"
-    await user.should_see(told, retries=40)
+    await user.should_see(told)
     press(user, "Reserve")
     await until(lambda: len([one for one in _labels(user) if one == told]) == 2)  # and nothing is saved
     assert len(yard.rows()) == 1
     _when(user, "2026-11-23", "11:30", "2026-11-23", "12:00")
-    await user.should_see("Free in this time.", retries=40)
+    await user.should_see("Free in this time.")
     press(user, "Reserve")
     await until(lambda: len(yard.rows()) == 2)
     starts = datetime(2026, 11, 23, 16, 30, tzinfo=UTC)
@@ -223,14 +224,14 @@ async def test_c15_one_connector_and_an_hour_that_does_not_exist(
     user = await visit(yard.olga, f"/admin/reservations?day=2027-03-28&site={yard.here}")
     assert shown(user)["sites"][0]["hours"] == "This day has 23 hours here: the clocks change."
     press(user, "New reservation")
-    await user.should_see("Choose a charger.", retries=20)
+    await user.should_see("Choose a charger.")
     chosen(user, "Charger").set_value(yard.one)
-    await user.should_see("Times are those of Harbour", retries=20)
+    await user.should_see("Times are those of Harbour")
     _card(user).set_value(yard.card)
     chosen(user, "Connector").set_value(2)
     _when(user, "2027-03-28", "02:30", "2027-03-28", "04:00")
     press(user, "Reserve")
-    await user.should_see("02:30 does not exist on that day", retries=20)
+    await user.should_see("02:30 does not exist on that day")
     fill(user, "From, time", "01:30")
     press(user, "Reserve")
     await until(lambda: len(yard.rows()) == 1)
@@ -254,14 +255,14 @@ async def test_c15_a_block_opens_what_it_is_and_is_changed_or_cancelled(
     await user.should_see("1 h 30 min")
     await user.should_see("Ask again")
     press(user, "Change…")
-    await user.should_see("The reservation is replaced by a new one.", retries=20)
+    await user.should_see("The reservation is replaced by a new one.")
     _when(user, "2026-11-22", "15:00", "2026-11-22", "16:00")
     press(user, "Change the reservation")
     await until(lambda: [row[5] for row in yard.rows()] == ["cancelled", "held"])
     user = await visit(yard.olga, f"{TODAY}&reservation={held + 1}")
     await user.should_not_see("Ask again")
     press(user, "Cancel the reservation…")
-    await user.should_see("Charger CP2, Today, 15:00–16:00.", retries=20)
+    await user.should_see("Charger CP2, Today, 15:00–16:00.")
     await user.should_see("Keep it")
     press(user, "Cancel the reservation of Dana Driver")
     await until(lambda: [row[5] for row in yard.rows()] == ["cancelled", "cancelled"])
@@ -285,7 +286,7 @@ async def test_c15_a_refused_one_is_asked_for_again_where_the_overview_leads(
     yard.hold(yard.one, NOW - HOUR, account=yard.eve, mapping=yard.eves)
     user = await visit(yard.olga, f"{TODAY}&reservation={other}")
     press(user, "Ask again")
-    await user.should_see("This overlaps 1 other reservation: Eve Other", retries=20)
+    await user.should_see("This overlaps 1 other reservation: Eve Other")
 
 
 async def test_t41_hostile_names_stay_text(noon: None, visit: Visit, yard: Yard) -> None:

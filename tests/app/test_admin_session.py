@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from nicegui import ui
 from nicegui.testing.user import User
 from sqlalchemy import insert, select
 
+from app import clock
 from app.charging.metering.device_time import TimeFlag
 from app.charging.metering.meter import Flag
 from app.charging.running import Note
@@ -27,8 +29,8 @@ from data.models import AuditEntry, Charge, ChargingSession, QuarantinedMessage
 from data.queries import session_facts
 from data.types import Authorization, Role
 from tests.app.dashboard_world import HOUR, World
-from tests.app.test_admin_sessions import until
 from tests.conftest import Visit
+from tests.waiting import until
 from tests.world import NOW, add_account
 
 MINUTE = timedelta(minutes=1)
@@ -36,8 +38,10 @@ HOSTILE = "<img src=x onerror=alert(1)> {{constructor.constructor('alert(1)')()}
 
 
 @pytest.fixture
-def world(portal: Portal) -> World:
-    return World(portal)
+def world(portal: Portal) -> Iterator[World]:
+    """On the day of its sessions, which pages tell as "Today"."""
+    with clock.at(NOW):
+        yield World(portal)
 
 
 @pytest.fixture
@@ -140,12 +144,12 @@ async def test_a_session_in_progress_ticks_and_can_be_ended(visit: Visit, world:
     press(user, "End by hand")
     await user.should_see(f"End session {session} of Garage left?")
     press(user, f"End session {session}")
-    await user.should_see("A reason is needed", retries=50)
+    await user.should_see("A reason is needed")
     fill(user, "Reason", "Cable was pulled, charger is dead")
     press(user, f"End session {session}")
     await until(lambda: value(world, ChargingSession.ended_at, session) is not None)
-    await user.should_see("An operator ended it by hand", retries=100)
-    await user.should_see("Correct energy", retries=50)
+    await user.should_see("An operator ended it by hand")
+    await user.should_see("Correct energy")
     actions = world.database.ask_now(
         lambda db: db.execute(select(AuditEntry.action, AuditEntry.reason)).all()
     )
@@ -168,20 +172,20 @@ async def test_a_session_is_given_to_a_driver_and_corrected_and_reviewed(
     await user.should_see("It belongs to nobody")
     press(user, "Assign to a driver")
     press(user, f"Assign session {session}")
-    await user.should_see("Choose a driver.", retries=50)
+    await user.should_see("Choose a driver.")
     fill(user, "Search a driver", "eve")
-    await user.should_see("Eve Other · eve@example.org", retries=50)
+    await user.should_see("Eve Other · eve@example.org")
     fill(user, "Reason", "Her card was new")
     press(user, f"Assign session {session}")
     await until(lambda: value(world, ChargingSession.account_id, session) == world.eve)
-    await user.should_see("Driver Nobody → Eve Other", retries=100)
+    await user.should_see("Driver Nobody → Eve Other")
     press(user, "Mark as reviewed")
     await until(lambda: value(world, ChargingSession.reviewed_at, session) is not None)
-    await user.should_see("Reviewed", retries=50)
+    await user.should_see("Reviewed")
     press(user, "Correct energy")
     fill(user, "Right energy in kWh", "nine")
     press(user, f"Correct session {session}")
-    await user.should_see("That is no number of kWh.", retries=50)
+    await user.should_see("That is no number of kWh.")
 
 
 async def test_a_correction_keeps_the_original_in_sight(visit: Visit, world: World, olga: int) -> None:
@@ -194,8 +198,8 @@ async def test_a_correction_keeps_the_original_in_sight(visit: Visit, world: Wor
     fill(user, "Reason", "The meter labels kWh as Wh")
     press(user, f"Correct session {session}")
     await until(lambda: value(world, ChargingSession.energy_wh, session) == 9_400)
-    await user.should_see("Energy 940.00 kWh → 9.40 kWh", retries=100)
-    await user.should_see("The energy was corrected later", retries=100)
+    await user.should_see("Energy 940.00 kWh → 9.40 kWh")
+    await user.should_see("The energy was corrected later")
     await user.should_see("The meter labels kWh as Wh")
 
 
@@ -238,7 +242,7 @@ async def test_the_bill_shows_its_lines_parts_corrections_and_sum(
     assert HOSTILE in shown
     assert "3 times" in shown
     press(user, "Mark messages as seen to")
-    await user.should_see("Seen to", retries=100)
+    await user.should_see("Seen to")
     assert user.client is not None
     for element in user.client.elements.values():  # T41: as text, and as nothing else
         assert all(HOSTILE not in (slot.template or "") for slot in element.slots.values())

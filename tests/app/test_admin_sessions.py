@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from nicegui import ui
 from nicegui.testing.user import User
 from sqlalchemy import select
 
+from app import clock
 from app.access import all_sessions
 from app.access.all_sessions import Progress
 from app.portal import Portal
@@ -26,14 +27,17 @@ from data.queries.session_list import Wanted
 from data.types import Role
 from tests.app.dashboard_world import HOUR, World
 from tests.conftest import Visit
+from tests.waiting import until
 from tests.world import NOW, add_account, add_charger
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def world(portal: Portal) -> World:
-    return World(portal)
+def world(portal: Portal) -> Iterator[World]:
+    """In the year of its sessions, which pages leave out then."""
+    with clock.at(NOW):
+        yield World(portal)
 
 
 @pytest.fixture
@@ -246,15 +250,6 @@ async def test_the_file_is_written_while_the_loop_goes_on_and_ends_with_its_read
     await pieces.aclose()  # type: ignore[attr-defined]
     assert (told[-1].ended, told[-1].whole, told[-1].sent) == (True, False, 10)
     stop()
-
-
-async def until(true: Any) -> None:
-    """Wait until *true* says so."""
-    for _ in range(400):
-        if true():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not come to that")
 
 
 @pytest.mark.parametrize("asked", ["site=999", "charger=999", "state=lost"])

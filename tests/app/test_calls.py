@@ -19,6 +19,7 @@ from app.simulation.charge_point import ChargePoint
 from data.database import Database
 from data.models import Charger, ChargingSession
 from tests.ocpp_server import OcppServer, ocpp_server
+from tests.waiting import PATIENCE, until
 from tests.world import add_charger, add_driver, add_site
 
 UNTIL = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -51,14 +52,6 @@ async def charger(server: OcppServer) -> int:
 
 def place(point: ChargePoint, number: int) -> Place:
     return Place(number) if point.protocol == "ocpp1.6" else Place(1, number)
-
-
-async def until(condition) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about")
 
 
 async def test_start_really_starts_and_stop_really_stops(server, point, charger):
@@ -190,7 +183,7 @@ async def test_c16_a_connection_that_breaks_before_the_answer_is_offline_at_once
     asking = asyncio.create_task(calls.reset(server.endpoint, charger))
     await until(lambda: point.received)
     await point.disconnect(abruptly=True)
-    assert (await asyncio.wait_for(asking, 0.5)).outcome is Outcome.OFFLINE
+    assert (await asyncio.wait_for(asking, PATIENCE)).outcome is Outcome.OFFLINE
 
 
 @pytest.mark.alone
@@ -291,7 +284,7 @@ async def test_c13_a_new_connection_waits_for_what_the_old_one_is_about(server, 
         await asyncio.sleep(0.2)
         assert not asking.done()
         go_on.set()
-        await asyncio.wait_for(asking, 2)
+        await asyncio.wait_for(asking, PATIENCE)
 
 
 async def test_c5_answers_that_make_no_sense_are_failures(server, point, charger):

@@ -231,12 +231,10 @@ async def test_the_page_looks_first_and_gives_the_passwords_once(
     (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
     await user.should_see("60,000 characters fit in here; choose a file if it is more.")
     press(user, "See what would happen")
-    await user.should_see("There is no line with a charger in it.", retries=20)
+    await user.should_see("There is no line with a charger in it.")
     box.set_value(TABLE)
     press(user, "See what would happen")
-    await user.should_see(
-        "3 new chargers · 1 is there already · 6 lines are wrong and are left out", retries=20
-    )
+    await user.should_see("3 new chargers · 1 is there already · 6 lines are wrong and are left out")
     for sentence in (
         "There is no site of this name.",
         "There are several sites: name one.",
@@ -245,7 +243,7 @@ async def test_the_page_looks_first_and_gives_the_passwords_once(
     ):
         await user.should_see(sentence)
     press(user, "Import 3 chargers")
-    await user.should_see("3 chargers were added", retries=100)
+    await user.should_see("3 chargers were added")
     press(user, "Save the passwords (CSV)")
     response = await user.download.next()
     text = response.content.decode()
@@ -279,15 +277,15 @@ async def test_a_page_that_is_left_loses_no_passwords(visit: Visit, portal: Port
     for one in (user, second):
         table_of(one).set_value(TABLE)
         press(one, "See what would happen")
-        await one.should_see("seen by all drivers", retries=20)
+        await one.should_see("seen by all drivers")
     assert user.client is not None
     tab, user.client.tab_id = user.client.tab_id, None
     press(user, "Import 3 chargers")
-    await user.should_see("The connection to this page was interrupted, so nothing was added", retries=100)
+    await user.should_see("The connection to this page was interrupted, so nothing was added")
     assert portal.database.ask_now(lambda db: db.scalar(select(func.count(Charger.id)))) == 1
     user.client.tab_id = tab
     press(user, "Import 3 chargers")
-    await user.should_see("3 chargers were added", retries=100)
+    await user.should_see("3 chargers were added")
     await (await visit(otto, "/admin/chargers/import")).should_not_see("were added")
     back = await visit(olga, "/admin/chargers/import?problem=nonsense")
     await back.should_see("You have not saved their passwords yet.")
@@ -296,7 +294,7 @@ async def test_a_page_that_is_left_loses_no_passwords(visit: Visit, portal: Port
     assert '"CP-2"' in (await back.download.next()).content.decode()
     await (await visit(olga, "/admin/chargers/import")).should_not_see("were added")
     press(second, "Import 3 chargers")  # the same dry run in another tab
-    await second.should_see("All of these chargers were there already", retries=100)
+    await second.should_see("All of these chargers were there already")
     await second.should_not_see("Save the passwords (CSV)")
 
 
@@ -305,11 +303,11 @@ async def test_the_page_names_columns_that_there_are_not(visit: Visit, portal: P
     user = await visit(olga, "/admin/chargers/import")
     table_of(user).set_value("identity,site,gruop\nA,North,Staff")
     press(user, "See what would happen")
-    await user.should_see("Unknown columns, or named twice: gruop.", retries=20)
+    await user.should_see("Unknown columns, or named twice: gruop.")
     await user.should_not_see("Import 1 charger")
     table_of(user).set_value("identiy,site\nA,North")
     press(user, "See what would happen")
-    await user.should_see("none of them is identity", retries=20)
+    await user.should_see("none of them is identity")
 
 
 async def test_t41_hostile_cells_are_text(visit: Visit, portal: Portal) -> None:
@@ -320,6 +318,6 @@ async def test_t41_hostile_cells_are_text(visit: Visit, portal: Portal) -> None:
     (box,) = [one for one in user.client.elements.values() if isinstance(one, ui.textarea)]
     box.set_value(f"{hostile},{hostile},{hostile},{hostile},{hostile}")
     press(user, "See what would happen")
-    await user.should_see("1 line is wrong", retries=20)
+    await user.should_see("1 line is wrong")
     drawn = [one for one in user.client.elements.values() if isinstance(one, Drawn)]
     assert any(hostile in str(one.values) for one in drawn)

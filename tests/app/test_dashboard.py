@@ -86,7 +86,7 @@ async def test_p4_first_run_before_a_card_is_linked(visit: Visit, world: World) 
     await user.should_not_see("Next reservation")
     await user.should_not_see("Your plan")
     world.card(world.dana)
-    await user.should_not_see("Welcome, your account is ready.", retries=20)
+    await user.should_not_see("Welcome, your account is ready.")
 
 
 async def test_p4_the_only_card_is_no_longer_theirs(visit: Visit, world: World) -> None:
@@ -170,11 +170,11 @@ async def test_p19_p21_beyond_the_fifty_the_search_reaches_all(visit: Visit, wor
     await user.should_see("62 of 62 chargers free")
     await user.should_not_see("Bay 60")
     user.find("Search by name or site").type("bay 60")
-    await user.should_see("Bay 60", retries=20)
-    await user.should_not_see("Bay 59", retries=20)
+    await user.should_see("Bay 60")
+    await user.should_not_see("Bay 59")
     await user.should_see("62 of 62 chargers free")
     user.find("Search by name or site").clear()
-    await user.should_see("Bay 49", retries=20)
+    await user.should_see("Bay 49")
 
 
 async def test_p20_the_reasons_are_told(visit: Visit, world: World) -> None:

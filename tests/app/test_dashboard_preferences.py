@@ -50,7 +50,7 @@ async def test_p25_language_theme_and_zone_are_kept_on_the_account(
     user = await visit(world.dana, "/?period=year")
     await choose(portal, user, Preferences("de", Theme.DARK, "Asia/Tokyo"))
     assert stored(world) == ("de", Theme.DARK, "Asia/Tokyo")
-    await user.should_see("Asia/Tokyo", retries=20)
+    await user.should_see("Asia/Tokyo")
     assert user.back_history[-1] == "/?period=year"
     again = await visit(world.dana)
     await again.should_see("Asia/Tokyo")

@@ -18,6 +18,7 @@ from data.database import Database
 from data.models import Charger
 from data.types import Admission
 from tests.ocpp_server import OcppServer, ocpp_server
+from tests.waiting import until
 from tests.world import add_charger, add_site
 
 PASSWORD = "0123456789abcdef"
@@ -212,7 +213,7 @@ async def test_c2_t49_pending_chargers_are_let_in_up_to_a_number_and_may_only_sa
             await point.heartbeat()
             await point.status(1, "Available")
             await point.send_raw('[2,"9","StartTransaction",{"connectorId":1,"idTag":"A","meterStart":0}]')
-            await asyncio.wait_for(until_frame(point, '"9"'), 2)
+            await until(lambda: any('"9"' in frame for frame in point.frames))
             assert orjson.loads(point.frames[-1])[2] == "SecurityError"
         async with ChargePoint(server.url, "NEW") as point:
             assert (await point.boot())["status"] == "Pending"
@@ -223,12 +224,6 @@ async def test_c2_t49_pending_chargers_are_let_in_up_to_a_number_and_may_only_sa
         assert tuple(row) == (Admission.PENDING, False)
 
 
-async def until_frame(point: ChargePoint, part: str) -> None:
-    while not any(part in frame for frame in point.frames):
-        point.arrived.clear()
-        await point.arrived.wait()
-
-
 async def test_c3_t55_a_second_connection_wins_and_the_old_one_does_not_mark_it_offline(server):
     old = ChargePoint(server.url, "CP1", PASSWORD)
     await old.connect()
@@ -236,9 +231,7 @@ async def test_c3_t55_a_second_connection_wins_and_the_old_one_does_not_mark_it_
     [charger_id] = server.endpoint.connected()
     async with ChargePoint(server.url, "CP1", PASSWORD) as new:
         await new.heartbeat()
-        while old.online:
-            old.arrived.clear()
-            await asyncio.wait_for(old.arrived.wait(), 2)
+        await until(lambda: not old.online)
         assert old.close_code == 1000
         await asyncio.sleep(0.05)
         assert server.endpoint.connected() == {charger_id}
@@ -249,10 +242,7 @@ async def test_c3_t55_a_second_connection_wins_and_the_old_one_does_not_mark_it_
 async def test_c3_a_herd_of_the_same_charger_leaves_one_connection(server):
     points = [ChargePoint(server.url, "CP1", PASSWORD) for _ in range(20)]
     await asyncio.gather(*(point.connect() for point in points))
-    for _ in range(100):
-        if sum(point.online for point in points) == 1:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: sum(point.online for point in points) == 1)
     [left] = [point for point in points if point.online]
     await left.heartbeat()
     await asyncio.gather(*(point.close() for point in points))
@@ -315,13 +305,9 @@ async def test_an_operator_can_end_a_connection(server):
     async with ChargePoint(server.url, "CP1", PASSWORD) as point:
         await point.heartbeat()
         server.endpoint.hang_up(next(iter(server.endpoint.connected())), "blocked")
-        for _ in range(100):
-            if not point.online:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: not point.online)
         assert point.close_code == 1000
-    await asyncio.sleep(0.05)
-    assert not server.endpoint.connected()
+    await until(lambda: not server.endpoint.connected())
 
 
 async def test_c5_when_the_database_refuses_the_charger_is_told_to_come_again(server, caplog):
@@ -332,11 +318,9 @@ async def test_c5_when_the_database_refuses_the_charger_is_told_to_come_again(se
 
     await server.database.change(refuse)
     async with ChargePoint(server.url, "OPEN") as point:
-        while point.online:
-            point.arrived.clear()
-            await asyncio.wait_for(point.arrived.wait(), 2)
+        await until(lambda: not point.online)
         assert point.close_code == 1011
-    assert not server.endpoint.connected()
+    await until(lambda: not server.endpoint.connected())
     await server.database.change(lambda change: change.execute(text("DROP TRIGGER no")))
     async with ChargePoint(server.url, "OPEN") as point:
         await point.heartbeat()

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -23,6 +23,7 @@ from data.database import Change, Database
 from data.models import Charger
 from data.types import Admission
 from tests.ocpp_server import OcppServer, ocpp_server
+from tests.waiting import until
 from tests.world import NOW, add_charger, add_site
 
 PASSWORD = "0123456789abcdef"
@@ -53,20 +54,14 @@ async def decide(server: OcppServer, identity: str, **values: object) -> None:
 
 
 async def until_closed(point: ChargePoint) -> None:
-    async with asyncio.timeout(3):
-        while point.online:
-            point.arrived.clear()
-            await point.arrived.wait()
+    await until(lambda: not point.online)
 
 
 async def test_c2_a_pending_charger_that_is_accepted_goes_on_without_connecting_anew(server):
     async with ChargePoint(server.url, "NEW") as point:
         assert (await point.boot())["status"] == "Pending"
         await decide(server, "NEW", admission=Admission.ACCEPTED)
-        for _ in range(100):
-            if (await point.boot())["status"] == "Accepted":
-                break
-            await asyncio.sleep(0.02)
+        await until(lambda: accepted(point))
         assert await point.start(1, "TAG", 0) > 0
         assert point.online
 
@@ -102,18 +97,18 @@ async def test_c4_a_binary_frame_is_a_check_in(server):
             await raw.recv()
             clock.advance(timedelta(minutes=50))
             await raw.send(b"\x00\x01")
-            for _ in range(100):
-                if await seen(server, "OPEN") == NOW + timedelta(minutes=50):
-                    break
-                await asyncio.sleep(0.02)
-            else:
-                pytest.fail("no check-in")
+            await until(lambda: seen_at(server, "OPEN", NOW + timedelta(minutes=50)))
 
 
-async def seen(server: OcppServer, identity: str) -> object:
-    return await server.database.ask(
-        lambda db: db.scalar(select(Charger.last_seen_at).where(Charger.identity == identity))
-    )
+async def accepted(point: ChargePoint) -> bool:
+    """What it is told when it asks."""
+    return bool((await point.boot())["status"] == "Accepted")
+
+
+async def seen_at(server: OcppServer, identity: str, moment: datetime) -> bool:
+    """Whether its last check-in was then."""
+    seen = select(Charger.last_seen_at).where(Charger.identity == identity)
+    return await server.database.ask(lambda db: db.scalar(seen)) == moment
 
 
 class Cut:
@@ -147,6 +142,7 @@ class Cut:
                     await loop.sock_sendall(self.socket, frames)
 
 
+@pytest.mark.alone
 async def test_c3_a_charger_whose_cable_was_cut_is_replaced_and_holds_up_nobody(server):
     """Its old socket stays half-open with answers that nobody takes; nothing waits for them for long."""
     cut = Cut(server, "OPEN")
@@ -173,11 +169,7 @@ async def test_c3_what_a_cut_charger_does_not_take_is_given_up(server, monkeypat
     cut = Cut(server, "OPEN")
     try:
         await cut.talk()
-        for _ in range(60):
-            if not server.endpoint.connected():
-                break
-            await asyncio.sleep(0.05)
-        assert not server.endpoint.connected()
+        await until(lambda: not server.endpoint.connected())
     finally:
         cut.socket.close()
 

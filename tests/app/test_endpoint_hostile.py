@@ -24,6 +24,7 @@ from app.charging.ocpp.frames import Call, Failure, Malformed, Result
 from app.simulation.charge_point import ChargePoint, Offline
 from data.database import Database
 from tests.ocpp_server import OcppServer, ocpp_server
+from tests.waiting import PATIENCE
 from tests.world import add_charger, add_site
 
 START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-22T12:00:00Z"}
@@ -118,8 +119,8 @@ async def test_c5_t56_hostile_frames_are_answered_or_not_and_the_next_message_is
     database.change_now(fill)
     async with (
         ocpp_server(database) as server,
-        ChargePoint(server.url, "BAD", protocol=version, answer_timeout=5) as bad,
-        ChargePoint(server.url, "GOOD", answer_timeout=5) as good,
+        ChargePoint(server.url, "BAD", protocol=version, answer_timeout=30) as bad,
+        ChargePoint(server.url, "GOOD", answer_timeout=30) as good,
     ):
         for name, frame in HOSTILE.items():
             bad.frames.clear()
@@ -240,7 +241,7 @@ async def test_t57_a_charger_in_haste_is_slowed_down_and_loses_nothing(sqlite_da
             slowest = max(slowest, time.monotonic() - asked)
         while len(bad.frames) < 80:
             bad.arrived.clear()
-            await asyncio.wait_for(bad.arrived.wait(), 5)
+            await asyncio.wait_for(bad.arrived.wait(), PATIENCE)
         assert 0.5 < time.monotonic() - begun < 3, "60 beyond the burst at 100 a second"
         assert [orjson.loads(text)[1] for text in bad.frames] == [str(number) for number in range(80)]
         assert slowest < 0.2, "the other charger does not wait with it"
@@ -344,8 +345,8 @@ def test_c5_t56_another_charger_is_answered_whatever_one_sends(
         database.change_now(fill)
         async with (
             ocpp_server(database) as server,
-            ChargePoint(server.url, "BAD", protocol=version, answer_timeout=5) as bad,
-            ChargePoint(server.url, "GOOD", answer_timeout=5) as good,
+            ChargePoint(server.url, "BAD", protocol=version, answer_timeout=30) as bad,
+            ChargePoint(server.url, "GOOD", answer_timeout=30) as good,
         ):
             for text in texts:
                 await bad.send_raw(text)

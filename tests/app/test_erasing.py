@@ -32,8 +32,9 @@ from data.models import (
     Subscription,
 )
 from data.types import Role
-from tests.app.test_admin_people import Town, Visit, fill, press, until
+from tests.app.test_admin_people import Town, Visit, fill, press
 from tests.data.test_queries_accounts import add_identity
+from tests.waiting import until
 from tests.world import (
     NOW,
     add_account,

@@ -29,6 +29,7 @@ from data.models import AuditEntry
 from data.types import Role
 from tests import world
 from tests.app.test_admin_people import press
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -292,10 +293,11 @@ async def test_counts_and_disks_that_are_slow_are_unknown(
     finally:
         slow.set()
     monkeypatch.undo()
-    for _ in range(100):
-        if (await portal.watch.health()).counts is not None:
-            break
-        await asyncio.sleep(0.02)
+
+    async def counted() -> bool:
+        return (await portal.watch.health()).counts is not None
+
+    await until(counted)
     user = await visit(olga, "/admin/health")
     await user.should_see("No backup has been made by this button yet.")
 
@@ -372,14 +374,14 @@ async def test_the_page(portal: Portal, visit: Callable[..., Any]) -> None:
     await user.should_see("a charger talks nonsense")
     await user.should_see("No backup has been made by this button yet.")
     press(user, "Back up now")
-    await user.should_see("is written.", retries=50)
+    await user.should_see("is written.")
     (made,) = portal.backups.listed()
     await user.should_see(str(made.path))
     assert backups.checked(made.path) == revision()
     audited = portal.database.ask_now(lambda db: list(db.scalars(select(AuditEntry.action))))
     assert "backup.make" in audited
     press(user, "Copy diagnostics")
-    await user.should_see("For whoever helps you", retries=20)
+    await user.should_see("For whoever helps you")
     portal.watch.follow(lambda: {"presence": False})
     user = await visit(olga, "/admin/health")
     await user.should_see("Stopped although it should run: presence.")

@@ -137,7 +137,7 @@ async def test_p8_the_open_page_follows(visit: Visit, portal: Portal) -> None:
         change.announce(Announcement(Topic.SESSIONS, town.dana))
 
     portal.database.change_now(bill)
-    await user.should_see("€9.99", retries=100)
+    await user.should_see("€9.99")
 
 
 async def test_p23_who_acts_as_the_driver_sees_it_and_downloads_nothing(portal: Portal) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from nicegui import Client, ui
 from nicegui.page import page
 
 from app import pushes
 from tests.conftest import Visit
+from tests.waiting import until
 
 
 def sending(client: Client) -> asyncio.Task[None]:
@@ -26,13 +26,6 @@ def awaited(task: asyncio.Task[None]) -> list[str]:
         names.append(name)
         inner = getattr(inner, "cr_await", None)
     return names
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for it."""
-    async with asyncio.timeout(10):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 ASLEEP = ["QuietOutbox.loop", "Event.wait"]

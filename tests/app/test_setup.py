@@ -19,7 +19,8 @@ from data.caller import COMMAND_LINE
 from data.database import Change
 from data.models import Charger, ChargerGroup, Mapping, Plan, Site, Subscription, TagSighting
 from data.types import Role
-from tests.app.test_admin_people import fill, press, until
+from tests.app.test_admin_people import fill, press
+from tests.waiting import until
 from tests.world import add_account, add_charger, add_driver, add_plan, add_site
 
 Visit = Callable[..., Awaitable[User]]
@@ -37,7 +38,7 @@ def rows(portal: Portal, *columns: Any) -> list[tuple[Any, ...]]:
 
 async def sees(user: User, text: str) -> None:
     """*text* is on *user*'s page, or comes."""
-    await user.should_see(text, retries=50)
+    await user.should_see(text)
 
 
 def choose(user: User, label: str, value: Any) -> None:

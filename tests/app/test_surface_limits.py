@@ -20,7 +20,8 @@ from app.access.frames import Allowance, Breach
 from app.access.shares import Limits
 from data.database import Database
 from tests.app.access_site import Server, Site, Socket, site
-from tests.app.test_surface_sockets import button, cookie, until
+from tests.app.test_surface_sockets import button, cookie
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ async def test_a_breach_closes_its_own_socket_and_no_other(
         await good.join()
         for frame in breach:
             await bad._connection.send(frame)
-        assert (await bad.messages(2))[-1] == "closed"
+        assert (await bad.messages(PATIENCE))[-1] == "closed"
         assert bad._connection.close_code == code
         await good.emit("event", button(pages[1]))
         await until(lambda: here.clicks == ["Dana Driver"])
@@ -193,7 +194,7 @@ async def test_a_socket_of_no_page_is_closed(
             async with httpx.AsyncClient(headers=headers, base_url=f"http://{server.host}") as browser:
                 socket = await poll(browser, f"client_id={pages[1].client_id}")
             assert socket in core.sio.eio.sockets
-            await until(lambda: socket not in core.sio.eio.sockets, 2)
+            await until(lambda: socket not in core.sio.eio.sockets, 10)
         else:
             leaves = transport == "left"
             query = None if leaves else f"client_id={pages[1].client_id}"
@@ -201,7 +202,7 @@ async def test_a_socket_of_no_page_is_closed(
                 await idle.join()
                 if leaves:
                     await idle._connection.send("41")
-                assert (await idle.messages(2))[-1] == "closed"
+                assert (await idle.messages(10))[-1] == "closed"
         await asyncio.sleep(0.4)
         await stays.emit("event", button(pages[0]))
         await until(lambda: here.clicks == ["Dana Driver"])

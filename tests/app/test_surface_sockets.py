@@ -24,6 +24,7 @@ from data.caller import COMMAND_LINE
 from data.database import Database
 from data.models import Account, SignIn
 from tests.app.access_site import PageIds, Refused, Server, Site, site
+from tests.waiting import PATIENCE, until
 from tests.world import NOW
 
 FOREIGN = ("http://evil.example", "null", "https://{host}", "http://localhost:{port}")
@@ -284,7 +285,7 @@ async def test_open_pages_leave_when_their_sign_in_ends_otherwise(
         if how == "time":
             with clock.at(clock.now() + timedelta(hours=9)):
                 here.live.announce([Announcement(Topic.MINUTE)])
-                got = await socket.messages(2)
+                got = await socket.messages(PATIENCE)
         else:
 
             def disable(change: Any) -> None:
@@ -292,7 +293,7 @@ async def test_open_pages_leave_when_their_sign_in_ends_otherwise(
                 change.announce(Announcement(Topic.PEOPLE, driver))
 
             await here.database.change(disable)
-            got = await socket.messages(2)
+            got = await socket.messages(PATIENCE)
     assert any('"open"' in text and "/sign-in" in text for text in got)
     assert page.client_id not in Client.instances
 
@@ -362,12 +363,4 @@ async def test_a_sign_out_that_ends_nothing_keeps_no_page_longer(here: Site, ser
         headers["cookie"] = answer.headers["set-cookie"].split(";")[0]
         async with httpx.AsyncClient(headers=headers) as elsewhere:
             assert (await elsewhere.post(f"http://{server.host}/auth/sign-out")).status_code == 303
-        assert (await socket.messages(2))[-1] == "closed"
-
-
-async def until(true: Any, seconds: float = 5) -> None:
-    """Wait until *true* says so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "did not happen"
-        await asyncio.sleep(0.01)
+        assert (await socket.messages(PATIENCE))[-1] == "closed"

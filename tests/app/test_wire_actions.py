@@ -21,6 +21,7 @@ from data.database import Database
 from data.models import Charger, ChargerReport, ChargingSession, Connector, MeterSample, QuarantinedMessage
 from data.types import Authorization
 from tests.ocpp_server import OcppServer, ocpp_server
+from tests.waiting import PATIENCE, until
 from tests.world import add_charger, add_driver, add_site
 
 OFFICIAL_16 = """
@@ -184,7 +185,7 @@ async def test_c8_nothing_is_answered_before_it_is_committed(server):
         await asyncio.sleep(0.3)
         assert not starting.done()
         other.execute("ROLLBACK")
-        transaction = await asyncio.wait_for(starting, 5)
+        transaction = await asyncio.wait_for(starting, PATIENCE)
         rows = other.execute("SELECT id FROM sessions").fetchall()
         other.close()
     assert rows == [(transaction,)]
@@ -258,8 +259,6 @@ async def test_a_persistent_charger_comes_back_by_itself(server):
         await point.boot_up()
         [charger_id] = server.endpoint.connected()
         server.endpoint.hang_up(charger_id)
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            if server.endpoint.connected() and point.online:
-                break
+        await until(lambda: charger_id not in server.endpoint.connected() or not point.online)
+        await until(lambda: server.endpoint.connected() and point.online)
         await point.heartbeat()

@@ -10,6 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.browser.flags import FLAGS, take_the_driver_of_this_machine
+from tests.browser.plugs import Loop
 from tests.browser.server import Server
 from tests.browser.waiting import waiting
 from tests.world import PASSWORD
@@ -37,6 +38,14 @@ def server(tmp_path: Path, migrated_file: Path) -> Iterator[Server]:
     server.close()
 
 
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """Where simulated chargers run beside a test that waits for the browser."""
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
 SignIn = Callable[..., None]
 
 
@@ -46,7 +55,7 @@ def sign_in(server: Server) -> SignIn:
 
     def sign_in(browser: webdriver.Chrome, email: str = "dana@example.org", path: str = "/") -> None:
         browser.get(server.url + path)
-        wait = waiting(browser, 10)
+        wait = waiting(browser)
         wait.until(lambda b: b.find_elements(By.NAME, "email"))
         browser.find_element(By.NAME, "email").send_keys(email)
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+PASSWORD = "a-password-of-16-bytes"
+"""Of a charger that is added with it."""
+
 
 class Loop:
     """An event loop in a thread of its own: ``loop(coroutine)`` runs it there and returns its result."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -15,15 +13,10 @@ from tests.browser.server import Server
 from tests.browser.test_look import violations
 from tests.browser.test_security import body
 from tests.browser.test_security import violations as complaints
-from tests.browser.waiting import waiting
+from tests.browser.waiting import until
 
 WHY = "Ticket 4711: <b>bill</b> looks wrong"
 BANNER = "You are acting as Dana <i>Driver</i>. You see the portal as they do. Nothing can be changed."
-
-
-def until(browser: webdriver.Chrome, what: Callable[[], object], seconds: float = 10) -> None:
-    """Wait for *what* to be true."""
-    waiting(browser, seconds).until(lambda _: what())
 
 
 def _moving(browser: webdriver.Chrome) -> object:

@@ -46,7 +46,7 @@ def test_an_unknown_card_finds_its_driver_by_keyboard(
     """Issue 4: the row's button works by keyboard, the search reaches all drivers, the list follows."""
     server.database.change_now(fill)
     server.start()
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
 
     def see(selector: str, text: str) -> None:
         wait.until(
@@ -109,7 +109,7 @@ def test_the_focus_goes_on_where_what_had_it_has_gone(
     """P22: after the dialog that an address opens, which is not opened again; after an import's button."""
     server.database.change_now(fill)
     server.start()
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
     key = server.database.ask_now(cards.key_of, "04A1B2C3D4")
 
     def focus_is_at(tag: str, text: str) -> None:

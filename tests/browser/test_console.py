@@ -40,7 +40,7 @@ def test_an_operator_finds_a_driver_ends_a_sign_in_and_acts_as_them(
     """T16, P23: search and address agree; a row's button works by keyboard; nothing is wider than a phone."""
     dana = server.database.change_now(people)
     server.start()
-    wait = waiting(selenium, 10)
+    wait = waiting(selenium)
 
     def see(selector: str, text: str) -> None:
         wait.until(

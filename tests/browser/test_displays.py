@@ -32,7 +32,7 @@ def test_k1_k2_a_screen_is_paired_from_the_console_and_taken_back(
     """Nobody touches the screen, and the console's page says what became of it without a reload."""
     server.database.change_now(fill)
     server.start()
-    wait = waiting(selenium, 20)
+    wait = waiting(selenium)
 
     def see(text: str) -> None:
         wait.until(lambda b: text in body(b), text)
@@ -81,7 +81,7 @@ def test_k1_k2_a_screen_is_paired_from_the_console_and_taken_back(
     see(f"Open {server.url}/kiosk on it")
 
     selenium.switch_to.window(screen)
-    again = waiting(selenium, 20).until(
+    again = waiting(selenium).until(
         lambda b: "".join(one.text for one in b.find_elements(By.CSS_SELECTOR, ".k-pairing-code span"))
     )
     assert len(again) == 8
@@ -109,7 +109,7 @@ def test_k1_k2_the_console_may_be_another_process_than_the_screen_s(
         for one in (server, other):
             one.database_url = postgres_database.url.render_as_string(hide_password=False)
             one.start()
-        wait = waiting(selenium, 20)
+        wait = waiting(selenium)
         console = selenium.current_window_handle
         sign_in(selenium, "olga@example.org", "/admin/displays/new")
         selenium.switch_to.new_window("window")

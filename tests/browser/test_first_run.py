@@ -28,13 +28,6 @@ CARD = "04A2B8C1D2"
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
 def phone(chrome_options: webdriver.ChromeOptions) -> Iterator[webdriver.Chrome]:
     """The driver's: another browser, 390 pixels wide."""
     browser = webdriver.Chrome(options=chrome_options)
@@ -58,7 +51,7 @@ class Person:
 
     def __init__(self, browser: webdriver.Chrome) -> None:
         self.browser = browser
-        self.wait = waiting(browser, 20, poll=0.05)
+        self.wait = waiting(browser, poll=0.05)
 
     def reads(self, *texts: str) -> None:
         """Waits until all of *texts* are on the page."""

@@ -114,7 +114,7 @@ def test_hostile_texts_do_nothing_anywhere(selenium: webdriver.Chrome, server: S
 
 def _look(browser: webdriver.Chrome, where: str) -> int:
     """Look at the page that is shown; how many of the hostile strings can be read on it."""
-    waiting(browser, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"), where)
+    waiting(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"), where)
     for _ in range(2):  # as it came, and when its socket has brought the rest
         found = browser.execute_script(STARTED)
         assert found["hacked"] is None, (where, found["hacked"])
@@ -123,7 +123,7 @@ def _look(browser: webdriver.Chrome, where: str) -> int:
         assert found["inline"] == 0, where
         assert found["shown"], where
         assert "could not be loaded" not in found["text"], where
-        waiting(browser, 10).until(lambda b: b.execute_script("return !!window.socket?.connected") or 1)
+        waiting(browser).until(lambda b: b.execute_script("return !!window.socket?.connected") or 1)
         browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     return sum(marker in found["text"].lower() for marker in ("hacked=", "evil.example", "drop table", "<"))
 

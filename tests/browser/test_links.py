@@ -30,7 +30,7 @@ def test_an_invitation_and_the_break_glass_link(selenium: webdriver.Chrome, serv
     enter = asyncio.run(links.sign_in_link(COMMAND_LINE, olga))
     metrics = {"width": 320, "height": 700, "deviceScaleFactor": 2, "mobile": True}
     selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    wait = waiting(selenium, 10)
+    wait = waiting(selenium)
 
     selenium.get(dana.address)
     wait.until(lambda b: b.find_elements(By.NAME, "password"))

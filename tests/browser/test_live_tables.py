@@ -14,21 +14,13 @@ from selenium.webdriver.common.keys import Keys
 from app.simulation.charge_point import ChargePoint
 from data.database import Change
 from data.types import Role
-from tests.browser.plugs import Loop
+from tests.browser.plugs import PASSWORD, Loop
 from tests.browser.server import Server
 from tests.browser.waiting import waiting
 from tests.world import add_account, add_charger, add_driver, add_session, add_sighting, add_site
 
-PASSWORD = "a-password-of-16-bytes"
 STILL_THERE = "return document.activeElement.polarisMark === true"
 """Whether the focus is where it was put, on the very element that it was put on."""
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.close()
 
 
 @pytest.fixture
@@ -63,7 +55,7 @@ def test_a_list_that_changes_leaves_what_is_focused_and_pressed(
     sign_in: Callable[..., None],
 ) -> None:
     """Issue 4: three updates of other rows, and the link is the same one; Enter and slow clicks open it."""
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
     wh = 1_000
 
     def see(selector: str, text: str) -> None:
@@ -126,7 +118,7 @@ def test_focus_comes_back_to_the_row_that_opened_a_dialog(
     sign_in: Callable[..., None],
 ) -> None:
     """Issue 4: also where the list has changed meanwhile, and where one dialog led to another."""
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
 
     def see(selector: str, text: str) -> None:
         wait.until(
@@ -170,7 +162,7 @@ def test_boxes_look_alike_and_the_keyboard_goes_as_it_is_seen(
     server: Server, charger: ChargePoint, selenium: webdriver.Chrome, sign_in: Callable[..., None]
 ) -> None:
     """Issue 4: one look of boxes, no gap in a card, no line for what is not known on a phone."""
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
     boxes = """return [...document.querySelectorAll('.p-filters .q-field__control')].map(one => {
         const edge = getComputedStyle(one, '::before')
         return [getComputedStyle(one).borderRadius, one.offsetHeight, edge.borderTopColor].join(' ')})"""

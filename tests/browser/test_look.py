@@ -110,7 +110,7 @@ def dashboard(
         wanted = update(Account).values(theme=theme, language=language)
         server.database.change_now(lambda change: change.execute(wanted))
         sign_in(selenium)
-        waiting(selenium, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chargers li"))
+        waiting(selenium).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chargers li"))
 
     return dashboard
 
@@ -132,7 +132,7 @@ def scroll_through(browser: webdriver.Chrome) -> None:
     """Let everything be drawn that is drawn only when it is seen."""
     chart = browser.find_element(By.CSS_SELECTOR, ".p-chart")
     browser.execute_script("arguments[0].scrollIntoView()", chart)
-    waiting(browser, 15).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
+    waiting(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".p-chart .bars path"))
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_axe_finds_nothing_at_the_door(
     )
     for path in ("/sign-in", f"/welcome/{link}"):
         selenium.get(server.url + path)
-        waiting(selenium, 10).until(lambda b: b.find_elements(By.NAME, "password"))
+        waiting(selenium).until(lambda b: b.find_elements(By.NAME, "password"))
         assert violations(selenium) == [], path
 
 

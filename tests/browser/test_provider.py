@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from selenium import webdriver
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from app.serve import free_port
 from tests.browser.server import Server
 from tests.browser.test_security import body, violations
-from tests.browser.waiting import waiting
+from tests.browser.waiting import connected, waiting
 from tests.providers.certified import started
 
 TO_PROVIDER = ".p-providers a.p-submit"
@@ -20,7 +19,7 @@ TO_PROVIDER = ".p-providers a.p-submit"
 
 def prove(browser: webdriver.Chrome, name: str) -> None:
     """On the provider's own pages: type who one is, and agree to what the portal wants to know."""
-    wait = waiting(browser, 15)
+    wait = waiting(browser)
     wait.until(lambda b: b.find_elements(By.NAME, "login"))
     browser.find_element(By.NAME, "login").send_keys(name)
     browser.find_element(By.NAME, "password").send_keys("any")
@@ -50,7 +49,7 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         file.write_text(provider.table("company", label="Company", unknown_drivers=True))
         server.settings["identity_providers"] = str(file)
         server.start()
-        wait = waiting(selenium, 15)
+        wait = waiting(selenium)
         selenium.get(f"{server.url}/?period=year")
         wait.until(lambda b: len(shown(b)) == 1)
         assert shown(selenium)[0].endswith("/auth/provider/company?next=%2F%3Fperiod%3Dyear")
@@ -74,13 +73,13 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         selenium.switch_to.new_window("tab")
         selenium.get(f"{server.url}/")
         wait.until(lambda b: "Welcome, your account is ready." in body(b))
-        time.sleep(0.5)  # its socket is there
+        connected(selenium)
         selenium.switch_to.window(first)
         selenium.find_element(By.CSS_SELECTOR, "button[popovertarget=account-menu]").click()
         selenium.find_element(By.CSS_SELECTOR, "form[action='/auth/sign-out'] button").click()
         wait.until(lambda b: b.current_url.startswith(provider.issuer))
         selenium.switch_to.window(selenium.window_handles[-1])
-        waiting(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
+        waiting(selenium).until(lambda b: "/sign-in" in b.current_url)
         assert [one for one in violations(selenium) if server.url in one or "Security Policy" in one] == []
         selenium.close()
         selenium.switch_to.window(first)
@@ -92,10 +91,10 @@ def test_in_by_a_provider_out_at_both_and_in_again(
         prove(selenium, "ada")  # the provider's session has ended too: it asks again
         wait.until(lambda b: b.current_url == f"{server.url}/")
         wait.until(lambda b: "Welcome, your account is ready." in body(b))
-        time.sleep(0.5)
+        connected(selenium)
         selenium.switch_to.new_window("tab")  # somebody signs out at the provider itself
         selenium.get(f"{provider.issuer}/session/end")
         wait.until(lambda b: b.find_elements(By.NAME, "logout"))
         selenium.find_element(By.NAME, "logout").click()
         selenium.switch_to.window(first)
-        waiting(selenium, 5).until(lambda b: "/sign-in" in b.current_url)
+        waiting(selenium).until(lambda b: "/sign-in" in b.current_url)

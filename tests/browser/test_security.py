@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from data.database import Change
 from tests import world
 from tests.browser.conftest import SignIn
 from tests.browser.server import Server
-from tests.browser.waiting import body, waiting
+from tests.browser.waiting import body, connected, waiting
 
 
 def violations(browser: webdriver.Chrome) -> list[str]:
@@ -44,7 +43,7 @@ def test_from_sign_in_to_the_dashboard_nothing_breaks_the_policy(
     selenium.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Kathmandu"})
     sign_in(selenium, path="/?period=year")
     assert selenium.current_url == f"{server.url}/?period=year"
-    wait = waiting(selenium, 15)
+    wait = waiting(selenium)
     wait.until(lambda b: "Charger CP1" in body(b))
     selenium.execute_script("window.scrollTo(0, document.body.scrollHeight)")
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".js-plotly-plot"))
@@ -62,21 +61,22 @@ def test_sign_out_takes_every_window_along(
     server.database.change_now(world.add_driver)
     server.start()
     sign_in(selenium)
-    waiting(selenium, 10).until(lambda b: "Dana" in b.page_source)
+    waiting(selenium).until(lambda b: "Dana" in b.page_source)
     first = selenium.current_window_handle
     selenium.switch_to.new_window("tab")
     selenium.get(server.url + "/?period=year")
-    waiting(selenium, 10).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"))
-    time.sleep(1)  # both sockets are there
+    waiting(selenium).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1"))
+    connected(selenium)
     selenium.switch_to.window(first)
+    connected(selenium)
     selenium.find_element(By.CSS_SELECTOR, "button[popovertarget=account-menu]").click()
     selenium.find_element(By.CSS_SELECTOR, "form[action='/auth/sign-out'] button").click()
     waiting(selenium, 2).until(lambda b: "/sign-in" in b.current_url)
     selenium.switch_to.window(selenium.window_handles[-1])
     waiting(selenium, 2).until(lambda b: "/sign-in" in b.current_url)
-    waiting(selenium, 5).until(lambda b: "You are signed out." in body(b))
+    waiting(selenium).until(lambda b: "You are signed out." in body(b))
     selenium.back()
-    waiting(selenium, 5).until(lambda b: b.find_elements(By.NAME, "password"))
+    waiting(selenium).until(lambda b: b.find_elements(By.NAME, "password"))
     assert "Dana" not in selenium.page_source
 
 
@@ -85,7 +85,7 @@ def test_the_first_operator_comes_in(selenium: webdriver.Chrome, server: Server)
     server.start()
     link = next(line.strip() for line in server.output().splitlines() if "/welcome/" in line)
     selenium.get(link)
-    wait = waiting(selenium, 10)
+    wait = waiting(selenium)
     wait.until(lambda b: b.find_elements(By.NAME, "name"))
     for name, value in (("name", "Olga"), ("email", "olga@example.org"), ("password", world.PASSWORD)):
         selenium.find_element(By.NAME, name).send_keys(value)
@@ -103,9 +103,9 @@ def test_sign_in_fits_a_phone(selenium: webdriver.Chrome, server: Server, width:
     metrics = {"width": width, "height": 700, "deviceScaleFactor": 2, "mobile": True}
     selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     selenium.get(server.url + "/sign-in?problem=wrong")
-    waiting(selenium, 10).until(lambda b: b.find_elements(By.NAME, "email"))
+    waiting(selenium).until(lambda b: b.find_elements(By.NAME, "email"))
     assert selenium.execute_script("return document.documentElement.scrollWidth") <= width
     for control in selenium.find_elements(By.CSS_SELECTOR, ".p-field input, .p-check, .p-submit"):
         assert control.size["height"] >= 44
     selenium.get(server.url + "/no-such-page")
-    waiting(selenium, 10).until(lambda b: "There is no such page." in body(b))
+    waiting(selenium).until(lambda b: "There is no such page." in body(b))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from selenium import webdriver
 from selenium.common.exceptions import (
     JavascriptException,
@@ -15,9 +17,27 @@ PASSING = (NoSuchElementException, StaleElementReferenceException, JavascriptExc
 """What a browser answers while it leaves one page for the next."""
 
 
-def waiting(browser: webdriver.Chrome, seconds: float, poll: float = 0.1) -> WebDriverWait[webdriver.Chrome]:
+PATIENCE = 40.0
+"""Seconds after which what was to be seen is called lost, on a busy machine too. What a rule says of time is
+measured with a clock.
+"""
+
+
+def waiting(
+    browser: webdriver.Chrome, seconds: float = PATIENCE, poll: float = 0.1
+) -> WebDriverWait[webdriver.Chrome]:
     """Wait up to *seconds*; a look into a page that is just being left counts as "not yet"."""
     return WebDriverWait(browser, seconds, poll, PASSING)
+
+
+def until(browser: webdriver.Chrome, is_so: Callable[[], object]) -> None:
+    """Wait until *is_so* says so; where it looks into a page that is just being left, that is "not yet"."""
+    waiting(browser).until(lambda _: is_so())
+
+
+def connected(browser: webdriver.Chrome) -> None:
+    """Wait until the page that is shown has its socket."""
+    waiting(browser).until(lambda b: b.execute_script("return !!window.socket?.connected"))
 
 
 def body(browser: webdriver.Chrome) -> str:
