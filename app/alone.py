@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from data.database import Database, DatabaseUnavailable
+from data.database import Database
+from data.engines import DatabaseUnavailable
 
 try:
     import fcntl

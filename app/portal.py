@@ -94,7 +94,7 @@ class Portal:
 def install(settings: Settings) -> Portal:
     """Open the database, bring it up to date, and install pages, sockets and routes into NiceGUI's app.
 
-    Everything but the server itself. Raises `data.database.DatabaseUnavailable` and, for a file of identity
+    Everything but the server itself. Raises `data.engines.DatabaseUnavailable` and, for a file of identity
     providers that can't be used, `app.settings.WrongSettings`.
     """
     providers = configured(settings)

@@ -346,7 +346,8 @@ def load(**overrides: Any) -> Settings:
 def open_database(settings: Settings) -> Database:
     """The database of *settings*; makes a SQLite file, for this user alone. Raises `DatabaseUnavailable`."""
     # Imported here: a wrong setting is told before anything large is loaded.
-    from data.database import Database, DatabaseUnavailable
+    from data.database import Database
+    from data.engines import DatabaseUnavailable
 
     prefix = "sqlite:///"
     if settings.database_url.startswith(prefix):

@@ -10,61 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import orjson
-import psycopg
-from sqlalchemy import (
-    URL,
-    Connection,
-    CursorResult,
-    Engine,
-    Executable,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
+from sqlalchemy import URL, Connection, CursorResult, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert
 
-from data import news
-from data.announcements import Announcement, Topic
+from data import engines, news, notices
+from data.announcements import Announcement
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHANNEL = "polaris"
 BATCH = 512
 """Changes that share a commit at most; more would only make the first of them wait."""
 GATHER_SECONDS = 0.01
 """Between commits while several callers come at once: a commit costs as much as ten readings in it."""
 RETRIES = 3
-BUSY_MS = 15_000
-NETWORK: Mapping[str, int] = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""Of connections to PostgreSQL, s and ms: without them the end of a network is noticed after a quarter of an
-hour. What the address of the database says itself goes before.
-"""
-
-
-class DatabaseUnavailable(RuntimeError):
-    """The database can't be opened or reached; the text says what to do about it."""
 
 
 class Change:
@@ -147,7 +116,7 @@ class Database:
 
     def __init__(self, url: str | URL, *, readers: int = 4) -> None:
         """Open the engine for *url* (``sqlite:///file.db``, ``postgresql://…``), without a connection yet."""
-        self.url = _with_driver(make_url(url))
+        self.url = engines.address(url)
         self.dialect = self.url.get_backend_name()
         self.announce: Callable[[list[Announcement]], None] = lambda announcements: None
         self.origin = uuid.uuid4().hex[:12]
@@ -156,12 +125,10 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ask")
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
-        self._listener: _PostgresListener | None = None
+        self._listener: notices.Listener | None = None
         self._lock = threading.Lock()
-        self.engine = _engine(self.url, readers + 2)
-        self._write_engine = (
-            self.engine.execution_options(polaris_write=True) if self.dialect == "sqlite" else self.engine
-        )
+        self.engine = engines.engine(self.url, readers + 2)
+        self._write_engine = engines.for_writing(self.engine)
 
     async def ask(
         self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -206,7 +173,7 @@ class Database:
         """Deliver announcements on the running event loop from now on, those of other processes too."""
         self._loop = asyncio.get_running_loop()
         if self.dialect == "postgresql" and self._listener is None:
-            self._listener = _PostgresListener(self.url, self.origin, self._deliver)
+            self._listener = notices.Listener(self.url, self.origin, self._deliver)
             self._listener.start()
 
     def close(self) -> None:
@@ -288,7 +255,9 @@ class Database:
                         unit.announcements = change.announcements
                     change.flush()
                     if self.dialect == "postgresql":
-                        self._notify(connection, [a for unit in batch for a in unit.announcements])
+                        notices.send(
+                            connection, self.origin, [a for unit in batch for a in unit.announcements]
+                        )
                     elif self._loop is None:
                         # A command, then: the portal that may run beside it looks here for news.
                         news.write(connection, self.origin, [a for unit in batch for a in unit.announcements])
@@ -306,14 +275,6 @@ class Database:
         else:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
                 self._loop.call_soon_threadsafe(self.announce, announcements)
-
-    def _notify(self, connection: Connection, announcements: list[Announcement]) -> None:
-        payloads: list[str] = []
-        for announcement in announcements:
-            if announcement.topic is not Topic.MINUTE:
-                payloads.append(f"{self.origin} {announcement.dump().decode()}")
-        if payloads:
-            connection.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in payloads])
 
 
 def _answer(units: list[_Unit]) -> None:
@@ -337,97 +298,3 @@ def _resolve(units: list[_Unit]) -> None:
             unit.future.set_exception(unit.error)
         else:
             unit.future.set_result(unit.result)
-
-
-_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-
-
-class _PostgresListener:
-    """Hears what other processes announce, and reconnects for as long as it takes."""
-
-    def __init__(self, url: URL, origin: str, deliver: Callable[[list[Announcement]], None]) -> None:
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._options: dict[str, Any] = dict(_network(url))
-        self._origin = origin
-        self._deliver = deliver
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        lost = False
-        while not self._stopped.is_set():
-            try:
-                with psycopg.connect(self._conninfo, autocommit=True, **self._options) as connection:
-                    connection.execute(f"LISTEN {CHANNEL}")
-                    if lost:  # what was announced meanwhile: who may be here is asked anew
-                        self._deliver([Announcement(Topic.PEOPLE)])
-                    lost = True
-                    while not self._stopped.is_set():
-                        for notice in connection.notifies(timeout=0.2):
-                            self._hear(notice.payload)
-            except psycopg.OperationalError:
-                self._stopped.wait(1)
-
-    def _hear(self, payload: str) -> None:
-        origin, _, rest = payload.partition(" ")
-        if origin != self._origin:
-            with contextlib.suppress(ValueError, orjson.JSONDecodeError):  # a newer version's topic
-                self._deliver([Announcement.load(rest)])
-
-
-def _network(url: URL) -> dict[str, int]:
-    return {name: value for name, value in NETWORK.items() if name not in url.query}
-
-
-def _with_driver(url: URL) -> URL:
-    backend = url.get_backend_name()
-    if backend == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if backend != "sqlite":
-        raise DatabaseUnavailable(
-            f"{backend!r} is no database that Polaris Express speaks: sqlite, postgresql"
-        )
-    return url
-
-
-def _engine(url: URL, pool_size: int) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        return create_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=2,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args=_network(url),
-        )
-    if url.database and url.database != ":memory:":
-        folder = Path(url.database).absolute().parent
-        if not folder.is_dir():
-            raise DatabaseUnavailable(f"the folder of the database file does not exist: {folder}")
-    # What a statement was given stays out of errors, and so out of the log (T63).
-    engine = create_engine(url, pool_size=pool_size, max_overflow=2, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not behind our back
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -16000")
-        connection.execute("PRAGMA temp_store = MEMORY")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE for writers: a transaction that reads first and writes later would fail otherwise.
-        write = connection.get_execution_options().get("polaris_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine

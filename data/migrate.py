@@ -12,7 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from data.database import Database, DatabaseUnavailable
+from data.database import Database
+from data.engines import DatabaseUnavailable
 
 _LOCK = 0x506F6C61726973
 """Key of PostgreSQL's advisory lock: of several processes that start at once, one migrates."""

@@ -20,7 +20,8 @@ from app import alone, clock
 from app.operating.backups import BackupFailed, checked
 from data import audit
 from data.caller import COMMAND_LINE
-from data.database import Change, Database, DatabaseUnavailable
+from data.database import Change, Database
+from data.engines import DatabaseUnavailable
 from data.migrate import migrate
 from data.models import Browser, OneTimeLink, SignIn
 

@@ -19,7 +19,8 @@ from app.access.sign_in_rows import Arrival
 from app.commands import commands
 from app.commands.chargers import ocpp_address
 from app.settings import Settings
-from data.database import Database, DatabaseUnavailable
+from data.database import Database
+from data.engines import DatabaseUnavailable
 from data.models import (
     Account,
     AuditEntry,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings, WrongSettings, load, open_database
-from data.database import DatabaseUnavailable
+from data.engines import DatabaseUnavailable
 from data.migrate import migrate
 
 SECRET = "POLARIS_DATABASE_URL=postgresql://polaris:hunter2-hunter2@db/polaris\n"

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from data.announcements import Announcement, Topic
-from data.database import Change, Database, DatabaseUnavailable, insert_once
+from data.database import Change, Database, insert_once
+from data.engines import DatabaseUnavailable
 from data.migrate import migrate, revision
 from data.models import Account, Charger, Mapping, Reservation, Site
 from data.types import Role
