@@ -182,7 +182,7 @@ class _Line:
     def _names(self) -> str:
         """The worst of many."""
         kind = self.matters.kind
-        names = [one.detail if kind is Kind.TAG else one.name for one in self.matters.first]
+        names = [one.detail if kind is Kind.TAG else self._name(one) for one in self.matters.first]
         if kind in _OF_SESSIONS:
             oldest = min((one.since for one in self.matters.first if one.since), default=None)
             if oldest is not None:
@@ -215,7 +215,13 @@ class _Line:
             detail = reader.length(timedelta(seconds=abs(matter.number)))
             way = "ahead" if matter.number > 0 else "behind"
             return reader.text(f"attention.one.clock.{way}", name=matter.name, length=detail)
-        return reader.text(f"attention.one.{kind}", name=matter.name, detail=detail, id=matter.id)
+        return reader.text(f"attention.one.{kind}", name=self._name(matter), detail=detail, id=matter.id)
+
+    def _name(self, matter: Matter) -> str:
+        """What it is called; displays are called alike at many sites."""
+        if self.matters.kind is Kind.DISPLAY:
+            return displays.named(self.reader, matter.name, matter.detail)
+        return matter.name
 
     def _code(self, code: str) -> str:
         """An error as P20 tells it; a vendor's own code as it came."""

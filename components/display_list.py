@@ -13,7 +13,6 @@ from data.queries.display_list import DisplayFacts, Sort, State
 
 PAGE = 100
 """Displays a page."""
-PAIR = "/admin/displays/new"
 _COLUMNS: tuple[tuple[str, Sort | None], ...] = (
     ("name", Sort.NAME),
     ("site", Sort.SITE),
@@ -72,7 +71,7 @@ class DisplayList(Listing):
             told += " · " + reader.text("displays.part", first=first, last=last)
         if not everybody:
             empty = reader.text("displays.empty", address=self._address)
-            way_on, words_on = PAIR, reader.text("displays.add")
+            way_on, words_on = "", ""  # the way to it stands above, whatever is listed
         else:
             known = f"displays.none.{only}" if only is not None else ""
             empty = reader.text(known if reader.knows(known) else "displays.no_match")
@@ -152,7 +151,7 @@ def _state(one: DisplayFacts, reader: Reader, now: datetime) -> Cell:
 
 
 def _seen(one: DisplayFacts, reader: Reader, now: datetime) -> str:
-    return reader.text("displays.never") if one.last_seen_at is None else reader.ago(one.last_seen_at, now)
+    return "" if one.last_seen_at is None else reader.ago(one.last_seen_at, now)
 
 
 def spoken(one: DisplayFacts) -> str:

@@ -36,6 +36,11 @@ def state(one: Heartbeat, reader: Reader, now: datetime) -> Pill:
     return Pill(reader.text("displays.state.unseen"), "offline", "cloud_off")
 
 
+def named(reader: Reader, name: str, site: str) -> str:
+    """Which display it is, where those of several sites are told of."""
+    return reader.text("displays.at", name=name, site=site)
+
+
 def size(one: DisplayFacts, reader: Reader) -> str:
     """Its window in pixels, as it was told."""
     if one.width is None or one.height is None:
@@ -62,11 +67,11 @@ class DisplayCard(FactsCard):
             seen = f"{reader.moment(one.last_seen_at, now)} · {reader.ago(one.last_seen_at, now)}"
         self.show(
             [
+                (text("displays.site"), one.site_name, f"/admin/sites/{one.site_id:d}"),
                 (text("displays.seen"), seen),
                 (text("displays.version"), self._program(one)),
                 (text("displays.size"), size(one, reader)),
                 (text("displays.browser"), one.browser),
-                (text("displays.site"), one.site_name, f"/admin/sites/{one.site_id:d}"),
                 (text("displays.paired"), reader.moment(one.paired_at, now)),
             ],
             pill=state(one, reader, now),
@@ -94,9 +99,11 @@ class SeenCard(Card):
         """Show *found* as it is at *now*."""
         reader = self._reader
         self.set_visibility(bool(found))
-        missing = [one.name for one in found if not one.is_seen(now)]
+        missing = [one for one in found if not one.is_seen(now)]
         seen = reader.integer(len(found) - len(missing))
-        names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
+        names = ", ".join(named(reader, one.name, one.site_name) for one in missing[:NAMED]) + (
+            " …" if len(missing) > NAMED else ""
+        )
         self._drawn.show(
             {
                 "title": reader.text("overview.displays"),

@@ -112,6 +112,8 @@ class DisplayPage:
         """What is to be said of its screen, if anything is."""
         reader, now = self.console.reader, clock.now()
         is_new = now - one.paired_at < JUST_PAIRED
+        if one.is_old(now, VERSION):
+            return reader.text("displays.old.text", own=VERSION)
         if one.is_seen(now):
             return reader.text("displays.shows") if is_new or self.was_missing else ""
         self.was_missing = True

@@ -2442,6 +2442,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "kommt von selbst wieder.",
     "displays.never.text": "Sein Bildschirm hat sich seit dem Koppeln nicht gemeldet. Zeigt er wieder einen "
     "Code, nehmen Sie dieses Display zurück und koppeln Sie es neu.",
+    "displays.old.text": "Der Bildschirm zeigt die Seite eines anderen Programms. Er lädt die von {own} von "
+    "selbst, spätestens um 04:00 Uhr dort. Tut er das nicht, starten Sie seinen Rechner neu.",
+    "displays.at": "{name} ({site})",
     "displays.gone": "Dieses Display wurde zurückgenommen.",
     "displays.edit": "Einstellungen",
     "displays.saved": "Gespeichert. Der Bildschirm folgt von selbst.",

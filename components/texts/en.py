@@ -2358,6 +2358,9 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "back by itself.",
     "displays.never.text": "Its screen has not been seen since it was paired. If it shows a code again, take "
     "this display back and pair it anew.",
+    "displays.old.text": "Its screen shows the page of another program. It loads that of {own} by itself, at "
+    "04:00 there at the latest. If it does not, start its computer again.",
+    "displays.at": "{name} ({site})",
     "displays.gone": "This display has been taken back.",
     "displays.edit": "Settings",
     "displays.saved": "Saved. The screen follows by itself.",

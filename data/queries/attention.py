@@ -202,7 +202,7 @@ def _displays(db: Connection, now: datetime, up_since: datetime | None) -> Matte
         db,
         Kind.DISPLAY,
         display_list.unseen(now),
-        lambda id_, name, seen: Matter(id_, name, since=seen and min(seen, now)),
+        lambda id_, name, site, seen: Matter(id_, name, site, seen and min(seen, now)),
     )
 
 

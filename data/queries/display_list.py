@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, func, select
 
@@ -52,6 +52,8 @@ class Heartbeat:
 
     id: int
     name: str
+    """Told apart at its site: at others there may be one that is called alike."""
+    site_name: str
     last_seen_at: datetime | None
 
     def is_seen(self, now: datetime) -> bool:
@@ -59,12 +61,14 @@ class Heartbeat:
         return self.last_seen_at is not None and abs(now - self.last_seen_at) <= SEEN_WITHIN
 
 
+Beating = TypeVar("Beating", bound=Heartbeat)
+
+
 @dataclass(frozen=True, slots=True)
 class DisplayFacts(Heartbeat):
     """A display. What it has not said yet is ``None`` or empty."""
 
     site_id: int
-    site_name: str
     orientation: Orientation
     languages: tuple[str, ...]
     """Codes, in the order in which they take turns (K16)."""
@@ -171,21 +175,22 @@ AFTER = 0.5
 """Seconds after the moment at which a display is not seen any more: then it is not by any clock."""
 
 
-def unseen(now: datetime) -> Select[int, str, datetime | None]:
+def unseen(now: datetime) -> Select[int, str, str, datetime | None]:
     """Displays that are not seen and had the time for it, the longest first; those that never were last."""
     since = func.coalesce(Display.last_seen_at, Display.created_at)
     return (
-        select(Display.id, Display.name, Display.last_seen_at)
+        select(Display.id, Display.name, Site.name, Display.last_seen_at)
+        .join(Site, Site.id == Display.site_id)
         .where(~since.between(now - SEEN_WITHIN, now + SEEN_WITHIN))
         .order_by(Display.last_seen_at.is_(None), since, Display.id)
     )
 
 
 def heartbeats(db: Connection) -> tuple[Heartbeat, ...]:
-    """When each display answered last, by name."""
-    rows = db.execute(select(Display.id, Display.name, Display.last_seen_at)).all()
-    found = [Heartbeat(id_, name, seen_at) for id_, name, seen_at in rows]
-    return tuple(sorted(found, key=lambda one: (natural_key(one.name), one.id)))
+    """When each display answered last, by site and name."""
+    answered = select(Display.id, Display.name, Site.name, Display.last_seen_at)
+    rows = db.execute(answered.join(Site, Site.id == Display.site_id))
+    return _sorted(Heartbeat(*row) for row in rows)
 
 
 def counted(db: Connection, now: datetime) -> tuple[int, int]:
@@ -200,18 +205,16 @@ def listed(db: Connection) -> ListedDisplays:
     """All displays and sites, by one statement each."""
     sites: list[tuple[int, str]] = [(row.id, row.name) for row in db.execute(select(Site.id, Site.name))]
     sites.sort(key=lambda site: (natural_key(site[1]), site[0]))
-    return ListedDisplays(_sorted(db.execute(_DISPLAYS)), tuple(sites))
+    return ListedDisplays(_sorted(map(_facts, db.execute(_DISPLAYS))), tuple(sites))
 
 
 def of_site(db: Connection, site_id: int) -> tuple[DisplayFacts, ...]:
     """The displays of a site by name."""
-    return _sorted(db.execute(_DISPLAYS.where(Display.site_id == site_id)))
+    return _sorted(map(_facts, db.execute(_DISPLAYS.where(Display.site_id == site_id))))
 
 
-def _sorted(rows: Iterable[Row[*tuple[Any, ...]]]) -> tuple[DisplayFacts, ...]:
-    found = [_facts(row) for row in rows]
-    found.sort(key=lambda one: (natural_key(one.site_name), natural_key(one.name), one.id))
-    return tuple(found)
+def _sorted(found: Iterable[Beating]) -> tuple[Beating, ...]:
+    return tuple(sorted(found, key=lambda one: (natural_key(one.site_name), natural_key(one.name), one.id)))
 
 
 def facts(db: Connection, display_id: int) -> DisplayFacts | None:

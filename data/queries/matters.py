@@ -56,7 +56,7 @@ class Matter:
     """Of the charger, session, account …, as its kind says."""
     name: str = ""
     detail: str = ""
-    """A second name or code: the error, the tag, the driver."""
+    """A second name or code: the error, the tag, the driver, the display's site."""
     since: datetime | None = None
     number: int = 0
     """A second number: connector, sessions, seconds, bytes, times."""

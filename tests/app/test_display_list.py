@@ -34,10 +34,10 @@ def build(change: Change) -> dict[str, int]:
     north, south = add_site(change, "North"), add_site(change, "South")
     add_display(change, "Box", site=north, created_at=LONG_AGO)
     seen = add_display(change, "Door 10", site=north, last_seen_at=LATELY, version=VERSION)
-    add_display(change, "Door 2", site=south, last_seen_at=NOW, version="0.0.9")
+    old = add_display(change, "Door 2", site=south, last_seen_at=NOW, version="0.0.9")
     silent = add_display(change, "Gate", site=south, last_seen_at=LONG_AGO, version="0.0.10")
     add_display(change, "Älvsjö", site=south, last_seen_at=LONG_AGO - SECOND, version=VERSION)
-    return {"north": north, "south": south, "seen": seen, "silent": silent}
+    return {"north": north, "south": south, "seen": seen, "silent": silent, "old": old}
 
 
 @pytest.fixture
@@ -131,11 +131,30 @@ async def test_a_filter_is_chosen_and_the_list_follows_what_happens(visit: Visit
     await until(lambda: rows(user, "empty") == "No display matches what you look for.")
 
 
+async def test_what_is_missed_is_named_with_its_site_and_leads_to_the_list(visit: Visit, hall: Hall) -> None:
+    """At 60 sites there are 60 called Entrance; the one with another program says what to do."""
+    ids = hall.add(build)
+    hall.display("Entrance", last_seen_at=LONG_AGO - 2 * SECOND)
+    hall.portal.watch.started_at = LONG_AGO
+    user = await visit(hall.olga, "/admin")
+    line = next(one for one in rows(user, "lines") if one["key"].startswith("display"))
+    assert (line["what"], line["href"]) == ("4 displays are not seen", "/admin/displays?state=unseen")
+    assert line["meta"] == "Entrance (Harbour car park), Älvsjö (South), Gate (South), Box (North)"
+    assert rows(user, "missing") == "Not seen: Entrance (Harbour car park), Box (North), Älvsjö (South) …"
+    user = await visit(hall.olga, f"/admin/displays/{ids['old']}")
+    assert "at 04:00 there at the latest" in rows(user, "notes")[0]
+
+
 async def test_nothing_to_list_says_what_can_be_done(visit: Visit, hall: Hall) -> None:
     """Without a display: how one is paired, and no filters; where all are well, that they are."""
     user = await visit(hall.olga, "/admin/displays?state=unseen&search=x")
     assert "Open http://127.0.0.1/kiosk on it" in rows(user, "empty")
-    assert (rows(user, "way_on"), rows(user, "words_on")) == ("/admin/displays/new", "Pair a display")
+    assert rows(user, "way_on") == ""  # it stands above
+    assert [
+        one.props["href"]
+        for one in elements(user)
+        if isinstance(one, ui.link) and one.text == "Pair a display"
+    ] == ["/admin/displays/new"]
     (filters,) = [one for one in elements(user) if isinstance(one, Filters)]
     assert not filters.visible
     hall.beat(hall.display())

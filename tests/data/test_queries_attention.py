@@ -146,14 +146,14 @@ def test_k7_displays_that_are_silent_for_more_than_90_seconds(yard: Yard) -> Non
             Kind.DISPLAY,
             3,
             (
-                Matter(silent, "Silent", since=NOW - HOUR),
-                Matter(seen, "Seen", since=NOW - 91 * second),
-                Matter(never, "Never"),
+                Matter(silent, "Silent", "Harbour car park", NOW - HOUR),
+                Matter(seen, "Seen", "Harbour car park", NOW - 91 * second),
+                Matter(never, "Never", "Harbour car park"),
             ),
         )
     }
     yard.set(Display, seen, last_seen_at=NOW + HOUR)  # the clock was set back
-    assert yard.found()[Kind.DISPLAY].first[1] == Matter(seen, "Seen", since=NOW)
+    assert yard.found()[Kind.DISPLAY].first[1] == Matter(seen, "Seen", "Harbour car park", NOW)
     assert yard.database.ask_now(display_list.counted, NOW) == (4, 0)
     listed = yard.database.ask_now(display_list.listed).all
     assert [(one.name, one.is_seen(NOW)) for one in listed] == [
