@@ -22,7 +22,8 @@ from data.database import Change
 from data.models import AuditEntry, Display, Pairing, Site
 from data.types import Orientation
 from tests.app.test_admin_overview import rows
-from tests.app.test_admin_people import Town, Visit, fill, press, until
+from tests.app.test_admin_people import Town, Visit, fill, press
+from tests.waiting import until
 from tests.world import NOW, add_charger, add_display, add_site
 
 SECOND = timedelta(seconds=1)
@@ -129,10 +130,10 @@ async def test_k1_a_code_is_confirmed_and_the_page_tells_when_the_board_is_there
     assert hall.rows(Pairing.id) == []
     display = hall.rows(Display.id)[0][0]
     await until(lambda: (user.back_history or [""])[-1] == f"/admin/displays/{display}")
-    await user.should_see("turns into the board within a few seconds", retries=50)
+    await user.should_see("turns into the board within a few seconds")
     assert pill(user)[0] == "Never seen yet"
     hall.beat(display, width=1920, height=1080, browser="Chromium on Linux")
-    await user.should_see("The screen shows its board now.", retries=50)
+    await user.should_see("The screen shows its board now.")
     assert pill(user) == ("Seen", ["The screen shows its board now."])
     facts = {name: value for name, value, _ in rows(user, "facts")}
     assert facts["Program"] == f"{VERSION}, the one that runs here"
@@ -172,7 +173,7 @@ async def test_t19_what_is_refused_says_what_to_do(visit: Visit, hall: Hall) -> 
         fill(user, "Name", name)
         choose(user, "Site", site)
         press(user, "Pair this display")
-        await user.should_see(says, retries=50)
+        await user.should_see(says)
     fill(user, "Code on the screen", CODE)
     press(user, "Pair this display")
     await until(lambda: len(hall.rows(Display.id)) == 2)
@@ -181,12 +182,12 @@ async def test_t19_what_is_refused_says_what_to_do(visit: Visit, hall: Hall) -> 
     fill(user, "Name", "Gate")
     choose(user, "Site", hall.site)
     press(user, "Pair this display")
-    await user.should_see("used up", retries=50)
+    await user.should_see("used up")
     with contextlib.suppress(TooManyTries):
         while True:
             hall.portal.displays._confirms.take(str(hall.olga))
     press(user, "Pair this display")
-    await user.should_see("Too many wrong codes. Please wait", retries=50)
+    await user.should_see("Too many wrong codes. Please wait")
     assert len(hall.rows(Display.id)) == 2
 
 
@@ -197,7 +198,7 @@ async def test_a_display_is_changed_and_taken_back(visit: Visit, hall: Hall) -> 
     user = await visit(hall.olga, f"/admin/displays/{display}")
     assert pill(user) == ("Seen", ["The screen shows its board now."])
     hall.now += SECOND
-    await user.should_see("Is the screen's computer on", retries=100)
+    await user.should_see("Is the screen's computer on")
     assert pill(user)[0] == "Not seen"
     fill(user, "Name", "Gate")
     choose(user, "Site", other)
@@ -208,9 +209,9 @@ async def test_a_display_is_changed_and_taken_back(visit: Visit, hall: Hall) -> 
     # A language is offered once.
     assert (second.options, second.value) == ({"": "None", "de": "Deutsch"}, "")
     press(user, "Save")
-    await user.should_see("Saved. The screen follows by itself.", retries=50)
+    await user.should_see("Saved. The screen follows by itself.")
     assert hall.rows(Display.name, Display.site_id, Display.languages) == [("Gate", other, "en")]
-    await user.should_see("Take back Gate", retries=50)
+    await user.should_see("Take back Gate")
     assert [one.text for one in elements(user) if one.props.get("id") == "content"] == ["Gate"]
     press(user, "Take back Gate")
     await user.should_see("goes back to its code within 5 seconds")
@@ -232,7 +233,7 @@ async def test_the_page_of_a_display_that_another_operator_takes_back_says_so(
         change.announce(Announcement(Topic.DISPLAYS, display, {"what": "revoked"}))
 
     hall.portal.database.change_now(revoke)
-    await user.should_see("This display has been taken back.", retries=50)
+    await user.should_see("This display has been taken back.")
     press(user, "Save")
     await until(lambda: [one.text for one in alerts(user)] == ["This display has been taken back."])
     for path in (f"/admin/displays/{display}", "/admin/displays/x", "/admin/displays/0"):
@@ -244,7 +245,7 @@ async def test_k2_a_start_address_is_shown_once_and_ends_the_one_before(visit: V
     display = hall.display()
     user = await visit(hall.olga, f"/admin/displays/{display}")
     press(user, "Make a start address")
-    await user.should_see("It is shown this once.", retries=50)
+    await user.should_see("It is shown this once.")
     first = box(user, "Start address").value
     assert first.startswith("http://127.0.0.1/kiosk/")
     assert any(one.props.get("alt") == "QR code of the start address of Entrance" for one in elements(user))
@@ -267,17 +268,17 @@ async def test_k7_the_overview_tells_that_a_display_is_not_seen(visit: Visit, ha
     await user.should_not_see("All displays")
     display = hall.display(last_seen_at=NOW - 89 * SECOND)
     hall.portal.live.announce([Announcement(Topic.DISPLAYS)])
-    await user.should_see("1 of 1 is seen now", retries=50)
+    await user.should_see("1 of 1 is seen now")
     hall.portal.watch.started_at = NOW - 3600 * SECOND
     hall.now += 2 * SECOND
-    await user.should_see("The display Entrance (Harbour car park) is not seen", retries=150)
+    await user.should_see("The display Entrance (Harbour car park) is not seen")
     await user.should_see("0 of 1 is seen now")
     await user.should_see("Not seen: Entrance (Harbour car park)")
     assert rows(user, "list") == "/admin/displays?state=unseen"
     line = next(one for one in rows(user, "lines") if one["key"].startswith("display"))
     assert (line["href"], line["action"]) == (f"/admin/displays/{display}", "Open display")
     hall.beat(display)
-    await user.should_not_see("The display Entrance (Harbour car park) is not seen", retries=150)
+    await user.should_not_see("The display Entrance (Harbour car park) is not seen")
 
 
 async def test_a_site_says_whether_its_displays_show_energy_and_stays_while_one_hangs_there(
@@ -295,7 +296,7 @@ async def test_a_site_says_whether_its_displays_show_energy_and_stays_while_one_
     press(user, "Remove Harbour car park")
     await user.should_see("This can't be undone.")
     press(user, "Remove Harbour car park")
-    await user.should_see("Displays hang at this site: take them back first", retries=50)
+    await user.should_see("Displays hang at this site: take them back first")
     assert hall.rows(AuditEntry.details)[-1] == ({"board_energy": [False, True]},)
 
 

@@ -22,7 +22,8 @@ from data.queries import display_list
 from data.queries.display_list import Sort, State
 from tests.app.test_admin_displays import SECOND, Hall, choose, elements
 from tests.app.test_admin_overview import rows
-from tests.app.test_admin_people import Visit, fill, until
+from tests.app.test_admin_people import Visit, fill
+from tests.waiting import until
 from tests.world import NOW, add_display, add_site
 
 LATELY = NOW - 30 * SECOND
