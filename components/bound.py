@@ -14,25 +14,21 @@ a card can't mix. Listening begins before the first question, so nothing told me
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from nicegui import background_tasks, ui
-from nicegui.element import Element
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+from components.answers import Failed, report, together
+from components.face import Face
 from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
 
 T = TypeVar("T")
-T2 = TypeVar("T2")
-log = logging.getLogger("polaris.cards")
 
 MINUTE_WITHIN = 8.0
 """Seconds within which pages tell times anew after a minute has gone by: not all in one instant."""
@@ -59,13 +55,6 @@ class When:
     beat: Callable[[], float] | None = None
     """Ask at the next beat of a clock that ticks in so many seconds: pages that follow the same ask at the
     same time, and can share an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Stands where an answer would, if there is none."""
-
-    error: Exception
 
 
 class BoundCards:
@@ -106,7 +95,7 @@ class BoundCards:
         waiting = [bound for bound in self._bound if not bound.loaded]
         queries = [bound.query for bound in waiting]
         try:
-            answers = await self.database.ask(_answers, queries)
+            answers = await self.database.ask(together, queries)
         except Exception as error:
             answers = [Failed(error) for _ in queries]
         for bound, answer in zip(waiting, answers, strict=True):
@@ -159,7 +148,7 @@ class Bound(Generic[T]):
         self._until = until
         self._due: asyncio.TimerHandle | None = None
         self._answer: T | Failed = Failed(LookupError("not asked yet"))
-        self._faces: list[_Face[T]] = []
+        self._faces: list[Face[T]] = []
         self._asking = self._again = self._missed = self._closed = self._anew = False
         self._asked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -180,7 +169,7 @@ class Bound(Generic[T]):
         *sorry*: draws a sentence of this card's own then, instead of that of all cards.
         *outdated*: the last answer is shown on then, as this makes one that says its age of it.
         """
-        face = _Face(draw, None if silent else sorry or self._cards.sorry, outdated)
+        face = Face(draw, None if silent else sorry or self._cards.sorry, outdated)
         self._faces.append(face)
         face.show(self._answer)
 
@@ -205,7 +194,7 @@ class Bound(Generic[T]):
         self._asked_at = asyncio.get_running_loop().time()
         before, self._answer = self._answer, answer
         if isinstance(answer, Failed):
-            _report(answer.error, again=isinstance(before, Failed))
+            report(answer.error, again=isinstance(before, Failed))
         elif not isinstance(before, Failed) and answer == before and not self._broken and not self._anew:
             for face in self._faces:
                 face.last = answer
@@ -302,105 +291,10 @@ class Bound(Generic[T]):
         finally:
             self._asking = False
 
-    def _on_page(self) -> list[_Face[T]]:
+    def _on_page(self) -> list[Face[T]]:
         """The places that are still on the page; if all have gone there is nothing to listen for."""
         if self._faces:
             self._faces = [face for face in self._faces if not face.place.is_deleted]
             if not self._faces:
                 self.close()
         return list(self._faces)
-
-
-class _Face(Generic[T]):
-    """One place on the page where an answer is shown, or the sentence that there is none.
-
-    What is drawn is its own place if it is one element, as cards are: elements are what a page costs.
-    """
-
-    def __init__(
-        self,
-        draw: Callable[[T], Show[T]],
-        sorry: Callable[[], object] | None,
-        outdated: Callable[[T], T] | None,
-    ) -> None:
-        self.place: Element
-        self.failed = False
-        self._outdated = outdated
-        self.last: T | Failed = Failed(LookupError("nothing shown yet"))
-        self._draw = draw
-        self._sorry = sorry
-        self._show: Show[T] | None = None
-        self._placed = False
-
-    def show(self, answer: T | Failed) -> None:
-        if not isinstance(answer, Failed):
-            self.last = answer
-        elif self._outdated is not None and not isinstance(self.last, Failed):
-            answer = self._outdated(self.last)
-        if isinstance(answer, Failed):
-            self._fail()
-            return
-        try:
-            if self._show is not None:
-                with self.place:
-                    self._show(answer)
-            else:
-                self._show = self._put(lambda: self._draw(answer))
-        except Exception as error:
-            _report(error, again=self.failed)
-            self._fail()
-        else:
-            self.failed = False
-
-    def _fail(self) -> None:
-        if self.failed and self._show is None:
-            return
-        self.failed, self._show = True, None
-        self._put(self._sorry or (lambda: None))
-
-    def _put(self, draw: Callable[[], T2]) -> T2:
-        """What *draw* returns; what it draws takes the place of what stood here, if it does not fail."""
-        slot = self.place.parent_slot if self._placed else ui.context.slot
-        assert slot is not None
-        before = len(slot.children)
-        try:
-            with slot:
-                result = draw()
-        except Exception:
-            for element in slot.children[before:]:
-                element.delete()
-            raise
-        drawn = slot.children[before:]
-        if len(drawn) == 1:
-            (place,) = drawn
-        else:
-            with slot:
-                place = Element("div").classes("p-slot")  # a wrapper that the layout does not see
-            for element in drawn:
-                element.move(place)
-        if self._placed:
-            place.move(target_index=slot.children.index(self.place))
-            self.place.delete()
-        self.place, self._placed = place, True
-        return result
-
-
-def _answers(db: Connection, queries: Sequence[Callable[[Connection], Any]]) -> list[Any]:
-    answers: list[Any] = []
-    for query in queries:
-        try:
-            answers.append(query(db))
-        except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
-                raise  # `Database.ask` knows what to do
-            db.rollback()  # PostgreSQL answers nothing more in a transaction that failed
-            answers.append(Failed(error))
-    return answers
-
-
-def _report(error: Exception, *, again: bool) -> None:
-    """Log *error* under a reference; without its trace if the card failed before as well."""
-    reference = secrets.token_hex(2).upper()
-    log.error(
-        "a card could not be loaded, reference %s: %r", reference, error, exc_info=None if again else error
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, select, text
 
-from components.bound import Failed, _answers
+from components.answers import Failed, together
 from data.database import Database
 from data.models import Site
 from tests.world import add_site
@@ -27,6 +27,6 @@ def wrong(db: Connection) -> int:
 def test_p5_a_question_that_fails_leaves_the_others_unharmed(database: Database, failing: object) -> None:
     """PostgreSQL answers nothing more in a transaction that has failed, unless it is ended."""
     database.change_now(add_site)
-    first, failed, second = database.ask_now(_answers, [names, failing, names])
+    first, failed, second = database.ask_now(together, [names, failing, names])
     assert first == second == ["Harbour car park"]
     assert isinstance(failed, Failed)
