@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 
 import httpx
+import nicegui
 import pytest
 from nicegui import Client, core
 from sqlalchemy import delete, text, update
@@ -264,6 +266,23 @@ async def test_t19_wrong_start_addresses_are_like_any_unknown_one_and_limited(
 def said(answer: httpx.Response) -> tuple[int, bool]:
     """What a page of an address that is not there says."""
     return answer.status_code, words.reader("en", None).text("missing.title") in answer.text
+
+
+async def test_k19_what_a_screen_loads_is_of_the_version_that_runs(portal: Portal, server: Server) -> None:
+    """K19: of another one nothing is left in its browser: each load asks for the page and for our sheets;
+    what a browser keeps without asking has NiceGUI's version in its address.
+    """
+    for screen in ((await hung(portal, server))[0], Screen(server)):
+        page = await screen.get()
+        assert page.headers["cache-control"] == "no-store"
+        files = set(re.findall(r'(?:src|href)="(/[^"]+)"', page.text))
+        assert {one for one in files if one.startswith("/look/")} > {"/look/polaris.css"}
+        for one in files:
+            answer = await screen.get(one)
+            assert answer.status_code == 200
+            if not one.startswith(f"/_nicegui/{nicegui.__version__}/"):
+                assert answer.headers["cache-control"] == "public, max-age=0", one
+                assert answer.headers["etag"]
 
 
 async def test_a_screen_stays_on_no_error(portal: Portal, server: Server) -> None:
