@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from nicegui import ui
@@ -19,12 +18,12 @@ from app.operating.chargers import NewCharger
 from app.pages import new_charger, people_dialogs
 from app.pages.console import Console
 from app.pages.new_charger import ChargerForm, Connecting, buttons
+from app.pages.setup_parts import card, driver_choice, facts
 from app.pages.site_form import SiteForm, currency_choice
 from components import amounts, dialogs, forms
 from components.bound import BoundCards, Show, When
 from components.dialogs import Problem
 from components.drawn import Card, Drawn
-from components.words import UNKNOWN
 from data.announcements import Topic
 from data.queries import setup
 from data.queries.setup import DriverFacts, SeenCard, Step
@@ -352,37 +351,6 @@ class PlanStep:
             return self.console.reader.text("setup.plan.problem.subscribe")
         ui.navigate.to(self.on)
         return ""
-
-
-def driver_choice(label: str, drivers: Sequence[DriverFacts]) -> ui.select:
-    """One of *drivers*: who came last, unless they have all they need already."""
-    names = {one.id: f"{one.name} · {one.email}" for one in drivers}
-    waits = next((one for one in drivers if not (one.has_card and one.has_plan)), drivers[0])
-    choice = ui.select(names, value=waits.id, label=label, with_input=len(names) > 8)
-    return choice.props("outlined options-dense behavior=menu")
-
-
-@contextmanager
-def card(console: Console, step: Step, *, done: bool = False) -> Iterator[None]:
-    """The card of *step*, with its heading and what it is for."""
-    reader = console.reader
-    with Card("p-two-thirds p-fields p-setup-form", "step-title"):
-        forms.text("h2", reader.text(f"setup.{step.value}")).props("id=step-title")
-        forms.text("p", reader.text(f"setup.{step.value}.{'there' if done else 'text'}")).classes("p-muted")
-        yield
-
-
-FACTS = """
-<dl class="p-person-facts">
-  <div v-for="[name, value] in props.row.facts" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
-</dl>
-"""
-
-
-def facts(pairs: Sequence[tuple[str, str]]) -> None:
-    """Pairs of a name and a value."""
-    with Card("p-plain-card"):
-        Drawn(FACTS, {"facts": [(name, value or UNKNOWN) for name, value in pairs]})
 
 
 def _first(problems: Mapping[str, str]) -> str:
