@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app import about, clock
 from app.access import tokens
-from app.boards import heartbeats, rhythm
+from app.boards import heartbeats, rhythm, screens
 from app.boards.heartbeats import Answer, Heartbeats
 from app.boards.rhythm import Turn
-from app.boards.screens import Screen
+from app.boards.screens import ANSWERS, Screen
 from app.boards.sites import Seen
 from app.portal import Portal
 from components.board import ANSWERED
@@ -93,6 +92,28 @@ async def test_k15_the_clock_is_the_sites_and_right_over_a_change_of_it(
         clock.advance(AFTER)
         await sees(user, after)
         await user.should_not_see(before)
+
+
+async def test_k15_the_clock_goes_on_while_nothing_is_renewed(portal: Portal, visit: Visit) -> None:
+    """K15, K7: without a database the clock is right, and the moment of the last news stays what it was."""
+    moment = NOW + timedelta(minutes=1)
+    with clock.at(moment - BEFORE):
+        user = await screen(portal, visit)
+        await sees(user, "13:00")
+
+        def lose(change: Change) -> None:
+            change.execute(text("ALTER TABLE connectors RENAME TO away"))
+            change.announce(Announcement(Topic.SITES))
+
+        await portal.database.change(lose)
+        failing = reader("en", None).text("board.failing", moment="13:00")
+        await sees(user, failing)
+        clock.advance(AFTER)
+        await sees(user, "13:01")
+        await user.should_see(failing)
+        await portal.database.change(
+            lambda change: change.execute(text("ALTER TABLE away RENAME TO connectors"))
+        )
 
 
 async def test_k16_languages_take_turns(portal: Portal, visit: Visit) -> None:
@@ -171,10 +192,10 @@ async def test_no_board_s_trouble_keeps_the_server_from_ending(portal: Portal) -
     site = await portal.database.change(add_site)
     known = KnownDisplay(EARLY, site, "Entrance", Orientation.AUTO, ("en",), 8)
     pages = [Broken(), Broken()]
-    screens = [await portal.screens.open(known, page, "") for page in pages]
+    opened = [await portal.screens.open(known, page, "") for page in pages]
     portal.screens.leave()
     assert [page.shown for page in pages] == [1, 1]
-    for screen in screens:
+    for screen in opened:
         portal.screens.close(screen)
 
 
@@ -207,26 +228,22 @@ async def test_k13_at_four_what_answers_loads_anew_once_and_nothing_else(
     """K13: neither a screen that has never answered, nor one that does not any more, nor one that is not
     there: it might not come back. It does once it answers again; tomorrow all that answer do.
     """
-    for name, seconds in (("SHORTEST", 0.01), ("LONGEST", 0.02), ("ANSWERS", 1.0)):
-        monkeypatch.setattr(f"app.boards.screens.{name}", seconds)  # beats come whatever the clock says
+    for name, seconds in (("SHORTEST", 0.01), ("LONGEST", 0.02)):
+        monkeypatch.setattr(screens, name, seconds)  # beats come whatever the clock says
     site = await portal.database.change(add_site, zone="Asia/Kolkata")
     known = KnownDisplay(EARLY, site, "Entrance", Orientation.AUTO, ("en",), 8)
     four = datetime(2026, 11, 23, 4, tzinfo=ZoneInfo("Asia/Kolkata")).astimezone(UTC)
     pages = [Hung(answers=answers) for answers in (True, False, True, True)]
     _, _, no_more, away = pages
 
-    async def until(true: Callable[[], bool]) -> None:
-        for _ in range(3_000):
-            if true():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError
-
     async def loads() -> list[int]:
         """How often each was loaded anew, some beats later."""
         least = {page: page.beats + 5 for page in pages if page.is_there}
-        await until(lambda: all(page.beats >= beats for page, beats in least.items()))
-        return [page.loads for page in pages]
+        for _ in range(3_000):
+            if all(page.beats >= beats for page, beats in least.items()):
+                return [page.loads for page in pages]
+            await asyncio.sleep(0.01)
+        raise AssertionError("they do not beat")
 
     with clock.at(four - timedelta(hours=1)):
         for page in pages:
@@ -234,7 +251,9 @@ async def test_k13_at_four_what_answers_loads_anew_once_and_nothing_else(
             page.screen.begin()
         assert await loads() == [0, 0, 0, 0]
         no_more.answers = False
-        await until(lambda: not no_more.screen._answers)
+        last = no_more.screen._answered_at
+        assert last is not None
+        no_more.screen._answered_at = last - ANSWERS
         clock.advance(timedelta(hours=1, seconds=-1))
         assert await loads() == [0, 0, 0, 0]
         away.is_there = False  # a moment ago it answered
