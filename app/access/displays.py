@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from nicegui import background_tasks
 from sqlalchemy.exc import IntegrityError
@@ -22,22 +22,17 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from app import clock
-from app.access import display_rows, open_pages, tokens
-from app.access.account_rules import Refused, proper_name
+from app.access import display_rows, display_rules, open_pages, tokens
 from app.access.browser_names import browser_name
 from app.access.cookies import DisplayCookie, bring
-from app.access.display_rows import CannotShow as CannotShow
+from app.access.display_rows import CannotShow, NoSuchCode, Screen, TooManyWait
 from app.access.display_rows import IsPaired as IsPaired
-from app.access.display_rows import NoSiteOfThis as NoSiteOfThis
-from app.access.display_rows import NoSuchCode as NoSuchCode
-from app.access.display_rows import NoSuchDisplay as NoSuchDisplay
-from app.access.display_rows import Screen, TooManyWait
+from app.access.display_rules import NameTaken
 from app.access.just_given import JustGiven
 from app.access.silence import ANSWER_SECONDS, DatabaseSilent
 from app.access.tries import Cost, TooManyTries, Tries, neighbourhood
 from app.changing import changing
 from app.settings import Settings
-from components.texts import languages as spoken
 from data.announcements import Announcement, Announcer, Topic
 from data.caller import Caller
 from data.database import Database
@@ -50,35 +45,8 @@ log = logging.getLogger("polaris.access")
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Without 0, O, 1, I and L, which are taken for each other."""
 LENGTH = 8
-BAYS = (8, 12)
-"""Tiles of a page: read from 5 m, and from 3 m (K11)."""
-MOST_LANGUAGES = 3
 FULL = 30
 """Seconds until a screen asks again where too many wait."""
-
-
-class NameMissing(CannotShow):
-    """A name has from 1 to 200 characters, all of which can be seen."""
-
-    why = "name"
-
-
-class NameTaken(CannotShow):
-    """Another display of the site has this name."""
-
-    why = "taken"
-
-
-class WrongLanguages(CannotShow):
-    """One to three different languages, of those that there are texts of."""
-
-    why = "languages"
-
-
-class WrongBays(CannotShow):
-    """A page has 8 tiles or 12."""
-
-    why = "bays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,27 +195,20 @@ class Displays:
         `TooManyTries` after too many wrong codes of the account or from its address (T19). The code is
         used up only if all is well.
         """
-        row = _row(site_id, name, orientation, languages, bays_per_page)
+        row = display_rules.row(site_id, name, orientation, languages, bays_per_page)
         cost = Cost(
             (
                 (self._confirms, str(caller.actor_id)),
                 (self._confirms_of_address, neighbourhood(caller.address)),
             )
         )
-        cost.take()
-        try:
-            display_id = await self._database.change(
-                display_rows.confirm, caller, _plain(code), row, clock.now()
-            )
-        except NoSuchCode:
-            raise
-        except IntegrityError as error:
-            cost.give_back()
-            raise NameTaken from error
-        except CannotShow:
-            cost.give_back()
-            raise
-        cost.give_back()
+        with _counted(cost):
+            try:
+                display_id = await self._database.change(
+                    display_rows.confirm, caller, _plain(code), row, clock.now()
+                )
+            except IntegrityError as error:
+                raise NameTaken from error
         log.info("display paired display=%s site=%s", display_id, site_id)
         return display_id
 
@@ -267,7 +228,7 @@ class Displays:
 
         Raises as `confirm`, without `NoSuchCode`, and `NoSuchDisplay`.
         """
-        row = _row(site_id, name, orientation, languages, bays_per_page)
+        row = display_rules.row(site_id, name, orientation, languages, bays_per_page)
         try:
             await self._database.change(display_rows.edit, caller, display_id, row, clock.now())
         except IntegrityError as error:
@@ -330,6 +291,22 @@ class Displays:
         return stop
 
 
+@contextmanager
+def _counted(cost: Cost) -> Iterator[None]:
+    """Takes *cost* for a code that is tried; it comes back if that one is right, whatever else is wrong."""
+    cost.take()
+    refused: CannotShow | None = None
+    try:
+        yield
+    except NoSuchCode:
+        raise
+    except CannotShow as error:
+        refused = error
+    cost.give_back()
+    if refused is not None:
+        raise refused
+
+
 def told_of(waiting: Waiting, announcement: Announcement) -> bool | None:
     """Whether *announcement* says that an operator has confirmed the code of *waiting*.
 
@@ -361,27 +338,6 @@ def _load_again_beside(page: KioskPage) -> None:
     """
     near = {one: its for one, its in _waiting().items() if its.is_first and its.address == page.address}
     open_pages.reload({one for one, other in near.items() if other.token_hash != page.token_hash})
-
-
-def _row(
-    site_id: int, name: str, orientation: Orientation, languages: Collection[str], bays_per_page: int
-) -> dict[str, Any]:
-    try:
-        name = proper_name(name)
-    except Refused as refused:
-        raise NameMissing from refused
-    codes = list(languages)
-    if not 1 <= len(codes) <= MOST_LANGUAGES or len({*codes} & {*spoken()}) != len(codes):
-        raise WrongLanguages
-    if bays_per_page not in BAYS:
-        raise WrongBays
-    return {
-        "site_id": site_id,
-        "name": name,
-        "orientation": Orientation(orientation),
-        "languages": ",".join(codes),
-        "bays_per_page": bays_per_page,
-    }
 
 
 def _code() -> str:

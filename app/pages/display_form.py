@@ -9,7 +9,7 @@ from nicegui import ui
 
 from app.access.account_rules import LONGEST_NAME
 from app.access.display_rows import CannotShow
-from app.access.displays import BAYS, MOST_LANGUAGES
+from app.access.display_rules import BAYS, MOST_LANGUAGES
 from app.access.tries import TooManyTries
 from app.pages import too_many
 from components import dialogs

@@ -14,20 +14,17 @@ from sqlalchemy import func, select
 from app import clock
 from app.access import display_rows
 from app.access.cookies import DisplayCookie
-from app.access.display_rows import AT_AN_ADDRESS, TooManyWait
-from app.access.display_rows import Screen as Asking
-from app.access.displays import (
-    ALPHABET,
+from app.access.display_rows import (
+    AT_AN_ADDRESS,
     CannotShow,
-    Displays,
-    NameMissing,
-    NameTaken,
     NoSiteOfThis,
     NoSuchCode,
     NoSuchDisplay,
-    WrongBays,
-    WrongLanguages,
+    TooManyWait,
 )
+from app.access.display_rows import Screen as Asking
+from app.access.display_rules import NameMissing, NameTaken, WrongBays, WrongLanguages
+from app.access.displays import ALPHABET, Displays
 from app.access.tokens import hashed
 from app.access.tries import TooManyTries
 from app.portal import Portal
