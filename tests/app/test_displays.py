@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from nicegui import Client
 from sqlalchemy import func, select
+from starlette.requests import Request
 
 from app import clock
 from app.access import display_rows
@@ -36,7 +37,7 @@ from data.queries import displays
 from data.types import Orientation, Role
 from tests import world
 from tests.app.access_site import Server, Socket
-from tests.app.screens import LOADS, NAME, Screen
+from tests.app.screens import HALF, LOADS, NAME, Screen
 
 DAY = timedelta(days=1)
 TITLES = {"en": "Pair this display", "de": "Dieses Display koppeln"}
@@ -186,6 +187,33 @@ async def press(screen: Screen, socket: Socket) -> None:
     listener = next(iter(button._event_listeners.values())).id
     event = {"id": button.id, "client_id": client.id, "listener_id": listener, "args": ["{}"]}
     await socket.emit("event", event)
+
+
+async def test_t19_codes_are_limited_and_the_one_that_is_shown_stays(portal: Portal, server: Server) -> None:
+    """K1, T19: sixty of an address; whoever presses for ever keeps the last one, until it is over."""
+    screen = Screen(server)
+    with clock.at(world.NOW):
+        async with screen.open() as socket:
+            code = await screen.code(socket)
+            for _ in range(58):
+                await portal.displays.code(asked(screen))
+            await press(screen, socket)
+            assert code != (code := await screen.code(socket))
+            await press(screen, socket)
+            with pytest.raises(TimeoutError):
+                await screen.until(socket, HALF.pattern, 0.7)
+            with pytest.raises(TooManyTries):
+                await portal.displays.code(asked(screen))
+            clock.advance(timedelta(minutes=10, seconds=1))
+            assert await screen.code(socket) != code
+
+
+def asked(screen: Screen) -> Request:
+    """The request that the screen's page was loaded with."""
+    assert screen.page is not None
+    request = Client.instances[screen.page.client_id]._request
+    assert request is not None
+    return request
 
 
 async def test_k1_what_a_screen_says_before_anybody_told_it_a_language(
