@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import nicegui
 from nicegui import background_tasks, ui
@@ -20,32 +18,27 @@ from app import clock
 from app.access.all_sessions import Progress
 from app.access.visitor import Operator
 from app.pages import downloads, places
+from app.pages.asked_sessions import FILE, MOST_DRIVERS, PATH, Asked
 from app.pages.console import Console
-from app.pages.row_id import row_id
 from components import words
 from components.bound import Show, When
 from components.filters import Filters
 from components.session_list import SessionList
-from components.words import Reader
 from data.announcements import Announcement, Topic
 from data.live import LiveSession, Reading
 from data.models import Account, Charger, Site
-from data.periods import day_start
 from data.queries import accounts, session_list
 from data.queries.listed_sessions import State
-from data.queries.session_list import Found, Place, Sort, Wanted
+from data.queries.session_list import Found, Wanted
 from data.types import Role
 
 if TYPE_CHECKING:
     from app.portal import Portal
 
-PATH, FILE = "/admin/sessions", "/admin/sessions.csv"
 AT_MOST_EVERY = 1.0
 """Seconds between the questions of an open list, and between its showing what chargers say."""
 MOST_CHARGERS = 100
 """Chargers to choose among; where there are more a site is to be chosen first, for choices cost the page."""
-MOST_DRIVERS = 20
-"""Drivers that a search among them lists the sessions of."""
 
 
 def install(portal: Portal) -> None:
@@ -63,110 +56,6 @@ def install(portal: Portal) -> None:
         token = request.query_params.get("progress", "")
         pieces = await portal.all_sessions.csv(operator.caller, wanted, reader, token)
         return downloads.download(pieces, "polaris-express-sessions.csv", downloads.CSV)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address asks for, as it stands there."""
-
-    site: str = ""
-    charger: str = ""
-    driver: str = ""
-    """The number of one, from the driver's page."""
-    who: str = ""
-    """Words of names or e-mail addresses of drivers."""
-    state: str = ""
-    since: str = ""
-    """Local days."""
-    until: str = ""
-    sort: str = ""
-    after: str = ""
-    before: str = ""
-
-    @classmethod
-    def of(cls, request: Request) -> Asked:
-        """Read out of *request*; what has no name here is not looked at."""
-        given = request.query_params
-        names = ("site", "charger", "driver", "who", "state", "from", "to", "sort", "after", "before")
-        site, charger, driver, who, *rest = (given.get(name, "")[:100] for name in names)
-        return cls(site, charger, driver, accounts.cleaned(who), *rest)
-
-    def address(self, path: str = PATH, **more: str) -> str:
-        """Where this is."""
-        given = {
-            "site": self.site,
-            "charger": self.charger,
-            "driver": self.driver,
-            "who": self.who,
-            "state": self.state,
-            "from": self.since,
-            "to": self.until,
-            "sort": self.sort,
-            "after": self.after,
-            "before": self.before,
-            **more,
-        }
-        query = urlencode({name: value for name, value in given.items() if value})
-        return f"{path}?{query}" if query else path
-
-    def ordered(self, sort: Sort, ascending: bool) -> str:
-        """Where the same is from the start, in another order."""
-        named = ("" if ascending else "-") + sort.value
-        return replace(self, sort="" if named == "-start" else named, after="", before="").address()
-
-    def turned(self, way: str, place: Place) -> str:
-        """Where the page *after* or *before* a place is."""
-        named = places.named(place)
-        other = (
-            replace(self, after=named, before="") if way == "after" else replace(self, after="", before=named)
-        )
-        return other.address()
-
-    def wanted(self, db: Connection, reader: Reader) -> tuple[Wanted, int]:
-        """What is to be listed, and how many drivers match. What is not understood lists nothing (T5)."""
-        wrong = False
-
-        def number(text: str) -> int | None:
-            nonlocal wrong
-            if not text:
-                return None
-            found = row_id(text)
-            wrong = wrong or found is None
-            return found
-
-        def day(text: str, after: int) -> datetime | None:
-            nonlocal wrong
-            if not text:
-                return None
-            try:
-                return day_start(date.fromisoformat(text) + timedelta(days=after), reader.tz)
-            except (ValueError, OverflowError):
-                wrong = True
-                return None
-
-        site, charger, driver = number(self.site), number(self.charger), number(self.driver)
-        drivers: tuple[int, ...] | None = None if driver is None else (driver,)
-        matching = 0
-        if self.who:
-            found = accounts.listed(db, Role.DRIVER, self.who, limit=MOST_DRIVERS)
-            matching = found.matching
-            named = tuple(one.id for one in found.shown)
-            drivers = named if drivers is None else tuple(set(named) & set(drivers))
-        since, until = day(self.since, 0), day(self.until, 1)
-        state = State(self.state) if self.state in set(State) else None
-        by = self.sort.removeprefix("-")
-        wanted = Wanted(
-            site=site,
-            charger=charger,
-            drivers=drivers,
-            state=state,
-            since=since,
-            until=until,
-            nothing=wrong or (state is None and self.state != ""),
-        )
-        sort = Sort(by) if by in set(Sort) and Sort(by) in wanted.sorts else Sort.START
-        ascending = by == sort.value and not self.sort.startswith("-")
-        return replace(wanted, sort=sort, ascending=ascending), matching
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import aiohttp
 from sqlalchemy import Connection, insert, select, text
 
 from app import clock
-from app.pages.admin_sessions import Asked
+from app.pages.asked_sessions import Asked
 from data.database import Change, Database
 from data.models import ChargingSession, Connector, Site
 from data.queries.session_list import Place
