@@ -171,6 +171,24 @@ async def test_a_status_is_on_the_board_at_once(portal: Portal, visit: Visit) ->
         await sees(user, "Maintenance")
 
 
+async def test_a_site_without_chargers_says_so_until_there_is_one(portal: Portal, visit: Visit) -> None:
+    """In a sentence where the tiles would be, and in the line above; the first charger is shown at once."""
+    told = reader("en", None)
+    with clock.at(NOW + timedelta(seconds=1)):
+        user = await screen(portal, visit, bays=0)
+        await sees(user, told.text("board.empty"))
+        await sees(user, told.text("board.none"))
+
+        def put_up(change: Change) -> None:
+            add_charger(change, "CP1", name="Bay 1", site=1, seen=clock.now())
+            change.announce(Announcement(Topic.SITES))
+
+        await portal.database.change(put_up)
+        await user.should_see("Bay 1", retries=30)
+        await user.should_see(told.text("board.free.only"))
+        await user.should_not_see(told.text("board.empty"))
+
+
 async def test_no_board_s_trouble_keeps_the_server_from_ending(portal: Portal) -> None:
     """A board that can't be drawn is said in the log; the others are told, whichever comes first."""
 
