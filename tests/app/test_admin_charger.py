@@ -1,115 +1,29 @@
-"""The console's page of one charger: what it shows and follows, and what is done there (C16, T63)."""
+"""The console's page of one charger: what it shows and follows, and what of it is edited (T50, T63)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import nicegui
-import pytest
 from nicegui import ui
 from nicegui.testing.user import User
-from sqlalchemy import insert, select, update
-from starlette.websockets import WebSocket
+from sqlalchemy import insert, update
 
 from app import clock
 from app.access.passwords import matches
-from app.charging.ocpp.desk import Desk
-from app.charging.ocpp.line import Connection, Line, Pace
 from app.portal import Portal
-from components.drawn import Drawn
 from data.announcements import Announcement, Topic
 from data.database import Change
-from data.models import AuditEntry, Charger, ChargerCommand, CheckIn, Connector, Reservation, Site
+from data.models import Charger, CheckIn, Connector, Site
 from data.queries.check_ins import slot_of
-from data.types import Admission, CommandState, ConnectorStatus, Role
+from data.types import Admission, ConnectorStatus
+from tests.app.charger_yard import HOSTILE, Visit, Yard, choose, drawn, gone, yard
 from tests.app.test_admin_people import fill, press
 from tests.waiting import until
-from tests.world import NOW, add_account, add_charger, add_driver, add_session, add_site
+from tests.world import NOW
 
-Visit = Callable[..., Awaitable[User]]
-HOSTILE = "<img src=x onerror=alert(1)> {{constructor.constructor('alert(1)')()}}"
-
-
-class Yard:
-    """An operator, and a charger with two connectors, at one of which somebody charges."""
-
-    def __init__(self, portal: Portal) -> None:
-        self.portal = portal
-        self.olga = portal.database.change_now(add_account, "Olga Operator", Role.OPERATOR)
-        self.charger, self.plugs, self.dana, self.session = portal.database.change_now(self._fill)
-
-    def _fill(self, change: Change) -> tuple[int, list[int], int, int]:
-        site = add_site(change)
-        add_site(change, "Second site")
-        charger = add_charger(
-            change, "CP-1", site=site, name="Garage left", connectors=2, vendor="Acme", model="Wall 22",
-            firmware="1.2.3", protocol="ocpp1.6", password="x" * 20, clock_skew=95,
-        )  # fmt: skip
-        plugs = list(change.execute(select(Connector.id).order_by(Connector.number)).scalars())
-        change.execute(
-            update(Connector).where(Connector.id == plugs[0]).values(status=ConnectorStatus.CHARGING)
-        )
-        dana = add_driver(change, tag="04A1B2C3D4E5F6")
-        session = add_session(
-            change, charger=charger, connector=plugs[0], account=dana, minutes=30, ended=False,
-            started_at=NOW - timedelta(minutes=30), energy_wh=12_460, power_w=7_400,
-        )  # fmt: skip
-        return charger, plugs, dana, session
-
-    @property
-    def path(self) -> str:
-        return f"/admin/chargers/{self.charger}"
-
-    def one(self, column: Any, *where: Any) -> Any:
-        return self.portal.database.ask_now(lambda db: db.execute(select(column).where(*where)).scalar_one())
-
-    def actions(self) -> list[str]:
-        return self.portal.database.ask_now(lambda db: list(db.scalars(select(AuditEntry.action))))
-
-    async def connect(self) -> Line:
-        """A line as the endpoint keeps it while the charger is connected; this one never answers."""
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "websocket.connect"}
-
-        async def send(message: Any) -> None:
-            pass
-
-        socket = WebSocket({"type": "websocket", "headers": [], "path": "/"}, receive, send)
-        await socket.accept()
-        line = Line(self.charger, Pace(10, 200))
-        desk = Desk(self.charger, "CP-1", "UTC", False, 300, self.portal.sessions, self.portal.presence)
-        line.connection = Connection(socket, "ocpp1.6", desk, None, line.log)
-        self.portal.endpoint._lines[self.charger] = line
-        return line
-
-
-@pytest.fixture
-def yard(portal: Portal) -> Yard:
-    return Yard(portal)
-
-
-@asynccontextmanager
-async def gone(yard: Yard) -> AsyncIterator[None]:
-    """The line is taken away again before the portal closes it."""
-    try:
-        yield
-    finally:
-        yard.portal.endpoint._lines.pop(yard.charger, None)
-
-
-def drawn(user: User, key: str) -> dict[str, Any]:
-    """The values of the piece that has *key*."""
-    assert user.client is not None
-    for element in user.client.elements.values():
-        if isinstance(element, Drawn) and element.values and key in element.values:
-            values: dict[str, Any] = element.values
-            return values
-    raise AssertionError(f"nothing drawn has {key}")
+__all__ = ["yard"]
 
 
 async def test_facts_connectors_and_what_runs_there(visit: Visit, yard: Yard, portal: Portal) -> None:
@@ -283,121 +197,6 @@ def box(user: User, words: str) -> ui.checkbox:
     )
 
 
-async def test_nothing_is_asked_of_a_charger_that_is_not_there(visit: Visit, yard: Yard) -> None:
-    """C16: the buttons are off, and it is said why; they come on when it connects, without a reload."""
-    with clock.at(NOW + timedelta(minutes=5)):
-        user = await visit(yard.olga, yard.path)
-        await user.should_see("The charger is not connected (last seen 5 min ago)")
-        assert user.client is not None
-        starts = [
-            one for one in user.client.elements.values() if isinstance(one, ui.button) and one.text == "Start"
-        ]
-        assert not starts[0].enabled
-        async with gone(yard):
-            await yard.connect()
-            yard.portal.live.announce([Announcement(Topic.COMMANDS, yard.charger)])
-            await user.should_not_see("The charger is not connected")
-            assert starts[0].enabled
-
-
-def choose(user: User, label: str, value: Any) -> None:
-    """Choose *value* in the last select called *label*."""
-    assert user.client is not None
-    found = [
-        one
-        for one in user.client.elements.values()
-        if isinstance(one, (ui.select, ui.radio))
-        and label in (one.props.get("label"), one.props.get("aria-label"))
-    ]
-    found[-1].set_value(value)
-
-
-async def test_c16_requests_are_made_by_dialogs_that_name_the_charger(visit: Visit, yard: Yard) -> None:
-    """C16, T59: each with what was chosen; no answer comes in this test, and the list says how it stands."""
-    async with gone(yard):
-        await yard.connect()
-        user = await visit(yard.olga, yard.path)
-        press(user, "Start")
-        await user.should_see("Start charging at Garage left")
-        choose(user, "Connector", yard.plugs[1])
-        press(user, "Start charging at Garage left")
-        await until(lambda: len(commands(yard)) == 1)
-        press(user, "Stop")
-        press(user, "Stop charging at Garage left")
-        await until(lambda: len(commands(yard)) == 2)
-        press(user, "Unlock")
-        press(user, "Unlock at Garage left")
-        await until(lambda: len(commands(yard)) == 3)
-        press(user, "Restart")
-        await user.should_see("A car is charging here.")
-        choose(user, "How to restart", True)
-        press(user, "Restart Garage left")
-        await until(lambda: len(commands(yard)) == 4)
-        press(user, "Availability")
-        press(user, "Change Garage left")
-        await until(lambda: len(commands(yard)) == 5)
-        press(user, "Ask for a message")
-        choose(user, "Message", "MeterValues")
-        press(user, "Ask Garage left")
-        await until(lambda: len(commands(yard)) == 6)
-        press(user, "Read configuration")
-        await until(lambda: len(commands(yard)) == 7)
-    made = {kind: (connector, session, given) for kind, connector, session, given in commands(yard)}
-    assert made["start"] == (yard.plugs[1], None, {"id_tag": "04A1B2C3D4E5F6"})
-    assert made["stop"] == (None, yard.session, {})
-    assert made["unlock"] == (yard.plugs[0], None, {})
-    assert made["reset"] == (None, None, {"at_once": True})
-    assert made["change_availability"] == (None, None, {"operative": False})
-    assert made["trigger"] == (None, None, {"message": "MeterValues"})
-    assert made["get_configuration"] == (None, None, {"keys": []})
-
-
-def commands(yard: Yard) -> list[Any]:
-    """What was asked for, in order."""
-    c = ChargerCommand
-    return yard.portal.database.ask_now(
-        lambda db: [
-            tuple(row)
-            for row in db.execute(select(c.kind, c.connector_id, c.session_id, c.parameters).order_by(c.id))
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    ("state", "outcome", "sentence"),
-    [
-        (CommandState.WAITING, None, "Waiting to be sent to the charger."),
-        (CommandState.ACCEPTED, "accepted", "Accepted. Waiting for the charge to begin"),
-        (CommandState.DONE, "accepted", "Charging has begun."),
-        (CommandState.TIMED_OUT, "accepted", "no charge began in time"),
-        (CommandState.FAILED, "occupied", "The connector is occupied."),
-        (CommandState.FAILED, "offline", "The charger is offline. Nothing was sent."),
-    ],
-)
-async def test_c16_each_outcome_has_its_own_sentence(
-    visit: Visit, yard: Yard, state: CommandState, outcome: str | None, sentence: str
-) -> None:
-    """C16: who asked, when, and what became of it; followed while the page is open."""
-    user = await visit(yard.olga, yard.path)
-    await user.should_see("Nothing was asked of this charger yet.")
-
-    def add(change: Change) -> None:
-        row = {
-            "charger_id": yard.charger, "connector_id": yard.plugs[1], "kind": "start",
-            "parameters": {"id_tag": "04A1B2C3D4E5F6"}, "state": state, "outcome": outcome,
-            "asked_by": HOSTILE, "requested_at": clock.now(), "deadline": clock.now() + timedelta(hours=1),
-            "finished_at": clock.now() if state in (CommandState.DONE, CommandState.FAILED) else None,
-        }  # fmt: skip
-        change.execute(insert(ChargerCommand), row)
-        change.announce(Announcement(Topic.COMMANDS, yard.charger))
-
-    yard.portal.database.change_now(add)
-    await user.should_see(sentence)
-    await user.should_see(f"by {HOSTILE}")
-    assert drawn(user, "requests")["requests"][0]["what"] == "Start charging: Connector 2"
-    assert "04A1B2C3D4E5F6" not in str(drawn(user, "requests"))
-
-
 async def test_the_strip_of_check_ins(visit: Visit, yard: Yard) -> None:
     """C4: silence is what has no check-in; also told in words."""
     monday = NOW - timedelta(days=7)
@@ -451,39 +250,6 @@ async def test_t63_messages_are_shown_without_tags_filtered_and_followed(visit: 
         await user.should_not_see("onerror")
 
 
-async def test_the_configuration_is_searched_and_changed(visit: Visit, yard: Yard) -> None:
-    """C16, T62: as the charger told it last; what is secret by its name is not shown."""
-
-    def add(change: Change) -> None:
-        entries = [
-            {"key": "HeartbeatInterval", "value": "300", "read_only": False},
-            {"key": "NumberOfConnectors", "value": "2", "read_only": True},
-            {"key": "AuthorizationKey", "value": "Sesam", "read_only": False},
-            {"key": HOSTILE, "value": HOSTILE, "read_only": True},
-        ]
-        row = {
-            "charger_id": yard.charger, "kind": "get_configuration", "parameters": {"keys": []},
-            "state": CommandState.DONE, "outcome": "accepted", "answer": {"entries": entries, "unknown": []},
-            "requested_at": NOW, "deadline": NOW, "answered_at": NOW, "finished_at": NOW,
-        }  # fmt: skip
-        change.execute(insert(ChargerCommand), row)
-        change.announce(Announcement(Topic.COMMANDS, yard.charger))
-
-    user = await visit(yard.olga, yard.path)
-    await user.should_see("Its configuration was not read yet.")
-    yard.portal.database.change_now(add)
-    await user.should_see("4 of 4 keys")
-    await user.should_not_see("Sesam")
-    fill(user, "Search keys", "interval")
-    await user.should_see("1 of 4 keys")
-    press(user, "Change a key")
-    choose(user, "Key", "HeartbeatInterval")
-    fill(user, "New value", "60")
-    press(user, "Change Garage left")
-    await until(lambda: len(commands(yard)) == 2)
-    assert commands(yard)[1] == ("set_configuration", None, None, {"key": "HeartbeatInterval", "value": "60"})
-
-
 async def test_t41_hostile_words_are_text(visit: Visit, yard: Yard) -> None:
     """T41: whatever a charger says of itself."""
 
@@ -502,40 +268,3 @@ async def test_t41_hostile_words_are_text(visit: Visit, yard: Yard) -> None:
     assert facts.count(HOSTILE) == 3
     press(user, "Block")
     await user.should_see(f"Block {HOSTILE}")
-
-
-async def test_c15_a_connector_is_reserved_from_now_on(visit: Visit, yard: Yard) -> None:
-    """C15: held by us before it is sent; what stands in its way is said."""
-    async with gone(yard):
-        await yard.connect()
-        user = await visit(yard.olga, yard.path)
-        for sentence in ("", "It is reserved already, until"):
-            press(user, "Reserve")
-            await user.should_see("Reserve at Garage left from now on")
-            choose(user, "Connector", yard.plugs[1])
-            choose(user, "For how long", 60)
-            press(user, "Reserve at Garage left")
-            if sentence:
-                await user.should_see(sentence)
-            else:  # the dialog goes when the request is made, which is a moment later
-                await until(lambda: not any(one.value for one in dialogs(user)))
-            await until(lambda: len(reservations(yard)) == 1)
-    ((connector, account, length),) = reservations(yard)
-    assert (connector, account, length) == (2, yard.dana, timedelta(minutes=60))
-
-
-def dialogs(user: User) -> list[ui.dialog]:
-    """All that were opened; those that are still open have the value true."""
-    assert user.client is not None
-    return [one for one in user.client.elements.values() if isinstance(one, ui.dialog)]
-
-
-def reservations(yard: Yard) -> list[tuple[int | None, int, timedelta]]:
-    """Connector, driver and length of each."""
-    r = Reservation
-    return yard.portal.database.ask_now(
-        lambda db: [
-            (row.connector_number, row.account_id, row.ends_at - row.starts_at)
-            for row in db.execute(select(r.connector_number, r.account_id, r.starts_at, r.ends_at))
-        ]
-    )
