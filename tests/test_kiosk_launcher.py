@@ -1,4 +1,7 @@
-"""docs/kiosk/polaris-kiosk.sh: when it takes the browser for lost. What it asks are stand-ins."""
+"""docs/kiosk/polaris-kiosk.sh: when it has the page loaded anew, and when it gives the browser up.
+
+What it asks are stand-ins.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,27 @@ from pathlib import Path
 import pytest
 
 LAUNCHER = Path(__file__).resolve().parent.parent / "docs" / "kiosk" / "polaris-kiosk.sh"
-LOOKS = 5
-"""Three in a row without a connection are enough for it to begin anew."""
+LOOKS = 24
+"""More than a page may take until it is there."""
+HEARD, DEAF = (
+    f"""echo '0 0 10.0.0.2:1 10.0.0.1:443 users:(("chromium",pid=7,fd=30))'; echo ' cubic{since}'"""
+    for since in (" lastrcv:9900 lastack:1", " lastsnd:7 lastrcv:14100")
+)
+"""What ss says of a browser that heard from the portal less, or more, than 14 seconds ago."""
 
 
-def launched(folder: Path, portal: str, ss: str) -> tuple[int | None, list[str]]:
-    """How it ended, if it has after some looks; and what it has asked ss for."""
-    asked = folder / "asked"
+def launched(
+    folder: Path,
+    ss: str,
+    curl: str = "printf 200",
+    portal: str = "https://charge.example.org",
+    looks: int = LOOKS,
+) -> tuple[int | None, list[str], int]:
+    """How it ended, if it has after some looks; what it asked ss for; how often a page was loaded anew."""
+    asked, pressed = folder / "asked", folder / "pressed"
     programs = {
-        "curl": "printf 200",
+        "curl": curl,
+        "xdotool": f'echo "$@" >>{pressed}',
         "ss": f'echo "$@" >>{asked}\n{ss}',
         "chromium": "exec sleep 60",
         "xset": "",
@@ -36,16 +51,18 @@ def launched(folder: Path, portal: str, ss: str) -> tuple[int | None, list[str]]
         "STATE_DIRECTORY": str(folder),
         "RUNTIME_DIRECTORY": str(folder),
         "POLARIS_KIOSK_PORTAL": portal,
-        "POLARIS_KIOSK_WATCH": "0.1",
+        "POLARIS_KIOSK_WATCH": "0.01",
     }
     launcher = subprocess.Popen([str(LAUNCHER)], env=environment, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
         while launcher.poll() is None and time.monotonic() < deadline:
-            if asked.exists() and len(asked.read_text().splitlines()) >= LOOKS:
+            if asked.exists() and len(asked.read_text().splitlines()) >= looks:
                 break
             time.sleep(0.05)
-        return launcher.poll(), asked.read_text().splitlines()
+        keys = pressed.read_text().splitlines() if pressed.exists() else []
+        assert set(keys) <= {"key F5"}
+        return launcher.poll(), asked.read_text().splitlines(), len(keys)
     finally:
         launcher.terminate()
         launcher.wait(20)
@@ -63,15 +80,36 @@ def launched(folder: Path, portal: str, ss: str) -> tuple[int | None, list[str]]
     ],
 )
 def test_the_port_is_the_one_of_the_address(tmp_path: Path, portal: str, port: int) -> None:
-    """And a browser that has a connection there is left alone."""
-    ended, asked = launched(tmp_path, portal, """echo 'users:(("chromium",pid=7,fd=30))'""")
+    ended, asked, _ = launched(tmp_path, HEARD, portal=portal, looks=1)
     assert ended is None
     assert asked[0].endswith(f"dport = :{port}")
 
 
-def test_a_browser_is_started_anew_only_if_it_is_known_to_have_no_connection(tmp_path: Path) -> None:
-    """A failing ss says nothing: the browser would be started anew for ever."""
-    for name, ss, how in (("silent", "exit 0", 1), ("failing", "exit 1", None)):
-        (tmp_path / name).mkdir()
-        ended, asked = launched(tmp_path / name, "https://charge.example.org", ss)
-        assert (ended, len(asked) >= 3) == (how, True), name
+@pytest.mark.parametrize(
+    ("ss", "is_helped"),
+    [
+        (HEARD, False),
+        (DEAF, True),
+        (f"{DEAF}; {HEARD}", False),
+        (HEARD.replace("chromium", "curl"), True),
+        ("exit 0", True),
+        ("exit 1", False),
+    ],
+    ids=["heard", "deaf", "one of two is deaf", "another program", "no connection", "ss fails"],
+)
+def test_a_page_that_hears_nothing_is_loaded_anew(tmp_path: Path, ss: str, is_helped: bool) -> None:
+    """K5. Where nobody can say what it hears it is left alone: it would be loaded anew for ever."""
+    ended, asked, loaded = launched(tmp_path, ss)
+    assert (ended, loaded > 0) == (None, is_helped)
+    assert loaded <= len(asked) / 2 - 4, "at first it has time until it is there"
+
+
+def test_a_page_is_not_loaded_anew_from_a_portal_that_is_not_up(tmp_path: Path) -> None:
+    """That would put an error page of the browser in its place."""
+    once = f"[ -e {tmp_path}/once ] && exit 7; touch {tmp_path}/once; printf 200"
+    assert launched(tmp_path, DEAF, once)[::2] == (None, 0)
+
+
+def test_a_browser_that_hears_nothing_even_then_is_started_anew(tmp_path: Path) -> None:
+    ended, _, loaded = launched(tmp_path, DEAF, looks=1000)
+    assert (ended, loaded) == (1, 30)

@@ -120,6 +120,6 @@ def test_without_a_virtual_screen(checkout: Path) -> None:
 
 
 def test_with_a_browser_nothing_is_installed(checkout: Path) -> None:
-    for name in ("chromium", "chromedriver", "Xvfb"):
+    for name in ("chromium", "chromedriver", "Xvfb", "xdotool"):
         program(checkout / "bin" / name, "exit 0")
     assert set_up(checkout, "browser").stdout == ""

@@ -21,7 +21,7 @@ profile=${STATE_DIRECTORY:-$HOME/.local/state/polaris-kiosk}/profile
 ours=${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-$HOME/.cache}/polaris-kiosk}
 start=$ours/start.html
 every=${POLARIS_KIOSK_EVERY:-3}  # seconds between two looks at a portal that is not there yet
-watch=${POLARIS_KIOSK_WATCH:-20} # seconds between two looks at what the browser does
+watch=${POLARIS_KIOSK_WATCH:-1}  # seconds between two looks at what the browser does
 
 umask 077
 mkdir -p "$profile" "$ours"
@@ -29,7 +29,8 @@ rm -f "$profile"/Singleton* # a power cut leaves it, and with another host name 
 
 is_up() {  # 200 from the portal, or its own 404 for whom /healthz is not meant; if not, $why says why
     failed=0
-    answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "$portal/healthz") || failed=$?
+    answer=$(curl --silent --connect-timeout 4 --max-time 5 --output /dev/null --write-out '%{http_code}' \
+        "$portal/healthz") || failed=$?
     case $answer in
         200 | 404) return 0 ;;
         000) ;;
@@ -66,12 +67,13 @@ show() {
     mv "$start.new" "$start"
 }
 
-has_connection() {  # a page that lives holds its socket open; where ss can't say, it is not known to have none
-    connections=$(ss -Htnp state established "dport = :$port" 2>/dev/null) || return 0
-    case $connections in
-        *'"chrom'*) return 0 ;;
-        *) return 1 ;;
-    esac
+hears() {  # a page that lives has heard from the portal in the last 14 seconds; where ss can't say, it may have
+    connections=$(ss -Htnpi state established "dport = :$port" 2>/dev/null) || return 0
+    printf '%s\n' "$connections" | awk '
+        /"chrom/ { is_browser = 1; next } # what the kernel knows of a connection is in the line below it
+        is_browser && (!match($0, /lastrcv:[0-9]+/) || substr($0, RSTART + 8) + 0 < 14000) { hears = 1 }
+        { is_browser = 0 }
+        END { exit !hears }'
 }
 
 end() {
@@ -118,16 +120,25 @@ $(here)"
         page=$page/$(tr -d '[:space:]' <"$token_file")
     fi
     show "0; url=$page" "" ""
-    # The page heals itself. A page that crashed, or a browser on its own error page, does not: then the portal is
-    # up and the browser has had no connection at three looks in a row, and the service begins anew.
-    without=0
+    # The page heals itself, but after a network that lost all without a word not as soon as could be; and a page that
+    # crashed, or a browser on its own error page, does not. So: it hears nothing, the portal is up, and still it hears
+    # nothing: it is loaded anew. A browser that hears nothing even then, many times, begins anew with the service.
+    patience=10 # looks, for which a page may take until it is connected
+    tries=0
     while sleep "$watch"; do
-        if ! command -v ss >/dev/null || has_connection || ! is_up; then
-            without=0
-        elif [ $((without += 1)) -ge 3 ]; then
-            echo "The portal is up and the browser has no connection to it: the browser is started anew." >&2
-            kill "$browser"
-            return
+        patience=$((patience - 1))
+        if hears; then
+            tries=0
+            sleep "$watch" # all is well: half as many looks will do
+        elif [ "$patience" -le 0 ] && is_up && ! hears; then
+            if [ $((tries += 1)) -gt 30 ]; then
+                echo "The portal is up and the browser hears nothing from it: the browser is started anew." >&2
+                kill "$browser"
+                return
+            fi
+            echo "The portal is up and the page hears nothing from it: the page is loaded anew." >&2
+            xdotool key F5 || true
+            patience=1 # its load may have got a connection that was being tried since before, and fails with it
         fi
     done
 }
