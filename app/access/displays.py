@@ -126,12 +126,13 @@ class Displays:
         screen = Screen(page.token_hash, address, browser_name(request.headers.get("user-agent")))
         if self._given.has(page.token_hash, address):
             _load_again_beside(page)
-        self._given.forget(page.token_hash)  # from now on its row says whether it is good
         try:
-            return await self._database.change(display_rows.wait, screen, _code, clock.now(), anew=anew)
+            waiting = await self._database.change(display_rows.wait, screen, _code, clock.now(), anew=anew)
         except TooManyWait:
             log.warning("too many screens wait for a code at %s", address)
             raise TooManyTries(FULL) from None
+        self._given.forget(page.token_hash)  # from now on its row says whether it is good
+        return waiting
 
     async def is_paired(self, request: HTTPConnection) -> bool:
         """Whether the waiting screen of *request* has become a display since."""
