@@ -11,11 +11,28 @@ from selenium import webdriver
 
 def read_code(browser: webdriver.Chrome, place: list[int]) -> str:
     """What a reader makes of the QR code in a screenshot of *place*: left, top, width, height."""
-    clip = dict(zip(("x", "y", "width", "height"), place, strict=True), scale=1)
-    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
-    grey, width, height = gray(base64.b64decode(shot["data"]))
+    grey, width, height = seen(browser, place)
     (found,) = zxingcpp.read_barcodes(memoryview(grey).cast("B", (height, width)))
     return str(found.text)
+
+
+def quiet_zone(browser: webdriver.Chrome, place: list[int]) -> float:
+    """How many modules wide the light margin of the QR code at *place* is, at its upper left corner."""
+    grey, width, height = seen(browser, place)
+    diagonal = [grey[at * width + at] < 128 for at in range(min(width, height))]
+    inside = diagonal.index(False)  # its own corner may be round
+    margin = diagonal.index(True, inside)
+    row = [pixel < 128 for pixel in grey[(margin + 1) * width : (margin + 2) * width]]
+    first = row.index(True)
+    module = (row.index(False, first) - first) / 7  # the upper edge of the pattern that scanners find
+    return margin / module
+
+
+def seen(browser: webdriver.Chrome, place: list[int]) -> tuple[bytes, int, int]:
+    """A screenshot of *place*, as `gray` gives it."""
+    clip = dict(zip(("x", "y", "width", "height"), place, strict=True), scale=1)
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+    return gray(base64.b64decode(shot["data"]))
 
 
 def gray(png: bytes) -> tuple[bytes, int, int]:

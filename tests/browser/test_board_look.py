@@ -16,7 +16,7 @@ from components import board_layout
 from components.board import pages
 from components.texts import languages
 from tests import boards
-from tests.browser.codes import read_code
+from tests.browser.codes import quiet_zone, read_code
 from tests.browser.flags import FLAGS
 from tests.browser.looking import Looking, serving
 from tests.browser.test_look import AXE
@@ -158,6 +158,7 @@ def test_k17_the_code_is_read_from_a_screenshot(looking: Looking) -> None:
         looking.screen(*screen)
         found = looking.show(count=8, night=is_night)
         assert read_code(looking.browser, found["feet"][0]) == boards.ADDRESS
+        assert quiet_zone(looking.browser, found["codes"][0]) >= 3, "as `screens.md` has it"
     assert looking.browser.execute_script(
         "return document.querySelector('.k-address').textContent"
     ) == boards.ADDRESS.removeprefix("https://")
