@@ -32,7 +32,8 @@ from tests import world
 from tests.app.access_site import PAGE, Refused, Server
 from tests.app.screens import LOADS, NAME, Screen
 from tests.app.test_displays import SETTINGS, code, operator
-from tests.app.test_sign_ins_processes import within
+from tests.app.test_sign_ins_processes import listening, within
+from tests.waiting import until
 
 PAIR = "Pair this display"
 
@@ -146,7 +147,7 @@ async def test_k1_k2_processes_on_postgresql_tell_each_other(
     live.listen(Topic.DISPLAYS, heard.append)
     for one in (postgres_database, elsewhere):
         one.start()
-    await asyncio.sleep(0.5)  # it listens
+    await until(lambda: listening(postgres_database, 2))
     site = postgres_database.change_now(world.add_site)
     olga = postgres_database.change_now(world.add_account, "Olga Operator", Role.OPERATOR)
     there, caller = Displays(elsewhere, SETTINGS), Caller(olga, Role.OPERATOR, olga)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from nicegui import core
+from sqlalchemy import text
 from starlette.responses import Response
 
 from app.access.sign_ins import SignIns
@@ -15,6 +16,7 @@ from app.settings import Settings
 from data.database import Database
 from data.live import Live
 from tests.app.test_sign_ins import Visit, people
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -29,12 +31,18 @@ async def two(postgres_database: Database, monkeypatch: pytest.MonkeyPatch) -> A
         database.start()
         made.append(SignIns(database, Settings(_env_file=None)))  # type: ignore[call-arg]
         stops.append(made[-1].listen(live))
-    await asyncio.sleep(0.5)  # both listen
+    await until(lambda: listening(postgres_database, 2))
     yield made
     await asyncio.sleep(0.05)
     for stop in stops:
         stop()
     databases[1].close()
+
+
+async def listening(database: Database, processes: int) -> bool:
+    """Whether so many hear what is announced there."""
+    found = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :q")
+    return await database.ask(lambda db: db.scalar(found, {"q": "LISTEN %"})) == processes
 
 
 async def within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:

@@ -24,10 +24,15 @@ def _driver_of_this_machine() -> None:
 @pytest.fixture
 def chrome_options(chrome_options: webdriver.ChromeOptions) -> webdriver.ChromeOptions:
     """Chromium for a machine without a screen and without a network."""
+    return configured(chrome_options)
+
+
+def configured(options: webdriver.ChromeOptions) -> webdriver.ChromeOptions:
+    """*options* with what this machine wants; for who starts a browser without the fixture."""
     for flag in (*FLAGS, "--window-size=1440,900"):
-        chrome_options.add_argument(flag)
-    chrome_options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return chrome_options
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return options
 
 
 @pytest.fixture

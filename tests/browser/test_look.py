@@ -17,6 +17,7 @@ from sqlalchemy import update
 from data.database import Change
 from data.models import Account
 from data.types import ConnectorStatus, Theme
+from tests.browser.conftest import configured
 from tests.browser.server import Server
 from tests.browser.waiting import waiting
 from tests.world import (
@@ -98,6 +99,29 @@ def server(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Ite
         yield server.start()
     finally:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    """One for all looks: to start it costs more than a look."""
+    browser = webdriver.Chrome(options=configured(webdriver.ChromeOptions()))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def selenium(browser: webdriver.Chrome, server: Server) -> webdriver.Chrome:
+    """As if it had just been started: nothing is kept, emulated or said."""
+    browser.get("about:blank")
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": server.url, "storageTypes": "all"})
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.set_window_size(1440, 900)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    return browser
 
 
 @pytest.fixture
