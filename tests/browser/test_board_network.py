@@ -24,7 +24,7 @@ from data.models import Display
 from tests.browser.cable import Cable, Namespace, NoNetworks
 from tests.browser.launcher import launched, until
 from tests.browser.server import ROOT, Server
-from tests.browser.test_board_life import WATCH, hang, signs
+from tests.browser.test_board_life import WATCH, hang, loaded_at, signs
 from tests.browser.virtual_screen import is_there, virtual_screen
 from tests.browser.waiting import waiting
 
@@ -122,8 +122,10 @@ def test_k5_a_network_that_loses_all_without_a_word(
 
 
 def wait_for_a_beat(browser: webdriver.Chrome) -> None:
-    """The next one is ten seconds later."""
-    waiting(browser, 60).until(is_well, "all is well")
+    """The next one is ten seconds later, and a page that was just loaded waits longest for a ping."""
+    before = loaded_at(browser)
+    browser.refresh()
+    waiting(browser, 60).until(lambda b: loaded_at(b) > before and is_well(b) and "is-" in beat(b))
     last = beat(browser)
     waiting(browser, 30).until(lambda b: beat(b) != last, "it beats")
 
