@@ -143,7 +143,9 @@ class Board(Element, default_classes="k-screen"):
             elif orientation is Orientation.RIGHT:
                 self._turned.classes("is-right")
             with self._turned:
-                self._beat = Element("div").classes("k-beat").on("animationend", lambda: on_alive(), args=[])
+                # As if it had beaten: a page whose connection is lost before its first beat shows that, too.
+                self._beat = Element("div").classes("k-beat is-odd")
+                self._beat.on("animationend", lambda: on_alive(), args=[])
                 with Element("div").classes("k-board") as self._board:
                     self._head = Drawn(HEAD)
                     self._tiles = Drawn(TILES)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui.testing.user import User
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds that a page has for what it does by itself, on a busy machine too. What a rule says of time is
 measured with a clock.
 """

@@ -32,6 +32,8 @@ SHORTEST, LONGEST = 0.5, 15.0
 """Seconds between two beats, whatever a clock says that is set while a timer runs."""
 ANSWERS = 90.0
 """Seconds for which a screen counts as answering: every third beat asks it."""
+AGAIN = 0.5
+"""Seconds from the beat for a browser that has just connected to the next one."""
 CHOSEN = 24.0
 """Seconds for which a page of bays stays that somebody turned to."""
 
@@ -85,8 +87,12 @@ class Screen:
         self._beat_later(clock.now())
 
     def connected(self) -> None:
-        """A browser is there, for the first time or again: what it says of the server may be old."""
+        """A browser is there, for the first time or again: what it says of the server may be old.
+
+        Two beats: one of them differs from the last that it has painted, however many were lost since.
+        """
         self._beat(clock.now())
+        asyncio.get_running_loop().call_later(AGAIN, lambda: self._beat(clock.now()))
 
     def changed(self) -> None:
         """The site shows something else."""

@@ -31,9 +31,9 @@ from tests.browser.waiting import waiting
 KERNEL = ROOT / "docs" / "kiosk" / "90-polaris-kiosk.conf"
 PORTAL, ADDRESS, PORT = "0.0.0.0", "10.9.0.1", 8080
 WELL = "true,false,false"
-LOSSES = 17.0, 80.0
+LOSSES = 17.0, 40.0
 """Seconds. After the first the kernel of the portal would try again only six seconds later, and the page
-still waits for a ping; the other outlasts the stale mark, and the portal's memory of the page.
+still waits for a ping; the other outlasts that wait, and the one for the stale mark.
 """
 
 
