@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from components.texts.en import TEXTS
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "kiosk.md").read_text()
 FILES = DOCS / "kiosk"
@@ -63,6 +65,24 @@ def test_the_service_starts_again_for_ever() -> None:
     assert unit["Service"]["User"] == "kiosk"
     assert unit["Service"]["EnvironmentFile"] == "/etc/polaris-kiosk/settings"
     assert "/usr/local/bin/polaris-kiosk" in unit["Service"]["ExecStart"]
+
+
+OF_OTHERS = {"Overlay File System"}
+"""Words of Raspberry Pi's own settings."""
+
+
+def test_what_is_said_to_stand_in_the_console_stands_there() -> None:
+    said = set(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", PAGE)) - OF_OTHERS
+    assert "How the screen hangs" in said
+    texts = [text for text in TEXTS.values() if isinstance(text, str)]
+    for one in said:
+        words = " ".join(one.split())
+        assert any(
+            text in (words, f"{words}:")
+            or text.startswith(f"{words}: ")
+            or text.endswith(words.removeprefix("…"))
+            for text in texts
+        ), words
 
 
 def test_nothing_is_written_in_javascript() -> None:
