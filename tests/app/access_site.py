@@ -263,13 +263,18 @@ class Socket:
         await self._connection.send(("421" if ask else "42") + json.dumps([name, message]))
 
     async def messages(self, seconds: float) -> list[str]:
-        """All that comes within *seconds*, the end of the socket as `closed`."""
+        """All that comes within *seconds*, the end of the socket as `closed`.
+
+        A ping is answered, as a browser does: a socket that is silent for six seconds is closed for that.
+        """
         got: list[str] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 try:
                     while True:
                         got.append(str(await self._connection.recv()))
+                        if got[-1] == "2":
+                            await self._connection.send("3")
                 except websockets.ConnectionClosed:
                     got.append("closed")
         return got

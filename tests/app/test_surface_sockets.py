@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from starlette.websockets import WebSocket
 
 from app import clock
+from app.access import open_pages
 from app.access.route_table import To, page
 from app.access.visitor import Driver
 from data.announcements import Announcement, Topic
@@ -348,9 +349,11 @@ async def test_a_click_puts_the_idle_end_off(here: Site, server: Server) -> None
                     await asyncio.sleep(0.01)
 
 
-@pytest.mark.alone
-async def test_a_sign_out_that_ends_nothing_keeps_no_page_longer(here: Site, server: Server) -> None:
+async def test_a_sign_out_that_ends_nothing_keeps_no_page_longer(
+    here: Site, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """T16: a page that waits for the answer to its form keeps its socket; one that has had it does not."""
+    monkeypatch.setattr(open_pages, "ANSWER", 3 * PATIENCE)  # kept, it would be so for longer than is waited
     mine = await cookie(here)
     page = await server.page("/", mine)
     async with server.socket(page, cookie=mine) as raw:
