@@ -178,7 +178,8 @@ async def test_c16_offline(server, charger):
         await server.endpoint.call(999, "Reset", {"type": "Soft"})
 
 
-async def test_c16_a_connection_that_breaks_before_the_answer_is_offline_at_once(server, point, charger):
+async def test_c16_a_connection_that_breaks_before_the_answer_is_offline(server, point, charger):
+    """And told before the time for the answer is over: that would be `NO_ANSWER`."""
     point.answers["Reset"] = None
     asking = asyncio.create_task(calls.reset(server.endpoint, charger))
     await until(lambda: point.received)
