@@ -118,8 +118,10 @@ class Displays:
         """The code that the screen of *request*, which `known` does not know, is to show.
 
         The one that it has, unless its ten minutes are over or it wants one *anew*.
-        Raises `IsPaired` or `TooManyTries`.
+        Raises `IsPaired`, also of a page that was sent away for that, or `TooManyTries`.
         """
+        if open_pages.LEAVING in request.scope:
+            raise IsPaired
         page: KioskPage = request.scope[open_pages.KIOSK]
         address = _address(request)
         self._codes.take(address)
@@ -138,6 +140,15 @@ class Displays:
         """Whether the waiting screen of *request* has become a display since."""
         page: KioskPage = request.scope[open_pages.KIOSK]
         return await self.opens(page.token_hash) is not None
+
+    def send_to_board(self, request: HTTPConnection) -> None:
+        """The waiting screen of *request* has become a display: its pages load its board, or are taken away.
+
+        One that stayed would ask for another code once the display is revoked, for the same token.
+        """
+        page: KioskPage = request.scope[open_pages.KIOSK]
+        waiting = {one: its for one, its in open_pages.kiosks().items() if its.display is None}
+        open_pages.leave_kiosk({one for one, its in waiting.items() if its.token_hash == page.token_hash})
 
     async def enter(self, request: HTTPConnection, token: str, response: Response) -> bool:
         """*token* out of a start address: *response* brings it as the screen's cookie, if it is a display's.

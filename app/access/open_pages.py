@@ -67,11 +67,13 @@ def kiosk_of(client: Client) -> KioskPage | None:
 
 
 def kiosks(*, connected: bool = False) -> dict[str, KioskPage]:
-    """The open pages of `/kiosk`, by the id of their client; only those that are *connected* to a browser."""
+    """The open pages of `/kiosk` that were not sent away, by the id of their client; only those that are
+    *connected* to a browser.
+    """
     shown = {
         one: kiosk_of(client)
         for one, client in Client.instances.items()
-        if client.has_socket_connection or not connected
+        if (client.has_socket_connection or not connected) and not _is_leaving(client)
     }
     return {one: page for one, page in shown.items() if page is not None}
 
@@ -120,16 +122,20 @@ def reload(client_ids: set[str]) -> None:
 
 
 def leave_kiosk(client_ids: set[str]) -> None:
-    """Send these pages of `/kiosk` to pairing, then take away what is left of them (T61)."""
+    """Send these pages of `/kiosk` to what their screen is now, then take away what is left of them (T61)."""
     clients = []
     for one in client_ids:
         client = Client.instances.get(one)
-        if client is not None and client._request is not None and LEAVING not in client._request.scope:
+        if client is not None and client._request is not None and not _is_leaving(client):
             client._request.scope[LEAVING] = True
             client.open(BOARD)
             clients.append(client)
     if clients:
         background_tasks.create(_take_away(clients, []), name="take away pages")
+
+
+def _is_leaving(client: Client) -> bool:
+    return client._request is not None and LEAVING in client._request.scope
 
 
 def _is_of(client: Client, sign_in_ids: set[int]) -> bool:

@@ -71,7 +71,7 @@ class _Screen:
         self._drawn.beat(now)
         if abs(now - self._began) > A_DAY:
             self._began = now
-            self._load()
+            self._client.open("/kiosk")
         elif self._waiting is None or not timedelta() < self._waiting.expires_at - now <= LASTS:
             await self._renew(anew=False)
         else:
@@ -94,7 +94,7 @@ class _Screen:
                 self._not_before = now + timedelta(seconds=many.seconds)
                 return
             except IsPaired:
-                self._load()
+                self._leave()
                 return
             except Exception:
                 log.exception("no code for a waiting screen")
@@ -106,7 +106,7 @@ class _Screen:
     def _told(self, announcement: Announcement) -> None:
         is_mine = self._waiting is not None and told_of(self._waiting, announcement)
         if is_mine:
-            self._load()
+            self._leave()
         elif is_mine is None:
             self._look_again(announcement)
 
@@ -116,7 +116,7 @@ class _Screen:
 
     async def _look(self) -> None:
         if await self._portal.displays.is_paired(self._request):
-            self._load()
+            self._leave()
 
-    def _load(self) -> None:
-        self._client.open("/kiosk")
+    def _leave(self) -> None:
+        self._portal.displays.send_to_board(self._request)

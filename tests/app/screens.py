@@ -24,9 +24,11 @@ HALF = re.compile(r'"text":"([2-9A-HJKMNP-Z]{4})"')
 class Screen:
     """One screen before *server*; what it is sent is in ``heard``, pages and frames alike."""
 
-    def __init__(self, server: Server, token: str | None = None) -> None:
+    def __init__(self, server: Server, token: str | None = None, address: str = "127.0.0.1") -> None:
         self.server = server
         self.token = token
+        self.address = address
+        """Where it loads its pages from."""
         self.cookie: SimpleCookie = SimpleCookie()
         """What the last answer has brought, with all that was said of it."""
         self.heard: list[str] = []
@@ -40,7 +42,8 @@ class Screen:
     async def get(self, path: str = "/kiosk", **headers: str) -> httpx.Response:
         """The answer to a request of its own; keeps the cookie that came with it."""
         brought = {} if self.brought is None else {"cookie": self.brought}
-        async with httpx.AsyncClient() as client:
+        there = httpx.AsyncHTTPTransport(local_address=self.address)
+        async with httpx.AsyncClient(transport=there) as client:
             answer = await client.get(
                 f"http://{self.server.host}{path}", headers={**PAGE, **brought, **headers}
             )
@@ -52,11 +55,16 @@ class Screen:
         self.heard.append(answer.text)
         return answer
 
+    async def load(self, **headers: str) -> PageIds:
+        """Load `/kiosk`, and join nothing yet."""
+        self.page = ids((await self.get(**headers)).text)
+        return self.page
+
     @asynccontextmanager
     async def open(self, **headers: str) -> AsyncIterator[Socket]:
         """Load `/kiosk` and join its socket."""
-        self.page = ids((await self.get(**headers)).text)
-        async with self.server.socket(self.page, cookie=self.brought) as socket:
+        page = await self.load(**headers)
+        async with self.server.socket(page, cookie=self.brought) as socket:
             yield await socket.join()
 
     async def until(self, socket: Socket, pattern: str, seconds: float = 10) -> float:

@@ -124,61 +124,6 @@ async def test_k1_loading_again_keeps_the_code_and_the_button_changes_it(
     assert count(portal.database, Pairing) == 1
 
 
-async def test_k1_two_pages_of_one_browser_show_one_code(portal: Portal, server: Server) -> None:
-    """T60: loaded at once, before either has shown any: what is confirmed is what both become. A token that
-    nobody has used for a minute, or from elsewhere, is never made good.
-    """
-    first = Screen(server)
-    with clock.at(world.NOW):
-        await first.get()
-        token = first.token
-        assert (await first.get()).status_code == 200
-        assert first.token == token
-        clock.advance(timedelta(seconds=61))
-        await first.get()
-        assert first.token != token
-    async with first.open() as socket:
-        second = Screen(server, first.token)
-        async with second.open() as other:
-            assert await first.code(socket) == await second.code(other)
-    assert (first.token, count(portal.database, Pairing)) == (second.token, 1)
-
-
-async def test_k1_the_first_of_two_pages_shows_no_dead_code(portal: Portal, server: Server) -> None:
-    """T60: it had joined before the second one's cookie came: its own token is nobody's any more then. It
-    loads once more, and brings what the browser has now; one that brought its token never does.
-    """
-    caller = await operator(portal)
-    site = await portal.database.change(world.add_site)
-    first, second, other = Screen(server), Screen(server), Screen(server)
-    await other.get()
-    async with other.open() as others, first.open() as socket:
-        dead = await first.code(socket)
-        await other.code(others)
-        async with second.open() as later:
-            code = await second.code(later)
-            await first.until(socket, LOADS)
-        first.token = second.token  # its browser's
-        async with first.open() as again:
-            assert await first.code(again) == code != dead
-            await portal.displays.confirm(caller, code, site, "Entrance")
-            await first.until(again, LOADS)
-        with pytest.raises(TimeoutError):
-            await other.until(others, LOADS, 0.5)
-
-
-async def test_k1_a_token_stays_good_while_its_page_is_open(portal: Portal, server: Server) -> None:
-    """T60: its code is over and not yet renewed when a second page of the browser is loaded."""
-    screen = Screen(server)
-    with clock.at(world.NOW):
-        async with screen.open() as socket:
-            await screen.code(socket)
-            token = screen.token
-            clock.advance(timedelta(minutes=10, seconds=1))
-            await screen.get()
-            assert screen.token == token
-
-
 async def press(screen: Screen, socket: Socket) -> None:
     """Press the button of the screen's page."""
     assert screen.page is not None
