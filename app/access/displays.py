@@ -307,16 +307,14 @@ class Displays:
 def _counted(cost: Cost) -> Iterator[None]:
     """Takes *cost* for a code that is tried; it comes back if that one is right, whatever else is wrong."""
     cost.take()
-    refused: CannotShow | None = None
     try:
         yield
     except NoSuchCode:
         raise
-    except CannotShow as error:
-        refused = error
+    except CannotShow:
+        cost.give_back()
+        raise
     cost.give_back()
-    if refused is not None:
-        raise refused
 
 
 def told_of(waiting: Waiting, announcement: Announcement) -> bool | None:
