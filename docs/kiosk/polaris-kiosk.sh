@@ -67,13 +67,24 @@ show() {
     mv "$start.new" "$start"
 }
 
-hears() {  # a page that lives has heard from the portal in the last 14 seconds; where ss can't say, it may have
-    connections=$(ss -Htnpi state established "dport = :$port" 2>/dev/null) || return 0
-    printf '%s\n' "$connections" | awk '
-        /"chrom/ { is_browser = 1; next } # what the kernel knows of a connection is in the line below it
-        is_browser && (!match($0, /lastrcv:[0-9]+/) || substr($0, RSTART + 8) + 0 < 14000) { hears = 1 }
-        { is_browser = 0 }
-        END { exit !hears }'
+heard() {  # the connections to the portal (sk:…) that got something in the last 14 seconds; "$1" is for ss
+    connections=$(ss "$1" state established "dport = :$port" 2>/dev/null) || return
+    printf '%s\n' "$connections" | awk -v browser="$2" '
+        match($0, / sk:[0-9a-f]+/) { one = !browser || index($0, browser) ? substr($0, RSTART, RLENGTH) : ""; next }
+        # What the kernel knows of a connection is in the line below it.
+        one && (!match($0, /lastrcv:[0-9]+/) || substr($0, RSTART + 8) + 0 < 14000) { printf "%s", one }'
+}
+
+# A page that lives has heard from the portal in the last 14 seconds; where ss can't say, it may have. Whose a
+# connection is is asked once: for that ss goes through all files that all processes have open.
+known= # the browser's connections
+hears() {
+    heard=$(heard -Htnei "") || return 0
+    for one in $heard; do
+        case "$known " in *" $one "*) return 0 ;; esac
+    done
+    known=${heard:+$(heard -Htnpei '"chrom')} || return 0
+    [ -n "$known" ]
 }
 
 end() {
@@ -122,23 +133,39 @@ $(here)"
     show "0; url=$page" "" ""
     # The page heals itself, but after a network that lost all without a word not as soon as could be; and a page that
     # crashed, or a browser on its own error page, does not. So: it hears nothing, the portal is up, and still it hears
-    # nothing: it is loaded anew. A browser that hears nothing even then, many times, begins anew with the service.
+    # nothing: it is loaded anew. Where that is in vain, less and less often: a page may take long to come, and some
+    # come back by themselves (429, no cookies). In the end the browser begins anew, with the service.
     patience=10 # looks, for which a page may take until it is connected
+    pause=10
     tries=0
+    well=0
     while sleep "$watch"; do
         patience=$((patience - 1))
         if hears; then
-            tries=0
+            # Not at the first such look: any page that is loaded is heard for 14 seconds at most.
+            if [ $((well += 1)) -ge 10 ]; then
+                patience=0
+                pause=10
+                tries=0
+            fi
             sleep "$watch" # all is well: half as many looks will do
-        elif [ "$patience" -le 0 ] && is_up && ! hears; then
-            if [ $((tries += 1)) -gt 30 ]; then
+            continue
+        fi
+        well=0
+        if [ "$patience" -le 0 ] && is_up && ! hears; then
+            if [ $((tries += 1)) -gt 8 ]; then
                 echo "The portal is up and the browser hears nothing from it: the browser is started anew." >&2
                 kill "$browser"
                 return
             fi
             echo "The portal is up and the page hears nothing from it: the page is loaded anew." >&2
             xdotool key F5 || true
-            patience=1 # its load may have got a connection that was being tried since before, and fails with it
+            if [ "$tries" -gt 3 ]; then
+                pause=$((pause * 2))
+                patience=$pause
+            else
+                patience=1 # its load may have got a connection that was being tried since before, and fails with it
+            fi
         fi
     done
 }
