@@ -23,8 +23,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from nicegui import background_tasks, ui
 from sqlalchemy import Connection
 
+from components.answer_place import AnswerPlace
 from components.answers import Failed, report, together
-from components.face import Face
 from data.announcements import Announcement, Announcer, Topic
 from data.database import Database
 
@@ -148,7 +148,7 @@ class Bound(Generic[T]):
         self._until = until
         self._due: asyncio.TimerHandle | None = None
         self._answer: T | Failed = Failed(LookupError("not asked yet"))
-        self._faces: list[Face[T]] = []
+        self._places: list[AnswerPlace[T]] = []
         self._asking = self._again = self._missed = self._closed = self._anew = False
         self._asked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -169,9 +169,9 @@ class Bound(Generic[T]):
         *sorry*: draws a sentence of this card's own then, instead of that of all cards.
         *outdated*: the last answer is shown on then, as this makes one that says its age of it.
         """
-        face = Face(draw, None if silent else sorry or self._cards.sorry, outdated)
-        self._faces.append(face)
-        face.show(self._answer)
+        place = AnswerPlace(draw, None if silent else sorry or self._cards.sorry, outdated)
+        self._places.append(place)
+        place.show(self._answer)
 
     def ask(self) -> None:
         """Ask again and show what has changed; now, or as soon as the answer under way is there."""
@@ -196,12 +196,12 @@ class Bound(Generic[T]):
         if isinstance(answer, Failed):
             report(answer.error, again=isinstance(before, Failed))
         elif not isinstance(before, Failed) and answer == before and not self._broken and not self._anew:
-            for face in self._faces:
-                face.last = answer
+            for place in self._places:
+                place.last = answer
             return
         self._anew = False
-        for face in self._on_page():
-            face.show(answer)
+        for place in self._on_page():
+            place.show(answer)
         self._watch()
 
     def _watch(self) -> None:
@@ -219,8 +219,8 @@ class Bound(Generic[T]):
             self._anew = True
             self.ask()
         elif not isinstance(self._answer, Failed):
-            for face in self._on_page():
-                face.show(self._answer)
+            for place in self._on_page():
+                place.show(self._answer)
         if not self._anew or self._missed:
             self._watch()
 
@@ -230,8 +230,8 @@ class Bound(Generic[T]):
         if isinstance(answer, Failed) or self._broken or self._over(answer):
             self.ask()
         elif self._tells_time:
-            for face in self._on_page():
-                face.show(answer)
+            for place in self._on_page():
+                place.show(answer)
 
     def catch_up(self) -> None:
         """The page is connected (again): ask for what was told meanwhile."""
@@ -251,7 +251,7 @@ class Bound(Generic[T]):
 
     @property
     def _broken(self) -> bool:
-        return any(face.failed for face in self._faces)
+        return any(place.failed for place in self._places)
 
     def _listener(self, when: When) -> Callable[[Announcement], None]:
         def told(announcement: Announcement) -> None:
@@ -291,10 +291,10 @@ class Bound(Generic[T]):
         finally:
             self._asking = False
 
-    def _on_page(self) -> list[Face[T]]:
+    def _on_page(self) -> list[AnswerPlace[T]]:
         """The places that are still on the page; if all have gone there is nothing to listen for."""
-        if self._faces:
-            self._faces = [face for face in self._faces if not face.place.is_deleted]
-            if not self._faces:
+        if self._places:
+            self._places = [place for place in self._places if not place.element.is_deleted]
+            if not self._places:
                 self.close()
-        return list(self._faces)
+        return list(self._places)

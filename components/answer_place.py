@@ -14,7 +14,7 @@ T = TypeVar("T")
 T2 = TypeVar("T2")
 
 
-class Face(Generic[T]):
+class AnswerPlace(Generic[T]):
     """One place on the page where an answer is shown, or the sentence that there is none.
 
     What is drawn is its own place if it is one element, as cards are: elements are what a page costs.
@@ -27,7 +27,7 @@ class Face(Generic[T]):
         outdated: Callable[[T], T] | None,
     ) -> None:
         """*draw*, *sorry* and *outdated* as in `Bound.draw`; without *sorry* nothing is drawn instead."""
-        self.place: Element
+        self.element: Element
         self.failed = False
         self._outdated = outdated
         self.last: T | Failed = Failed(LookupError("nothing shown yet"))
@@ -47,7 +47,7 @@ class Face(Generic[T]):
             return
         try:
             if self._show is not None:
-                with self.place:
+                with self.element:
                     self._show(answer)
             else:
                 self._show = self._put(lambda: self._draw(answer))
@@ -65,7 +65,7 @@ class Face(Generic[T]):
 
     def _put(self, draw: Callable[[], T2]) -> T2:
         """What *draw* returns; what it draws takes the place of what stood here, if it does not fail."""
-        slot = self.place.parent_slot if self._placed else ui.context.slot
+        slot = self.element.parent_slot if self._placed else ui.context.slot
         assert slot is not None
         before = len(slot.children)
         try:
@@ -84,7 +84,7 @@ class Face(Generic[T]):
             for element in drawn:
                 element.move(place)
         if self._placed:
-            place.move(target_index=slot.children.index(self.place))
-            self.place.delete()
-        self.place, self._placed = place, True
+            place.move(target_index=slot.children.index(self.element))
+            self.element.delete()
+        self.element, self._placed = place, True
         return result
