@@ -113,7 +113,7 @@ class DisplayPage:
         reader, now = self.console.reader, clock.now()
         is_new = now - one.paired_at < JUST_PAIRED
         if one.is_old(now, VERSION):
-            return reader.text("displays.old.text", own=VERSION)
+            return reader.text("displays.old.text", version=one.version, own=VERSION)
         if one.is_seen(now):
             return reader.text("displays.shows") if is_new or self.was_missing else ""
         self.was_missing = True

@@ -2375,12 +2375,12 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.empty": "Ein Display ist ein Bildschirm an einem Standort, der zeigt, welche Ladestationen "
     "frei sind. Öffnen Sie darauf {address}: Er zeigt einen Code, den Sie unter „Display koppeln“ eingeben.",
     "displays.told": {
-        "one": "{n} Display, {seen} meldet sich jetzt",
-        "other": "{n} Displays, {seen} melden sich jetzt",
+        "one": "{n} Display, davon melden sich jetzt: {seen}",
+        "other": "{n} Displays, davon melden sich jetzt: {seen}",
     },
     "displays.told.old": {
-        "one": "{n} zeigt ein anderes Programm",
-        "other": "{n} zeigen ein anderes Programm",
+        "one": "{n} zeigt eine andere Version",
+        "other": "{n} zeigen eine andere Version",
     },
     "displays.matching": {"one": "{matching} von {n} Display", "other": "{matching} von {n} Displays"},
     "displays.part": "hier sind {first} bis {last} aufgeführt",
@@ -2388,13 +2388,13 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.no_match": "Kein Display passt zu dem, was Sie suchen.",
     "displays.none.unseen": "Alle Displays melden sich.",
     "displays.none.never": "Alle Displays haben sich schon gemeldet.",
-    "displays.none.old": "Kein Bildschirm zeigt ein anderes Programm als das, das hier läuft.",
+    "displays.none.old": "Kein Bildschirm zeigt eine andere Version als die, die hier läuft.",
     "displays.clear": "Alle Displays zeigen",
     "displays.name": "Name",
     "displays.site": "Standort",
     "displays.state": "Jetzt",
     "displays.seen": "Letztes Lebenszeichen",
-    "displays.version": "Programm",
+    "displays.version": "Version",
     "displays.size": "Größe",
     "displays.languages": "Sprachen",
     "displays.state.filter": "Zustand",
@@ -2402,11 +2402,11 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "displays.state.seen": "Meldet sich",
     "displays.state.unseen": "Meldet sich nicht",
     "displays.state.never": "Noch nie gemeldet",
-    "displays.state.old": "Anderes Programm",
+    "displays.state.old": "Andere Version",
     "displays.never": "noch keines",
     "displays.version.other": "hier läuft {version}",
     "displays.version.same": "{version}, wie hier",
-    "displays.version.differs": "{version}, während hier {own} läuft: Das Display lädt die neue von selbst",
+    "displays.version.differs": "{version}, während hier {own} läuft",
     "displays.pixels": "{width} × {height}",
     "displays.new.text": "Öffnen Sie {address} auf dem Bildschirm. Er zeigt einen Code, den Sie hier "
     "eingeben; der QR-Code daneben führt Ihr Telefon auf diese Seite, mit dem Code darin.",
@@ -2442,8 +2442,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "kommt von selbst wieder.",
     "displays.never.text": "Sein Bildschirm hat sich seit dem Koppeln nicht gemeldet. Zeigt er wieder einen "
     "Code, nehmen Sie dieses Display zurück und koppeln Sie es neu.",
-    "displays.old.text": "Der Bildschirm zeigt die Seite eines anderen Programms. Er lädt die von {own} von "
-    "selbst, spätestens um 04:00 Uhr dort. Tut er das nicht, starten Sie seinen Rechner neu.",
+    "displays.old.text": "Zuletzt hat diesem Bildschirm ein Portal der Version {version} geantwortet; dieses "
+    "hier hat {own}. Gleich nach einem Upgrade ist das in Sekunden vorbei. Bleibt es dabei, arbeitet noch "
+    "ein anderes Portal mit {version} an dieser Datenbank: Aktualisieren oder beenden Sie es, und der "
+    "Bildschirm folgt von selbst.",
     "displays.at": "{name} ({site})",
     "displays.gone": "Dieses Display wurde zurückgenommen.",
     "displays.edit": "Einstellungen",
@@ -2477,7 +2479,10 @@ TEXTS: dict[str, str | dict[str, str]] = {
     "attention.display.never": "hat sich seit dem Koppeln nie gemeldet",
     "attention.displays.never": "{names} · keines hat sich seit dem Koppeln je gemeldet",
     "overview.displays": "Displays",
-    "overview.displays.seen": {"one": "{seen} von {n} meldet sich", "other": "{seen} von {n} melden sich"},
+    "overview.displays.seen": {
+        "one": "Jetzt melden sich: {seen} von {n}",
+        "other": "Jetzt melden sich: {seen} von {n}",
+    },
     "overview.displays.not": "Ohne Lebenszeichen: {names}",
     "overview.displays.all": "Alle Displays",
     "overview.displays.missing": "Displays, die sich nicht melden",

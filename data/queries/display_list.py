@@ -31,7 +31,7 @@ class State(StrEnum):
     NEVER = "never"
     """Its screen has not answered since it was paired."""
     OLD = "old"
-    """Seen, with the page of another program than the one that runs: it should have loaded itself anew."""
+    """Seen, and the portal that answered it last is of another version than the one that runs here."""
     SEEN = "seen"
 
 
@@ -39,7 +39,7 @@ class Sort(StrEnum):
     """What the list is in the order of."""
 
     STATE = "state"
-    """What needs a hand first: silent, never seen, of another program; then all others."""
+    """What needs a hand first: silent, never seen, of another version; then all others."""
     NAME = "name"
     SITE = "site"
     SEEN = "seen"
@@ -77,14 +77,14 @@ class DisplayFacts(Heartbeat):
     """There is a start address for a screen that forgets its cookies (K2)."""
     paired_at: datetime
     version: str
-    """Of the program whose page it showed then."""
+    """Of the portal that answered it then."""
     width: int | None
     height: int | None
     """CSS pixels."""
     browser: str
 
     def is_old(self, now: datetime, version: str) -> bool:
-        """Whether its screen is seen and shows the page of another program than *version*."""
+        """Whether its screen is seen and was answered by a portal of another version than *version*."""
         return self.is_seen(now) and self.version not in ("", version)
 
     def is_in(self, state: State, now: datetime, version: str) -> bool:

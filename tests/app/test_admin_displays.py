@@ -136,7 +136,7 @@ async def test_k1_a_code_is_confirmed_and_the_page_tells_when_the_board_is_there
     await user.should_see("The screen shows its board now.")
     assert pill(user) == ("Seen", ["The screen shows its board now."])
     facts = {name: value for name, value, _ in rows(user, "facts")}
-    assert facts["Program"] == f"{VERSION}, the one that runs here"
+    assert facts["Version"] == f"{VERSION}, the one that runs here"
     assert (facts["Size"], facts["Browser"]) == ("1920 × 1080", "Chromium on Linux")
     assert "display.confirm" in hall.actions()
 
@@ -268,11 +268,11 @@ async def test_k7_the_overview_tells_that_a_display_is_not_seen(visit: Visit, ha
     await user.should_not_see("All displays")
     display = hall.display(last_seen_at=NOW - 89 * SECOND)
     hall.portal.live.announce([Announcement(Topic.DISPLAYS)])
-    await user.should_see("1 of 1 is seen now")
+    await user.should_see("1 of 1 seen now")
     hall.portal.watch.started_at = NOW - 3600 * SECOND
     hall.now += 2 * SECOND
     await user.should_see("The display Entrance (Harbour car park) is not seen")
-    await user.should_see("0 of 1 is seen now")
+    await user.should_see("0 of 1 seen now")
     await user.should_see("Not seen: Entrance (Harbour car park)")
     assert rows(user, "list") == "/admin/displays?state=unseen"
     line = next(one for one in rows(user, "lines") if one["key"].startswith("display"))

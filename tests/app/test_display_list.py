@@ -115,7 +115,7 @@ async def test_a_filter_is_chosen_and_the_list_follows_what_happens(visit: Visit
     ids = hall.add(build)
     user = await visit(hall.olga, "/admin/displays?page=7")
     assert names(user) == URGENT_FIRST
-    assert rows(user, "told") == "5 displays, 2 seen now · 1 shows another program"
+    assert rows(user, "told") == "5 displays, 2 seen now · 1 shows another version"
     program = rows(user, "lines")[3]["cells"][4]
     assert (program["text"], program["kind"]) == ("0.0.9", "settling")
     assert program["meta"] == f"{VERSION} runs here"
@@ -133,7 +133,7 @@ async def test_a_filter_is_chosen_and_the_list_follows_what_happens(visit: Visit
 
 
 async def test_what_is_missed_is_named_with_its_site_and_leads_to_the_list(visit: Visit, hall: Hall) -> None:
-    """At 60 sites there are 60 called Entrance; the one with another program says what to do."""
+    """At 60 sites there are 60 called Entrance; the one with another version says what to do."""
     ids = hall.add(build)
     hall.display("Entrance", last_seen_at=LONG_AGO - 2 * SECOND)
     hall.portal.watch.started_at = LONG_AGO
@@ -143,7 +143,11 @@ async def test_what_is_missed_is_named_with_its_site_and_leads_to_the_list(visit
     assert line["meta"] == "Entrance (Harbour car park), Älvsjö (South), Gate (South), Box (North)"
     assert rows(user, "missing") == "Not seen: Entrance (Harbour car park), Box (North), Älvsjö (South) …"
     user = await visit(hall.olga, f"/admin/displays/{ids['old']}")
-    assert "at 04:00 there at the latest" in rows(user, "notes")[0]
+    said = rows(user, "notes")[0]
+    assert said.startswith(
+        f"The last to answer this screen was a portal of version 0.0.9; this one is {VERSION}."
+    )
+    assert "another portal with 0.0.9 works on this database" in said
 
 
 async def test_nothing_to_list_says_what_can_be_done(visit: Visit, hall: Hall) -> None:

@@ -32,7 +32,7 @@ def fill(change: Change) -> None:
 
 
 def answer(change: Change) -> None:
-    """All screens answer but one, and one of them with another program."""
+    """All screens answer but one, and one of them with another version."""
     now = datetime.now(UTC)
     change.execute(update(Display).values(last_seen_at=now))
     change.execute(update(Display).where(Display.id == SILENT).values(last_seen_at=now - timedelta(hours=7)))

@@ -72,6 +72,10 @@ def test_p26_plural_forms_are_chosen_and_filled() -> None:
     assert [english.count("duration.days", n) for n in (1, 2, 1_000)] == ["1 day", "2 days", "1,000 days"]
     assert [german.count("duration.days_ago", n) for n in (1, 2)] == ["vor 1 Tag", "vor 2 Tagen"]
     assert english.count("chargers.free", 2, free=1) == "1 of 2 connectors free"
+    # Of three there may be one, whatever the number of all of them says to the verb.
+    assert german.count("displays.told", 3, seen=1) == "3 Displays, davon melden sich jetzt: 1"
+    assert german.count("overview.displays.seen", 3, seen=1) == "Jetzt melden sich: 1 von 3"
+    assert english.count("overview.displays.seen", 3, seen=1) == "1 of 3 seen now"
 
 
 def test_p26_an_unknown_key_or_the_wrong_kind_is_an_error() -> None:
