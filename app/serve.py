@@ -16,6 +16,7 @@ import nicegui
 from nicegui import ui
 
 from app import logs
+from app.access import shares
 from app.portal import Portal, install
 from app.server_options import server_options
 from app.settings import Settings
@@ -76,7 +77,7 @@ def free_port(host: str, port: int) -> int:
 
 
 def _tell_of_the_end(portal: Portal) -> None:
-    """Let boards say that there is maintenance, when the process is told to end.
+    """Let boards say that there is maintenance, when the process is told to end, and let waiting requests go.
 
     The server closes all sockets before anything of ours hears of its end; so the signal tells this first,
     and a moment later the server, by what has heard the signal until now.
@@ -88,7 +89,13 @@ def _tell_of_the_end(portal: Portal) -> None:
             try:
                 portal.screens.leave()
             finally:
-                loop.call_later(TOLD_WITHIN if len(portal.screens) else 0, ends, number, None)
+                loop.call_later(TOLD_WITHIN if len(portal.screens) else 0, end, number)
+
+        def end(number: int) -> None:
+            try:
+                shares.answer_polls()
+            finally:
+                ends(number, None)
 
         def told(number: int, frame: FrameType | None) -> None:
             if loop.is_closed():

@@ -34,9 +34,11 @@ PAGE_SOCKETS = "/_nicegui_ws/"
 CHARGERS = "/ocpp/"
 KIOSK = "/kiosk"
 AGAIN = "20"
-"""Seconds after which a browser that got an error there loads again: nobody else would, before a screen on
+"""Seconds after which a browser that was refused there loads again: nobody else would, before a screen on
 a wall. A header, so that it goes with any answer.
 """
+SOON = "3"
+"""The same after an error of ours: one that a hang left behind is over when the hang is (K5)."""
 ELSEWHERE = "5; url=/kiosk"
 """The same where a start address is good no more: the screen asks to be paired (K2)."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -307,8 +309,8 @@ class Door:
                 policy = _STRICT
                 if page:
                     policy = _PAGE.format(nonce=scope.get(nonce.KEY, ""), forms=self._forms).encode()
-                if message["status"] >= 400 and is_kiosk:
-                    headers["refresh"] = ELSEWHERE if message["status"] == 404 else AGAIN
+                if (status := message["status"]) >= 400 and is_kiosk:
+                    headers["refresh"] = ELSEWHERE if status == 404 else AGAIN if status < 500 else SOON
                 if not is_file:
                     headers["cache-control"] = "no-store"  # nothing is left to go back to (T17)
                 given = set(headers.keys())

@@ -295,7 +295,7 @@ async def test_a_screen_stays_on_no_error(portal: Portal, server: Server) -> Non
     answer = await screen.get()
     with portal.database.engine.begin() as db:
         db.execute(text("ALTER TABLE away RENAME TO displays"))
-    assert (answer.status_code, answer.headers.get("refresh")) == (500, "20")
+    assert (answer.status_code, answer.headers.get("refresh")) == (500, "3")
     assert "refresh" not in (await screen.get()).headers
     assert "refresh" not in (await screen.get("/nothing")).headers
     assert "refresh" not in (await screen.get("/kioskfoo")).headers

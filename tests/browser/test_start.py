@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -150,6 +151,27 @@ def test_a_second_portal_on_the_same_file_is_refused(server: Server, tmp_path: P
     assert "another portal runs on" in done.stderr
     server.kill()
     server.start()
+
+
+def test_it_ends_cleanly_while_a_socket_by_requests_waits(server: Server) -> None:
+    """Where no websocket gets through there is always a request that waits for news."""
+    server.start()
+    with httpx.Client(base_url=server.url, headers={"sec-fetch-site": "same-origin"}) as browser:
+        page = browser.get("/sign-in")
+        client = re.search(r"'client_id': '([^']+)'", page.text)
+        assert client is not None, page.text
+        address = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"
+        opened = browser.get(f"{address}&client_id={client[1]}")
+        socket = re.search(r'"sid":"([^"]+)"', opened.text)
+        assert socket is not None, opened.text
+        with ThreadPoolExecutor(1) as beside:
+            news = beside.submit(browser.get, f"{address}&sid={socket[1]}", timeout=40)
+            time.sleep(0.5)  # it is under way
+            server.stop()
+            assert news.result().text == "1", "Engine.IO's word for: it is over"
+    assert server.process is not None
+    assert server.process.returncode == 0
+    assert "Traceback" not in server.output()
 
 
 def test_it_ends_cleanly(server: Server) -> None:
