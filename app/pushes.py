@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 import nicegui.client
+from nicegui import background_tasks, core
 from nicegui.outbox import Outbox
 
 
@@ -40,3 +41,10 @@ class QuietOutbox(Outbox):
             if (task is not None and task.cancelling()) or self._enqueue_event is None:
                 return  # it swallows that it was cancelled
             await self._enqueue_event.wait()
+
+
+def answer_polls() -> None:
+    """End the sockets that go by requests: one of each waits for news, and an end for it."""
+    for socket in list(core.sio.eio.sockets.values()):
+        if not socket.upgraded and not socket.closed:
+            background_tasks.create(socket.close(wait=False), name="answer a poll")

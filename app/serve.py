@@ -15,8 +15,7 @@ from typing import Any
 import nicegui
 from nicegui import ui
 
-from app import logs
-from app.access import shares
+from app import logs, pushes
 from app.portal import Portal, install
 from app.server_options import server_options
 from app.settings import Settings
@@ -93,7 +92,7 @@ def _tell_of_the_end(portal: Portal) -> None:
 
         def end(number: int) -> None:
             try:
-                shares.answer_polls()
+                pushes.answer_polls()
             finally:
                 ends(number, None)
 

@@ -139,7 +139,7 @@ ALLOWED = {
         "components.sessions_csv",  # files that no spreadsheet computes (T46)
         "data",
     },
-    "app.serve": {"app.logs", "app.portal", "app.server_options", "app.settings"},
+    "app.serve": {"app.logs", "app.portal", "app.pushes", "app.server_options", "app.settings"},
     "app.server_options": {"app.settings"},
     "main": {"app", "components", "data"},
 }

@@ -129,13 +129,6 @@ class Shares:
         return f"address={neighbourhood(connection.client.host if connection.client else '')}", False
 
 
-def answer_polls() -> None:
-    """End the sockets that go by requests: one of each waits for news, and an end for it."""
-    for socket in list(core.sio.eio.sockets.values()):
-        if not socket.upgraded and not socket.closed:
-            background_tasks.create(socket.close(wait=False), name="answer a poll")
-
-
 async def hang_up(socket: str, why: str) -> None:
     """End the Engine.IO connection *socket* itself, not only Socket.IO's part of it."""
     engine = core.sio.eio
