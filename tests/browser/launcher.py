@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
 from tests.browser.server import ROOT
 from tests.browser.virtual_screen import VirtualScreen
 
-T = TypeVar("T")
 LAUNCHER = ROOT / "docs" / "kiosk" / "polaris-kiosk.sh"
 
 
@@ -65,12 +62,3 @@ def children(launcher: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return psutil.Process(launcher.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-
-
-def until(what: Callable[[], T], seconds: float) -> T:
-    """What *what* gives as soon as that is something. Raises ``AssertionError``."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-    return found

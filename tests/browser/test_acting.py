@@ -31,7 +31,7 @@ def button(browser: webdriver.Chrome, place: str, words: str = "") -> WebElement
         found[:] = [one for one in browser.find_elements(By.CSS_SELECTOR, place) if words in one.text]
         return bool(found)
 
-    until(browser, look)
+    until(look)
     return found[0]
 
 
@@ -45,8 +45,8 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
     sign_in(selenium, "olga@example.org", f"/admin/drivers/{dana}")
     button(selenium, "form[action='/auth/acting/begin'] input[name=reason]").send_keys(WHY)
     button(selenium, "form[action='/auth/acting/begin'] button").click()
-    until(selenium, lambda: selenium.current_url == server.url + "/")
-    until(selenium, lambda: BANNER in body(selenium))
+    until(lambda: selenium.current_url == server.url + "/")
+    until(lambda: BANNER in body(selenium))
     assert "30 min left" in body(selenium)
 
     # Nothing can be changed, and the page says so.
@@ -57,8 +57,8 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
     said = button(selenium, ".q-notification", "you can look at everything and change nothing")
     assert said.get_attribute("role") == "alert"
     # Half faded in or out, no text has its contrast: looked at while it stands still.
-    until(selenium, lambda: said.value_of_css_property("opacity") == "1" and not _moving(selenium))
-    until(selenium, lambda: not selenium.find_elements(By.CSS_SELECTOR, ".p-dialog"))
+    until(lambda: said.value_of_css_property("opacity") == "1" and not _moving(selenium))
+    until(lambda: not selenium.find_elements(By.CSS_SELECTOR, ".p-dialog"))
     assert violations(selenium) == []
     assert selenium.find_elements(By.CSS_SELECTOR, "body.body--light")
 
@@ -66,8 +66,8 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
     metrics = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": True}
     selenium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     button(selenium, ".p-nav a", "Account").click()
-    until(selenium, lambda: selenium.current_url.endswith("/account"))
-    until(selenium, lambda: BANNER in body(selenium))
+    until(lambda: selenium.current_url.endswith("/account"))
+    until(lambda: BANNER in body(selenium))
     assert selenium.find_element(By.CSS_SELECTOR, ".p-nav a[aria-current=page]").text == "Account"
     assert selenium.execute_script("return document.documentElement.scrollWidth") <= 320
     selenium.execute_script("window.scrollTo(0, document.body.scrollHeight)")
@@ -78,19 +78,19 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
         assert control.size["height"] >= 44
     selenium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     button(selenium, ".p-acting button").click()
-    until(selenium, lambda: selenium.current_url == server.url + "/admin")
+    until(lambda: selenium.current_url == server.url + "/admin")
     assert not selenium.find_elements(By.CSS_SELECTOR, ".p-acting")
 
     # The driver signs in beside the operator, and reads of the visit.
     button(selenium, "[popovertarget=account-menu]").click()
     button(selenium, ".p-menu a", "Switch account").click()
-    until(selenium, lambda: "Olga Operator" in body(selenium))
+    until(lambda: "Olga Operator" in body(selenium))
     assert violations(selenium) == []
     button(selenium, ".p-other").click()
     sign_in(selenium, path="/sign-in?another=yes")
-    until(selenium, lambda: selenium.current_url == server.url + "/")
+    until(lambda: selenium.current_url == server.url + "/")
     selenium.get(server.url + "/account")
-    until(selenium, lambda: f"Reason: {WHY}" in body(selenium))
+    until(lambda: f"Reason: {WHY}" in body(selenium))
     assert "Olga" not in body(selenium)  # by which role, not by whom
 
     # Back, with nothing but a form.
@@ -98,6 +98,6 @@ def test_an_operator_acts_as_a_driver_and_both_are_told(
     selenium.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*_nicegui_ws*"]})
     assert complaints(selenium) == []
     selenium.get(server.url + "/switch")
-    until(selenium, lambda: "Current" in body(selenium))
+    until(lambda: "Current" in body(selenium))
     button(selenium, ".p-account", "Olga").click()
-    until(selenium, lambda: selenium.current_url == server.url + "/admin")
+    until(lambda: selenium.current_url == server.url + "/admin")

@@ -22,11 +22,11 @@ from sqlalchemy import update
 from app.access import tokens
 from data.models import Display
 from tests.browser.cable import Cable, Namespace, NoNetworks
-from tests.browser.launcher import launched, until
+from tests.browser.launcher import launched
 from tests.browser.server import ROOT, Server
 from tests.browser.test_board_life import WATCH, hang, loaded_at, signs
 from tests.browser.virtual_screen import is_there, virtual_screen
-from tests.browser.waiting import waiting
+from tests.browser.waiting import until, waiting
 
 KERNEL = ROOT / "docs" / "kiosk" / "90-polaris-kiosk.conf"
 PORTAL, ADDRESS, PORT = "0.0.0.0", "10.9.0.1", 8080

@@ -69,22 +69,22 @@ def test_a_charge_comes_climbs_and_goes_without_a_reload(
     loop(charger.status(1, "Preparing"))
     loop(charger.start(1, "DANA", 1_000))
     loop(charger.status(1, "Charging"))
-    until(selenium, lambda: strips(selenium))
+    until(lambda: strips(selenium))
     assert "Garage left" in strips(selenium)[0]
     assert "0.00" not in strips(selenium)[0]  # P8: unknown is no zero
     shown = []
     for wh in (1_250, 2_460, 13_460):
         loop(charger.meter_values(1, wh, power_w=7_200))
         expected = f"{(wh - 1_000) / 1000:.2f}"
-        until(selenium, lambda expected=expected: expected in first_strip(selenium))
+        until(lambda expected=expected: expected in first_strip(selenium))
         shown.append(expected)
     assert shown == ["0.25", "1.46", "12.46"]
     assert "7.2 kW" in strips(selenium)[0]
-    until(selenium, lambda: "In use" in selenium.page_source)
+    until(lambda: "In use" in selenium.page_source)
     loop(charger.stop(1, 13_500))
     loop(charger.status(1, "Available"))
-    until(selenium, lambda: not strips(selenium))
-    until(selenium, lambda: "12.5 kWh" in recent(selenium))
+    until(lambda: not strips(selenium))
+    until(lambda: "12.5 kWh" in recent(selenium))
     assert "Settling" in recent(selenium)
     assert marked(selenium)
 
@@ -103,7 +103,7 @@ def test_another_driver_sees_nothing_of_it(
     for wh in (4_321, 8_642):
         loop(charger.meter_values(1, wh, power_w=7_200))
     loop(charger.status(1, "Charging"))
-    until(selenium, lambda: "In use" in selenium.page_source)
+    until(lambda: "In use" in selenium.page_source)
     assert strips(selenium) == []
     frames = [
         entry["message"]
@@ -121,17 +121,17 @@ def test_the_server_dies_in_mid_charge_and_the_total_goes_on(
     sign_in(selenium)
     loop(charger.start(1, "DANA", 0))
     loop(charger.meter_values(1, 5_000, power_w=11_000))
-    until(selenium, lambda: "5.00" in first_strip(selenium))
+    until(lambda: "5.00" in first_strip(selenium))
     server.kill()
     loop(charger.disconnect())
     server.start()
     loop(charger.connect())
     loop(charger.boot_up())
     loop(charger.meter_values(1, 6_250, power_w=11_000))
-    until(selenium, lambda: "6.25" in first_strip(selenium))
+    until(lambda: "6.25" in first_strip(selenium))
     loop(charger.stop(1, 6_500))
-    until(selenium, lambda: not strips(selenium))
-    until(selenium, lambda: "6.5 kWh" in recent(selenium))
+    until(lambda: not strips(selenium))
+    until(lambda: "6.5 kWh" in recent(selenium))
 
 
 def test_a_charger_that_was_cut_off_replays_what_it_kept(
@@ -142,7 +142,7 @@ def test_a_charger_that_was_cut_off_replays_what_it_kept(
     mark(selenium)
     loop(charger.start(1, "DANA", 0))
     loop(charger.meter_values(1, 1_000, power_w=11_000))
-    until(selenium, lambda: "1.00" in first_strip(selenium))
+    until(lambda: "1.00" in first_strip(selenium))
     loop(charger.disconnect(abruptly=True))
     now = datetime.now(UTC)
     loop(charger.meter_values(1, 2_000, power_w=11_000, at=now))
@@ -150,9 +150,9 @@ def test_a_charger_that_was_cut_off_replays_what_it_kept(
     assert "1.00" in strips(selenium)[0]
     loop(charger.connect())
     loop(charger.boot_up())
-    until(selenium, lambda: "3.00" in first_strip(selenium))
+    until(lambda: "3.00" in first_strip(selenium))
     loop(charger.stop(1, 3_000))
-    until(selenium, lambda: not strips(selenium))
+    until(lambda: not strips(selenium))
 
     loop(charger.disconnect(abruptly=True))
     began = datetime.now(UTC) - timedelta(minutes=50)
@@ -166,7 +166,7 @@ def test_a_charger_that_was_cut_off_replays_what_it_kept(
     )
     loop(charger.connect())
     loop(charger.boot_up())
-    until(selenium, lambda: "5.0 kWh" in recent(selenium))
+    until(lambda: "5.0 kWh" in recent(selenium))
     assert not selenium.execute_script("return window.flashed")
     assert marked(selenium)
 
@@ -181,15 +181,15 @@ def test_the_period_is_kept_by_the_address_back_and_reload(
     def chosen() -> str:
         return selenium.find_element(By.CSS_SELECTOR, ".p-switch [aria-pressed=true]").text
 
-    until(selenium, lambda: chosen().lower() == "previous")
+    until(lambda: chosen().lower() == "previous")
     for button in selenium.find_elements(By.CSS_SELECTOR, ".p-switch button"):
         if "year" in button.text.lower():
             button.click()
             break
-    until(selenium, lambda: "period=year" in selenium.current_url)
-    until(selenium, lambda: "year" in chosen().lower())
+    until(lambda: "period=year" in selenium.current_url)
+    until(lambda: "year" in chosen().lower())
     selenium.back()
-    until(selenium, lambda: "period=previous" in selenium.current_url)
-    until(selenium, lambda: chosen().lower() == "previous")
+    until(lambda: "period=previous" in selenium.current_url)
+    until(lambda: chosen().lower() == "previous")
     selenium.refresh()
-    until(selenium, lambda: chosen().lower() == "previous")
+    until(lambda: chosen().lower() == "previous")

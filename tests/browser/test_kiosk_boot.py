@@ -18,9 +18,10 @@ from app.access import tokens
 from app.serve import free_port
 from data.database import Change
 from data.models import Display, Pairing
-from tests.browser.launcher import children, launched, until
+from tests.browser.launcher import children, launched
 from tests.browser.server import Server
 from tests.browser.virtual_screen import VirtualScreen, is_there, virtual_screen
+from tests.browser.waiting import until
 from tests.world import add_charger, add_site
 
 UP = 60.0

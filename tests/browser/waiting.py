@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from selenium import webdriver
 from selenium.common.exceptions import (
@@ -13,6 +16,7 @@ from selenium.common.exceptions import (
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+T = TypeVar("T")
 PASSING = (NoSuchElementException, StaleElementReferenceException, JavascriptException)
 """What a browser answers while it leaves one page for the next."""
 
@@ -30,9 +34,17 @@ def waiting(
     return WebDriverWait(browser, seconds, poll, PASSING)
 
 
-def until(browser: webdriver.Chrome, is_so: Callable[[], object]) -> None:
-    """Wait until *is_so* says so; where it looks into a page that is just being left, that is "not yet"."""
-    waiting(browser).until(lambda _: is_so())
+def until(is_so: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """What *is_so* gives as soon as that is something; where it looks into a page that is just being left,
+    that is "not yet". Raises ``AssertionError``.
+    """
+    ends = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(*PASSING):
+            if found := is_so():
+                return found
+        assert time.monotonic() < ends, "it did not come about"
+        time.sleep(0.1)
 
 
 def connected(browser: webdriver.Chrome) -> None:
