@@ -22,6 +22,7 @@ from data.models import Site as SiteRow
 from data.queries.chargers import ChargerStatus
 from data.queries.site_board import look
 from data.types import Admission, ConnectorStatus
+from tests.waiting import until
 from tests.world import (
     NOW,
     add_charger,
@@ -193,11 +194,7 @@ async def test_what_is_told_while_it_is_asked_is_asked_for_again(database: Datab
             for status in (ConnectorStatus.FAULTED, ConnectorStatus.AVAILABLE, ConnectorStatus.FAULTED):
                 await database.change(take, mine, status)
             goes_on.set()
-            for _ in range(1000):
-                if len(asked) > 1 and board.statuses()[0] is ChargerStatus.OFFLINE:
-                    break
-                await asyncio.sleep(0.02)
-            assert board.statuses()[0] is ChargerStatus.OFFLINE
+            await until(lambda: len(asked) > 1 and board.statuses()[0] is ChargerStatus.OFFLINE)
             assert len(asked) == 2
         board.stop()
 
@@ -215,10 +212,7 @@ async def test_what_is_told_during_the_first_question_is_not_covered_by_its_answ
             await asyncio.sleep(0.3)  # a second question would be answered by now
             goes_on.set()
             boards = await asyncio.gather(*opening)
-            for _ in range(1_000):
-                if boards[0].statuses()[0] is ChargerStatus.IN_USE:
-                    break
-                await asyncio.sleep(0.02)
+            await until(lambda: boards[0].statuses()[0] is ChargerStatus.IN_USE)
             await asyncio.sleep(0.3)  # and an answer that is still under way
             assert boards[0].statuses()[0] is ChargerStatus.IN_USE
             assert len(asked) == 2
@@ -330,11 +324,7 @@ async def test_energy_is_shown_with_a_beat_and_never_by_itself(database: Databas
 
         with counted(database) as asked:
             await database.change(read)
-            for _ in range(1000):
-                if board.site.seen.board.bays[0].energy_wh == 10_400:
-                    break
-                await asyncio.sleep(0.02)
-            assert [bay.energy_wh for bay in board.site.seen.board.bays] == [10_400]
+            await until(lambda: [bay.energy_wh for bay in board.site.seen.board.bays] == [10_400])
             assert len(asked) == 1
         assert board.told == 0
         board.stop()
