@@ -23,7 +23,7 @@ test:  ## all tests: plain, simulated visitors, real browser, real chargers' mes
 	@scripts/set-up browser
 	@scripts/set-up postgres
 	@scripts/set-up provider
-	@$(python) -m pytest -n logical --dist worksteal $(ARGS)
+	@$(python) -m pytest -n logical --dist worksteal -rsfE $(ARGS)
 
 check:  ## lint, types, layers
 	@scripts/set-up dev

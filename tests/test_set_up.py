@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("sh", "dirname", "mkdir", "cksum", "tr", "touch", "rm", "ls", "env", "cat")
+BROWSER = ("chromium", "chromedriver", "Xvfb", "xdotool", "curl", "ip", "ss")
+"""What `scripts/set-up browser` looks for."""
 
 
 @pytest.fixture
@@ -119,7 +121,23 @@ def test_without_a_virtual_screen(checkout: Path) -> None:
     assert "connection to the package archive" in sentence(set_up(checkout, "browser", CI="yes"))
 
 
+@pytest.mark.parametrize("missing", ["Xvfb", "xdotool", "curl", "ip", "ss"])
+def test_without_one_program_of_the_virtual_screen(checkout: Path, missing: str) -> None:
+    """Each run of the tests in CI has them all."""
+    for name in BROWSER:
+        if name != missing:
+            program(checkout / "bin" / name, "exit 0")
+    program(checkout / "bin" / "apt-get", f"echo $* >>{checkout}/asked")
+    program(checkout / "bin" / "id", "echo 0")
+    assert set_up(checkout, "browser", TESTS_NEED_SCREEN="1").returncode == 0
+    assert "install" in (checkout / "asked").read_text()
+    program(checkout / "bin" / "apt-get", "exit 100")
+    assert "connection to the package archive" in sentence(
+        set_up(checkout, "browser", CI="", TESTS_NEED_SCREEN="1")
+    )
+
+
 def test_with_a_browser_nothing_is_installed(checkout: Path) -> None:
-    for name in ("chromium", "chromedriver", "Xvfb", "xdotool"):
+    for name in BROWSER:
         program(checkout / "bin" / name, "exit 0")
     assert set_up(checkout, "browser").stdout == ""

@@ -6,6 +6,7 @@ Each end is a namespace of its own with a TUN device, and this process carries t
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import select
@@ -21,11 +22,17 @@ CLONE_NEWNET = 0x40000000
 TUNSETIFF = 0x400454CA
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 LARGEST_PACKET = 65_536
+FORBIDDEN = errno.EPERM, errno.EACCES, errno.EROFS
+NO_NAMESPACES = *FORBIDDEN, errno.ENOSYS, errno.EINVAL, errno.ENOSPC
+"""Besides, this kernel has none, or as many as are allowed: none."""
+NO_TUN = *FORBIDDEN, errno.ENOENT, errno.ENODEV, errno.ENXIO
+REFUSED = "Operation not permitted", "Permission denied", "not supported", "Unknown device type"
+"""How ip says so."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NoNetworks(RuntimeError):
-    """This machine does not let us have networks of our own; the text says why."""
+    """The kernel does not let us have networks of our own; the text says why."""
 
 
 class Namespace:
@@ -38,15 +45,16 @@ class Namespace:
         """Raises `NoNetworks`."""
         home = _here()
         try:
-            if _libc.unshare(CLONE_NEWNET):
-                raise NoNetworks(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+            with _refusal(NO_NAMESPACES, "no network namespace"):
+                if _libc.unshare(CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "unshare")
             self.file = _here()
             _enter(home)
         finally:
             os.close(home)
         try:
             with self.inside():
-                _run("ip", "link", "set", "lo", "up")
+                run("ip", "link", "set", "lo", "up")
         except BaseException:
             os.close(self.file)
             raise
@@ -69,8 +77,11 @@ class Namespace:
             os.close(home)
 
     def set(self, setting: str, value: str) -> None:
-        """A setting of the kernel such as ``net.ipv4.tcp_syn_retries``, in there alone."""
-        with self.inside():
+        """A setting of the kernel such as ``net.ipv4.tcp_syn_retries``, in there alone.
+
+        Raises `NoNetworks`.
+        """
+        with self.inside(), _refusal(FORBIDDEN, f"no {setting}"):
             (Path("/proc/sys") / setting.replace(".", "/")).write_text(value)
 
 
@@ -102,14 +113,12 @@ class Cable:
 
     def _plug(self, opened: ExitStack, end: Namespace, address: str) -> int:
         with end.inside():
-            try:
+            with _refusal(NO_TUN, "no TUN device"):
                 file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
                 opened.callback(os.close, file)
                 fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH22x", self._name.encode(), IFF_TUN | IFF_NO_PI))
-            except OSError as error:
-                raise NoNetworks(f"no TUN device: {error.strerror}") from error
-            _run("ip", "address", "add", f"{address}/24", "dev", self._name)
-            _run("ip", "link", "set", self._name, "up")
+            run("ip", "address", "add", f"{address}/24", "dev", self._name)
+            run("ip", "link", "set", self._name, "up")
         return file
 
     def _carry(self) -> None:
@@ -134,10 +143,22 @@ def _enter(namespace: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _run(*words: str) -> None:
+@contextmanager
+def _refusal(errors: tuple[int, ...], what: str) -> Iterator[None]:
+    """Raises `NoNetworks` for *errors* of the kernel, and whatever else goes wrong as it is."""
     try:
-        subprocess.run(words, check=True, capture_output=True)
-    except FileNotFoundError as error:
-        raise NoNetworks("no ip: iproute2 has it") from error
-    except subprocess.CalledProcessError as error:
-        raise NoNetworks(f"{' '.join(words)}: {error.stderr.decode().strip()}") from error
+        yield
+    except OSError as error:
+        if error.errno not in errors:
+            raise
+        raise NoNetworks(f"{what}: {os.strerror(error.errno)}") from error
+
+
+def run(*words: str) -> None:
+    """Raises `NoNetworks` where the kernel refuses it, ``FileNotFoundError`` and ``RuntimeError``."""
+    done = subprocess.run(
+        words, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        refused = any(word in done.stderr for word in REFUSED)
+        raise (NoNetworks if refused else RuntimeError)(f"{' '.join(words)}: {done.stderr.strip()}")
