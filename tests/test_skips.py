@@ -38,9 +38,10 @@ def test_a_missing_program_is_no_reason_in_ci(
     monkeypatch.setenv("PATH", str(tmp_path))
     virtual_screen.require()
     (tmp_path / "ss").unlink()
-    outcome = pytest.fail.Exception if needed else pytest.skip.Exception
-    with pytest.raises(outcome, match="needs ss: scripts/set-up browser"):
+    failed, skipped = pytest.fail.Exception, pytest.skip.Exception
+    with pytest.raises((failed, skipped), match="needs ss: scripts/set-up browser") as raised:
         virtual_screen.require()
+    assert raised.type is (failed if needed else skipped)
 
 
 def test_who_may_not_have_networks_is_no_fault() -> None:
