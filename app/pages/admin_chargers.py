@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from nicegui import ui
 from sqlalchemy import Connection
@@ -12,8 +11,8 @@ from starlette.requests import Request
 
 from app import clock
 from app.access.visitor import Operator
+from app.pages import asked_list
 from app.pages.console import Console
-from app.pages.row_id import row_id
 from components.bound import Show, When
 from components.charger_list import ChargerList, status_word
 from components.filters import Filters
@@ -51,7 +50,7 @@ def install(portal: Portal) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is searched for; unknown words of an address are dropped, never a wider search (T5)."""
+    """What is searched for."""
 
     search: str = ""
     site_id: int | None = None
@@ -59,40 +58,43 @@ class Asked:
     needs: Need | None = None
     sort: Sort = Sort.NAME
     descending: bool = False
+    nothing: bool = False
+    """Something that no charger is."""
 
     @classmethod
     def of(cls, search: str, site: str, status: str, needs: str, sort: str) -> Asked:
-        """Read out of an address. A site that can't be one is that of no charger."""
-        site_id = None
-        if site:
-            site_id = row_id(site) or 0
-        by = sort.removeprefix("-")
+        """Read out of an address."""
         return cls(
-            cleaned(search)[: charger_list.LONGEST_SEARCH],
-            site_id,
-            ConsoleStatus(status) if status in set(ConsoleStatus) else None,
-            Need(needs) if needs in set(Need) else None,
-            Sort(by) if by in set(Sort) else Sort.NAME,
-            sort.startswith("-") and by in set(Sort),
+            cleaned(search),
+            asked_list.site(site),
+            asked_list.word(status, ConsoleStatus),
+            asked_list.word(needs, Need),
+            *asked_list.order(sort, Sort, Sort.NAME),
+            asked_list.is_unknown(status, ConsoleStatus) or asked_list.is_unknown(needs, Need),
         )
 
-    def address(self, sort: Sort | None = None, descending: bool = False) -> str:
-        """Where this is shown, in another order if one is given."""
-        by, falling = (self.sort, self.descending) if sort is None else (sort, descending)
-        given = {
+    @property
+    def filters(self) -> dict[str, str]:
+        """What narrows the list and is understood, by the names that the address has for it."""
+        return {
             "search": self.search,
             "site": "" if self.site_id is None else str(self.site_id),
             "status": self.status.value if self.status is not None else "",
             "needs": self.needs.value if self.needs is not None else "",
-            "sort": "" if (by, falling) == (Sort.NAME, False) else ("-" if falling else "") + by.value,
         }
-        query = urlencode({name: value for name, value in given.items() if value})
-        return f"{PATH}?{query}" if query else PATH
+
+    def address(self, sort: Sort | None = None, descending: bool = False) -> str:
+        """Where this is shown, in another order if one is given."""
+        by, falling = (self.sort, self.descending) if sort is None else (sort, descending)
+        given = {**self.filters, "sort": asked_list.named_order(by, falling, Sort.NAME)}
+        if self.nothing:
+            given["status"] = asked_list.UNKNOWN
+        return asked_list.address(PATH, given)
 
     @property
     def is_filtered(self) -> bool:
         """Whether there may be chargers that it does not show."""
-        return bool(self.search or self.site_id is not None or self.status or self.needs)
+        return self.nothing or any(self.filters.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class ChargersPage:
                 site_id=asked.site_id,
                 status=asked.status,
                 needs=asked.needs,
+                nothing=asked.nothing,
                 sort=asked.sort,
                 descending=asked.descending,
             ),
@@ -148,13 +151,7 @@ class ChargersPage:
 
     def draw_filters(self, found: Found) -> Show[Found]:
         """Search, site, status, and what they need."""
-        reader, asked = self.console.reader, self.asked
-        values = {
-            "search": asked.search,
-            "site": "" if asked.site_id is None else str(asked.site_id),
-            "status": asked.status.value if asked.status else "",
-            "needs": asked.needs.value if asked.needs else "",
-        }
+        reader, values = self.console.reader, self.asked.filters
         filters = Filters(reader, values, self.look)
         filters.search("search", reader.text("chargerlist.search"))
         sites = {str(id_): name for id_, name in found.chargers.sites}

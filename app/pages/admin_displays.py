@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from nicegui import ui
 from sqlalchemy import Connection
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from app import clock
 from app.about import VERSION
 from app.access.visitor import Operator
+from app.pages import asked_list
 from app.pages.console import Console
 from app.pages.new_display import screen_address
 from app.pages.row_id import row_id
@@ -51,7 +51,7 @@ def install(portal: Portal) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked for; unknown words of an address are dropped, never a wider search (T5)."""
+    """What is looked for."""
 
     search: str = ""
     site_id: int | None = None
@@ -59,26 +59,24 @@ class Asked:
     sort: Sort = Sort.STATE
     descending: bool = False
     page: int = 1
+    nothing: bool = False
+    """Something that no display is."""
 
     @classmethod
     def of(cls, search: str, site: str, state: str, sort: str, page: str = "") -> Asked:
-        """Read out of an address. A site that can't be one is that of no display."""
-        site_id = None
-        if site:
-            site_id = row_id(site) or 0
-        by = sort.removeprefix("-")
+        """Read out of an address."""
         return cls(
-            cleaned(search)[: display_list.LONGEST_SEARCH],
-            site_id,
-            State(state) if state in set(State) else None,
-            Sort(by) if by in set(Sort) else Sort.STATE,
-            sort.startswith("-") and by in set(Sort),
+            cleaned(search),
+            asked_list.site(site),
+            asked_list.word(state, State),
+            *asked_list.order(sort, Sort, Sort.STATE),
             row_id(page) or 1,
+            asked_list.is_unknown(state, State),
         )
 
     @property
     def filters(self) -> dict[str, str]:
-        """What narrows the list, by the names that the address has for it."""
+        """What narrows the list and is understood, by the names that the address has for it."""
         return {
             "search": self.search,
             "site": "" if self.site_id is None else str(self.site_id),
@@ -87,18 +85,16 @@ class Asked:
 
     @property
     def order(self) -> str:
-        """As the address has it; the usual one is not told."""
-        if (self.sort, self.descending) == (Sort.STATE, False):
-            return ""
-        return ("-" if self.descending else "") + self.sort.value
+        """As the address has it."""
+        return asked_list.named_order(self.sort, self.descending, Sort.STATE)
 
     @property
     def address(self) -> str:
         """Where this is shown."""
-        page = "" if self.page == 1 else str(self.page)
-        given = {**self.filters, "sort": self.order, "page": page}
-        query = urlencode({name: value for name, value in given.items() if value})
-        return f"{LIST}?{query}" if query else LIST
+        given = {**self.filters, "sort": self.order, "page": "" if self.page == 1 else str(self.page)}
+        if self.nothing:
+            given["state"] = asked_list.UNKNOWN
+        return asked_list.address(LIST, given)
 
     def sorted(self, sort: Sort, descending: bool) -> str:
         """The address of its first page in another order."""
@@ -183,6 +179,7 @@ class DisplaysPage:
                 search=asked.search,
                 site_id=asked.site_id,
                 state=asked.state,
+                nothing=asked.nothing,
                 sort=asked.sort,
                 descending=asked.descending,
             )

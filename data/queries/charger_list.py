@@ -19,7 +19,6 @@ from data.queries.chargers import ChargerState, ChargerStatus, folded, natural_k
 from data.types import Admission, ConnectorStatus
 
 SHOWN = 500
-LONGEST_SEARCH = 100
 STALE = timedelta(seconds=60)
 """A reading that is this much older than the charger's interval tells no power of now (P8)."""
 
@@ -132,21 +131,23 @@ def listed(
     site_id: int | None = None,
     status: ConsoleStatus | None = None,
     needs: Need | None = None,
+    nothing: bool = False,
     sort: Sort = Sort.NAME,
     descending: bool = False,
     limit: int = SHOWN,
 ) -> ListedChargers:
-    """The chargers that match, at most *limit* of them."""
+    """The chargers that match, at most *limit* of them; none if *nothing* does."""
     found = everybody(db, now)
     counts = Counter(one.status for one in found)
     matching = [
         one
         for one in found
-        if (site_id is None or one.site_id == site_id)
+        if not nothing
+        and (site_id is None or one.site_id == site_id)
         and (status is None or one.status is status)
         and (needs is None or needs in one.needs)
     ]
-    if wanted := folded(search.strip()[:LONGEST_SEARCH]).split():
+    if wanted := folded(search).split():
         matching = [one for one in matching if all(word in _searched(one) for word in wanted)]
     # What is unknown stands last, whichever way.
     known = [one for one in matching if _known(one, sort)]

@@ -18,7 +18,6 @@ from data.models import Display, Site
 from data.queries.chargers import folded, natural_key
 from data.types import Orientation
 
-LONGEST_SEARCH = 100
 SEEN_WITHIN = timedelta(seconds=90)
 """A display without a heartbeat for longer is not seen (K7)."""
 
@@ -117,18 +116,20 @@ class ListedDisplays:
         search: str = "",
         site_id: int | None = None,
         state: State | None = None,
+        nothing: bool = False,
         sort: Sort = Sort.STATE,
         descending: bool = False,
     ) -> list[DisplayFacts]:
         """Those that are looked for, as they are at *now* where *version* runs; alike ones by site and name.
 
-        What is unknown stands last, whichever way.
+        None if *nothing* is looked for. What is unknown stands last, whichever way.
         """
-        wanted = folded(search.strip()[:LONGEST_SEARCH]).split()
+        wanted = folded(search).split()
         found = [
             one
             for one in self.all
-            if (site_id is None or one.site_id == site_id)
+            if not nothing
+            and (site_id is None or one.site_id == site_id)
             and (state is None or one.is_in(state, now, version))
             and (not wanted or all(word in folded(f"{one.name}\n{one.site_name}") for word in wanted))
         ]

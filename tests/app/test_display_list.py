@@ -69,6 +69,7 @@ URGENT_FIRST = ["Älvsjö", "Gate", "Box", "Door 2", "Door 10"]
         ({"state": State.OLD}, ["Door 2"]),
         ({"state": State.SEEN}, ["Door 2", "Door 10"]),
         ({"site_id": 0}, []),
+        ({"nothing": True}, []),
         ({"search": "alvs"}, ["Älvsjö"]),
         ({"search": "door south"}, ["Door 2"]),
         ({"state": State.UNSEEN, "search": "north"}, ["Box"]),
@@ -89,12 +90,12 @@ def test_filters_and_orders(sqlite_database: Database, asked: dict[str, Any], fo
         assert everybody - seen == len(found)
 
 
-async def test_the_address_says_what_is_looked_for_and_unknown_words_are_dropped(
+async def test_the_address_says_what_is_looked_for_and_no_order_is_the_usual_one(
     visit: Visit, hall: Hall
 ) -> None:
-    """T5; each head sorts, and the other way round when it does already."""
+    """Each head sorts, and the other way round when it does already."""
     ids = hall.add(build)
-    user = await visit(hall.olga, f"/admin/displays?state=nonsense&sort=-drop&page=x&site={ids['south']}")
+    user = await visit(hall.olga, f"/admin/displays?sort=-drop&page=x&site={ids['south']}")
     assert names(user) == ["Älvsjö", "Gate", "Door 2"]
     assert rows(user, "told") == "3 of 5 displays"
     heads = {head["label"]: (head["href"], head["sorted"]) for head in rows(user, "heads")}
@@ -108,6 +109,20 @@ async def test_the_address_says_what_is_looked_for_and_unknown_words_are_dropped
     user = await visit(hall.olga, "/admin/displays?site=x")
     assert rows(user, "empty") == "No display matches what you look for."
     assert (rows(user, "way_on"), rows(user, "words_on")) == ("/admin/displays", "Show all displays")
+
+
+async def test_t5_a_state_that_is_none_finds_nothing_until_a_filter_is_chosen(
+    visit: Visit, hall: Hall
+) -> None:
+    """In any order: nobody takes all displays for those of a state. What is chosen then counts alone."""
+    hall.add(build)
+    user = await visit(hall.olga, "/admin/displays?state=nonsense")
+    assert rows(user, "empty") == "No display matches what you look for."
+    assert rows(user, "heads")[0]["href"] == "/admin/displays?state=unknown&sort=name"
+    fill(user, "Search by name or site", "gate")
+    await until(lambda: names(user) == ["Gate"])
+    user = await visit(hall.olga, "/admin/displays?state=unknown&sort=name")
+    assert rows(user, "empty") == "No display matches what you look for."
 
 
 async def test_a_filter_is_chosen_and_the_list_follows_what_happens(visit: Visit, hall: Hall) -> None:
