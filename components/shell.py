@@ -10,7 +10,7 @@ from datetime import timedelta
 from nicegui import ui
 from nicegui.element import Element
 
-from components import acting, theme
+from components import acting, displays, theme
 from components.drawn import Card, Drawn
 from components.preferences import Fields, Preferences
 from components.words import Reader
@@ -39,7 +39,7 @@ MORE = {
     Role.OPERATOR: (
         ("/admin/cards", "credit_card", "shell.cards"),
         ("/admin/sites", "place", "shell.sites"),
-        ("/admin/displays", "tv", "shell.displays"),
+        (displays.LIST, "tv", "shell.displays"),
         ("/admin/operators", "shield", "shell.operators"),
         ("/admin/audit", "history", "shell.audit"),
         ("/admin/health", "monitor_heart", "shell.health"),

@@ -22,7 +22,7 @@ from app.pages.row_id import own_row_id
 from components import dialogs, forms
 from components.bound import Show, When
 from components.dialogs import Problem
-from components.displays import DisplayCard
+from components.displays import LIST, DisplayCard
 from components.drawn import Card
 from components.new_charger import copied
 from components.qr import qr_code
@@ -81,7 +81,7 @@ class DisplayPage:
             self.frame = frame
             ui.add_head_html('<link rel="stylesheet" href="/look/setup.css">')
             with frame.title:
-                back = ui.link(f"← {reader.text('displays.title')}", "/admin/displays")
+                back = ui.link(f"← {reader.text('displays.title')}", LIST)
                 back.classes("p-text-link p-way-back").move(target_index=0)
             self.facts.draw(self.draw_facts)
             self.draw_settings(places)
@@ -225,7 +225,7 @@ class DisplayPage:
                 await console.portal.displays.revoke(caller, self.id)
             except CannotShow as refused:
                 return problem(reader, refused)
-            ui.navigate.to("/admin/displays")
+            ui.navigate.to(LIST)
             return ""
 
         do = reader.text("displays.remove", name=name)

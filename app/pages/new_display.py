@@ -18,6 +18,7 @@ from app.pages.new_charger import buttons
 from app.pages.row_id import row_id
 from components import dialogs, forms
 from components.dialogs import Problem
+from components.displays import LIST
 from components.drawn import Card
 from data.queries import setup
 
@@ -54,7 +55,7 @@ async def draw(console: Console, code: str, site_id: int | None) -> None:
     places = await console.portal.database.ask(setup.places)
     site = next((one for one in places if one.id == site_id), None)
     # Whoever comes from a site goes back there.
-    way_back = "/admin/displays" if site is None else f"/admin/sites/{site.id:d}"
+    way_back = LIST if site is None else f"/admin/sites/{site.id:d}"
     back_to = reader.text("displays.title") if site is None else site.name
     with console.page(reader.text("displays.add")) as frame:
         ui.add_head_html('<link rel="stylesheet" href="/look/setup.css">')

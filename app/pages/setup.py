@@ -11,7 +11,7 @@ from starlette.requests import Request
 from app.access.visitor import Operator
 from app.pages import setup_steps
 from app.pages.console import Console
-from components import forms
+from components import displays, forms
 from components.bound import Show, When
 from components.drawn import Card
 from components.steps import ListedStep, Steps
@@ -162,7 +162,7 @@ class SetUpPage:
                         "p-page-link p-setup-next is-main"
                     )
                     # No step: a site without one is complete.
-                    ui.link(reader.text("setup.ready.display"), "/admin/displays").classes("p-text-link")
+                    ui.link(reader.text("setup.ready.display"), displays.LIST).classes("p-text-link")
 
         show(found)
         return show
