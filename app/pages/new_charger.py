@@ -92,7 +92,7 @@ class ChargerForm:
         self.place = place
 
     def draw(self, *, all_of_it: bool) -> None:
-        """Draw the fields here; *all_of_it*: connectors and groups too."""
+        """Draw the fields here; *all_of_it*: groups and a further connector too."""
         reader = self.console.reader
         # Proposed as hints are not: whoever has nothing better in mind just goes on.
         identity = dialogs.field(
@@ -109,9 +109,9 @@ class ChargerForm:
         site.set_visibility(all_of_it or len(names) > 1)
         plugs: list[tuple[ui.select, ui.number]] = []
         groups: ui.select | None = None
+        for number in range(1, (PLUGS if all_of_it else 1) + 1):
+            plugs.append(self._plug(number))
         if all_of_it:
-            for number in range(1, PLUGS + 1):
-                plugs.append(self._plug(number))
             groups = ui.select(
                 list(self.known.groups),
                 value=[],

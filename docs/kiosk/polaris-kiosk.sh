@@ -103,7 +103,12 @@ fi
 # Without a window manager nobody else tells the browser how large the screen is.
 size=
 if command -v xrandr >/dev/null; then
-    size=$(xrandr 2>/dev/null | sed -n 's/.*current \([0-9]*\) x \([0-9]*\),.*/\1 \2/p')
+    for _ in 1 2 3 4 5; do # the server may just be busy with those who came before
+        size=$(xrandr 2>/dev/null | sed -n 's/.*current \([0-9]*\) x \([0-9]*\),.*/\1 \2/p')
+        [ -z "$size" ] || break
+        sleep 1
+    done
+    [ -n "$size" ] || echo "xrandr does not say how large the screen is." >&2
     # One pixel more each way: without one it leaves out the last column and row.
     size=${size:+$((${size% *} + 1)),$((${size#* } + 1))}
 fi
