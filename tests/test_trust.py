@@ -15,6 +15,7 @@ from data.database import Change, Database
 from data.models import Charge, Charger, Connector
 from data.queries.site_board import site_board
 from tests.trust import board_check, ledger, place, traffic
+from tests.trust.__main__ import failed
 from tests.trust.board_check import Said, said
 from tests.trust.line import Line, State
 from tests.trust.moved_clock import MovedClock
@@ -195,3 +196,10 @@ def test_the_screen_of_the_hour_has_the_switches_of_the_documented_launcher() ->
     assert {"--kiosk", "--no-first-run", "--js-flags=--max-old-space-size=32"} <= set(found)
     assert len(found) == len({switch.partition("=")[0] for switch in found}), "of two the last one counts"
     assert not [switch for switch in found if "$" in switch or '"' in switch]
+
+
+def test_a_traceback_counts_but_that_of_a_page_whose_time_was_over() -> None:
+    late = r"ERROR Traceback\n  File \"app/pages/time_limit.py\", line 37, in limited\nTimeoutError"
+    worse = r"ERROR Traceback\n  File \"app/pages/kiosk.py\", line 3, in kiosk\nTimeoutError"
+    assert failed("WARNING all is well") == (0, 0)
+    assert failed(f"{late}\n{worse}\n{late}\n") == (1, 2)

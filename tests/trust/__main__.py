@@ -109,8 +109,9 @@ class Hour:
             for task in at_work:
                 task.cancel()
             await asyncio.gather(*at_work, return_exceptions=True)
-        failures = self.portal.said().count("Traceback")
-        self._row("tracebacks in the portal's log", "0", str(failures), not failures)
+        failures, late = failed(self.portal.said())
+        too_late = f"; besides {late} of pages that were being built when it hung" if late else ""
+        self._row("tracebacks in the portal's log", "0", f"{failures}{too_late}", not failures)
         return all(kept for *_, kept in self.rows)
 
     async def _check(self, part: int) -> int:
@@ -197,6 +198,16 @@ class Hour:
         await self.line.end()
         await asyncio.to_thread(self.portal.close)
         self.database.close()
+
+
+def failed(log: str) -> tuple[int, int]:
+    """Lines of the portal's *log* with a traceback: of what failed, and of pages whose time was over.
+
+    A page has ten seconds; one that is being built when the portal hangs has used them up when that goes on.
+    """
+    lines = [line for line in log.splitlines() if "Traceback" in line]
+    late = sum("/time_limit.py" in line and "TimeoutError" in line for line in lines)
+    return len(lines) - late, late
 
 
 async def hour(folder: Path, minutes: float, seed: int) -> bool:
