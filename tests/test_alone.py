@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.alone import Room, turn
+from tests.schedule import ordered
 
 
 class Test:
@@ -110,3 +112,29 @@ def test_a_part_of_a_test_can_be_alone(begin: Begin, tmp_path: Path) -> None:
     room.leave()
     assert another.runs()
     another.end()
+
+
+class Item:
+    """What an order looks at."""
+
+    def __init__(self, nodeid: str, *, alone: bool = False) -> None:
+        self.nodeid, self.alone = nodeid, alone
+
+    def get_closest_marker(self, name: str) -> bool | None:
+        return self.alone or None
+
+
+def test_the_first_worker_has_those_that_are_alone_and_two_have_the_dear_ones() -> None:
+    cheap = [Item(f"tests/data/test_{number}.py") for number in range(30)]
+    dear = [Item(f"tests/browser/test_{number // 2}.py::test_{number}") for number in range(8)]
+    alone = [Item("tests/test_c.py", alone=True), Item("tests/browser/test_d.py", alone=True)]
+    items: Any = [*cheap[:15], *dear, *cheap[15:], *alone]
+    found = [item.nodeid for item in ordered(items, 4)]
+    assert sorted(found) == sorted(item.nodeid for item in items)
+    shares = [found[at : at + 10] for at in range(0, 40, 10)]
+    assert shares[0][:6] == [one.nodeid for one in (*alone, *dear[2:4], *dear[6:])], "a file stays together"
+    assert shares[1][:4] == [one.nodeid for one in (*dear[:2], *dear[4:6])]
+    others = shares[0][6:], shares[1][4:], *shares[2:]
+    assert not [name for share in others for name in share if "browser" in name]
+    for workers in (1, 4, 100):
+        assert len(ordered(items, workers)) == len(items)
