@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +21,7 @@ from data.models import Site as SiteRow
 from data.queries.chargers import ChargerStatus
 from data.queries.site_board import look
 from data.types import Admission, ConnectorStatus
+from tests.held_up import held_up
 from tests.waiting import until
 from tests.world import (
     NOW,
@@ -35,6 +35,8 @@ from tests.world import (
 
 BEFORE_A_LOOK = timedelta(seconds=9.9)
 """After a full minute: the next look is a moment away."""
+LOOK = "board_energy"
+"""Stands in the question of a look at a site alone."""
 
 
 @pytest.fixture
@@ -98,24 +100,6 @@ def counted(database: Database) -> Iterator[list[str]]:
         yield found
     finally:
         event.remove(database.engine, "before_cursor_execute", count)
-
-
-@contextmanager
-def held_up(database: Database) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """The next look at a site: what is set once the database has answered, and what lets that be told."""
-    begun, goes_on = threading.Event(), threading.Event()
-
-    def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if "board_energy" in statement and not begun.is_set():
-            begun.set()
-            goes_on.wait(20)
-
-    event.listen(database.engine, "after_cursor_execute", wait)
-    try:
-        yield begun, goes_on
-    finally:
-        goes_on.set()
-        event.remove(database.engine, "after_cursor_execute", wait)
 
 
 async def test_what_was_never_connected_is_no_bay(database: Database, sites: Sites) -> None:
@@ -188,7 +172,7 @@ async def test_what_is_told_while_it_is_asked_is_asked_for_again(database: Datab
     with clock.at(NOW):
         here, _, mine, _ = database.change_now(two_sites)
         board = await Follower().follow(sites, here)
-        with held_up(database) as (begun, goes_on), counted(database) as asked:
+        with held_up(database, LOOK) as (begun, goes_on), counted(database) as asked:
             await database.change(take, mine)
             await asyncio.to_thread(begun.wait, 20)
             for status in (ConnectorStatus.FAULTED, ConnectorStatus.AVAILABLE, ConnectorStatus.FAULTED):
@@ -205,7 +189,7 @@ async def test_what_is_told_during_the_first_question_is_not_covered_by_its_answ
     """P20: the first answer, which is older, comes late; and whoever opens meanwhile waits for the same."""
     with clock.at(NOW):
         here, _, mine, _ = database.change_now(two_sites)
-        with held_up(database) as (begun, goes_on), counted(database) as asked:
+        with held_up(database, LOOK) as (begun, goes_on), counted(database) as asked:
             opening = [asyncio.create_task(Follower().follow(sites, here)) for _ in range(2)]
             await asyncio.to_thread(begun.wait, 20)
             await database.change(take, mine)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from nicegui import Client
-from sqlalchemy import event
 
 from app import clock
 from app.access.display_rows import IsPaired
 from app.portal import Portal
-from data.database import Database
 from data.models import Pairing
 from tests import world
 from tests.app.access_site import Server
 from tests.app.screens import LOADS, Screen
 from tests.app.test_displays import asked, count, operator
+from tests.held_up import held_up
 from tests.waiting import until
 
 ELSEWHERE = "127.0.0.2"
+CODE = "INSERT INTO pairings"
+"""The row of a screen that waits."""
 
 
 @pytest.fixture
@@ -32,24 +30,6 @@ async def server(portal: Portal) -> AsyncIterator[Server]:
     """The portal behind a real port."""
     async with Server() as running:
         yield running
-
-
-@contextmanager
-def held_up(database: Database) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """The next row of a screen that waits: what is set when it is about to be there, and what lets it."""
-    begun, goes_on = threading.Event(), threading.Event()
-
-    def wait(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if statement.startswith("INSERT INTO pairings"):
-            begun.set()
-            goes_on.wait(20)
-
-    event.listen(database.engine, "after_cursor_execute", wait)
-    try:
-        yield begun, goes_on
-    finally:
-        goes_on.set()
-        event.remove(database.engine, "after_cursor_execute", wait)
 
 
 async def test_k1_two_pages_of_one_browser_show_one_code(portal: Portal, server: Server) -> None:
@@ -114,7 +94,7 @@ async def test_k1_a_token_stays_good_while_its_page_is_open(portal: Portal, serv
 async def test_k1_a_token_stays_good_until_its_code_is_there(portal: Portal, server: Server) -> None:
     """T60: its page has asked for one and was left; the browser loads another before the row is there."""
     screen = Screen(server)
-    with held_up(portal.database) as (begun, goes_on):
+    with held_up(portal.database, CODE) as (begun, goes_on):
         async with screen.open():
             token, page = screen.token, asked(screen)
             assert await asyncio.to_thread(begun.wait, 20)
