@@ -147,8 +147,8 @@ class Displays:
         One that stayed would ask for another code once the display is revoked, for the same token.
         """
         page: KioskPage = request.scope[open_pages.KIOSK]
-        waiting = {one: its for one, its in open_pages.kiosks().items() if its.display is None}
-        open_pages.leave_kiosk({one for one, its in waiting.items() if its.token_hash == page.token_hash})
+        waiting = _waiting(connected=False).items()
+        open_pages.leave_kiosk({one for one, its in waiting if its.token_hash == page.token_hash})
 
     async def enter(self, request: HTTPConnection, token: str, response: Response) -> bool:
         """*token* out of a start address: *response* brings it as the screen's cookie, if it is a display's.
@@ -334,9 +334,9 @@ def _shown() -> dict[str, tuple[str, KnownDisplay]]:
     return {one: (page.token_hash, page.display) for one, page in pages if page.display is not None}
 
 
-def _waiting() -> dict[str, KioskPage]:
-    """The pages before a browser that wait for an operator, by the id of their client."""
-    return {one: page for one, page in open_pages.kiosks(connected=True).items() if page.display is None}
+def _waiting(*, connected: bool = True) -> dict[str, KioskPage]:
+    """The pages that wait for an operator, by the id of their client: those before a browser, or all."""
+    return {one: page for one, page in open_pages.kiosks(connected=connected).items() if page.display is None}
 
 
 def _load_again_beside(page: KioskPage) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import nicegui
 from nicegui import ui
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from app.access.visitor import Operator
-from app.pages import downloads
+from app.pages import asked_list, downloads
 from app.pages.console import Console
 from app.pages.row_id import row_id
 from components import audit_words, forms, words
@@ -85,9 +84,8 @@ class Asked:
     @classmethod
     def of(cls, request: Request) -> Asked:
         """Read out of *request*; what has no name here is not looked at."""
-        given = request.query_params
         names = ("who", "what", "about", "from", "to", "after", "before")
-        who, what, about, *rest = (given.get(name, "")[:100] for name in names)
+        who, what, about, *rest = asked_list.given(request, names)
         return cls(who, what, accounts.cleaned(about), *rest)
 
     @property
@@ -103,8 +101,7 @@ class Asked:
 
     def address(self, path: str = PATH, **more: str) -> str:
         """Where this is, from its first page on unless *more* names another."""
-        query = urlencode({name: value for name, value in {**self.filters, **more}.items() if value})
-        return f"{path}?{query}" if query else path
+        return asked_list.address(path, {**self.filters, **more})
 
     def wanted(self, db: Connection, reader: Reader) -> Wanted:
         """What is to be listed. What is not understood lists nothing (T5)."""

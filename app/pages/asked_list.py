@@ -6,15 +6,27 @@ understood is never a wider search.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
+
+from starlette.requests import Request
 
 from app.pages.row_id import row_id
 
 Word = TypeVar("Word", bound=StrEnum)
 UNKNOWN = "unknown"
 """Stands in the addresses of the same list for a word that was none: there it is none either."""
+
+
+LONGEST = 100
+"""Characters of one word of an address that are looked at."""
+
+
+def given(request: Request, names: Sequence[str]) -> list[str]:
+    """What the address of *request* has for *names*, empty for those that it has not."""
+    return [request.query_params.get(name, "")[:LONGEST] for name in names]
 
 
 def site(text: str) -> int | None:

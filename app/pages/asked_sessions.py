@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from app.pages import places
+from app.pages import asked_list, places
 from app.pages.row_id import row_id
 from components.words import Reader
 from data.periods import day_start
@@ -44,9 +43,8 @@ class Asked:
     @classmethod
     def of(cls, request: Request) -> Asked:
         """Read out of *request*; what has no name here is not looked at."""
-        given = request.query_params
         names = ("site", "charger", "driver", "who", "state", "from", "to", "sort", "after", "before")
-        site, charger, driver, who, *rest = (given.get(name, "")[:100] for name in names)
+        site, charger, driver, who, *rest = asked_list.given(request, names)
         return cls(site, charger, driver, accounts.cleaned(who), *rest)
 
     def address(self, path: str = PATH, **more: str) -> str:
@@ -64,8 +62,7 @@ class Asked:
             "before": self.before,
             **more,
         }
-        query = urlencode({name: value for name, value in given.items() if value})
-        return f"{path}?{query}" if query else path
+        return asked_list.address(path, given)
 
     def ordered(self, sort: Sort, ascending: bool) -> str:
         """Where the same is from the start, in another order."""
